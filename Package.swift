@@ -1,0 +1,138 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: GPL-3.0-or-later
+import PackageDescription
+
+/// The settings of every Swift target: what the compiler can prove, it proves.
+let house: [SwiftSetting] =
+  [
+    .strictMemorySafety(),  // SE-0458
+    .enableUpcomingFeature("ExistentialAny"),  // SE-0335
+    .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
+    .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
+    .enableUpcomingFeature("InferIsolatedConformances"),  // SE-0470
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461
+    .enableUpcomingFeature("ImmutableWeakCaptures"),  // SE-0481
+  ] + (Context.environment["KEYFOLD_LENIENT"] == nil ? [.treatAllWarnings(as: .error)] : [])
+
+/// A module below one of the three source folders, named like its folder.
+func module(_ side: String, _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [])
+  -> Target
+{
+  .target(
+    name: name, dependencies: dependencies, path: "Sources/\(side)/\(name)", exclude: exclude,
+    swiftSettings: house)
+}
+
+/// A C module of shims over one system library; `links` are its libraries.
+func shims(_ side: String, _ name: String, links: [String], cSettings: [CSetting] = [], exported: [String] = [])
+  -> Target
+{
+  .target(
+    name: name, path: "Sources/\(side)/\(name)", cSettings: cSettings,
+    linkerSettings: links.map { .linkedLibrary($0) }
+      + exported.map { .unsafeFlags(["-Xlinker", "--export-dynamic-symbol=\($0)"]) })
+}
+
+/// An executable: reads its configuration, builds services, runs them.
+func program(_ side: String, _ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies, path: "Sources/\(side)/\(name)", swiftSettings: house)
+}
+
+/// The tests of one subject, in the folder of their name.
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude,
+    swiftSettings: house)
+}
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let lifecycleSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let sqlite = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+
+let package = Package(
+  name: "keyfold",
+  products: [
+    .executable(name: "keyfold", targets: ["keyfold"]),
+    .executable(name: "keyfold-agent", targets: ["keyfold-agent"]),
+    .executable(name: "keyfold-coordinator", targets: ["keyfold-coordinator"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+  ],
+  targets: [
+    // Shared: what both sides agree on.
+    shims("Shared", "CCrypto", links: ["crypto"]),
+    shims("Shared", "CZeroMQ", links: ["zmq"]),
+    shims("Shared", "CMessages", links: ["protobuf-c"]),
+    module("Shared", "Secrets", ["CCrypto"]),
+    module("Shared", "Sealing", ["CCrypto", "Secrets"]),
+    module("Shared", "ClusterModel"),
+    module("Shared", "Messages", ["CMessages", "ClusterModel", "Secrets"]),
+    module("Shared", "Transport", ["CZeroMQ", "ClusterModel", "Messages", "Secrets", logging]),
+    module("Shared", "DaemonRuntime", ["ClusterModel", "Secrets", logging]),
+    module(
+      "Shared", "KeyManagement",
+      ["CCrypto", "ClusterModel", "Secrets", httpClient, nioCore, nioPosix, nioHTTP, nioTLS]),
+
+    // Agent: KMS -> master key -> database keys -> WiredTiger.
+    module("Agent", "KeyHierarchy", ["ClusterModel", "Sealing", "Secrets"]),
+    shims(
+      "Agent", "CWiredTiger", links: ["wiredtiger"], exported: ["keyfold_encryptor_entry"]),
+    shims("Agent", "CBSON", links: ["bson-1.0"], cSettings: [.unsafeFlags(["-I/usr/include/libbson-1.0"])]),
+    module("Agent", "Documents", ["CBSON"]),
+    module("Agent", "EncryptedStore", ["CWiredTiger", "Sealing"]),
+    module("Agent", "ReplicationCore", ["ClusterModel"]),
+    module(
+      "Agent", "Replication",
+      ["ClusterModel", "EncryptedStore", "KeyHierarchy", "Messages", "ReplicationCore", "Sealing", "Transport", logging]),
+    module("Agent", "DocumentServer", ["Documents", logging, nioCore, nioPosix]),
+    module("Agent", "AgentCore", ["ClusterModel"]),
+    module(
+      "Agent", "AgentRuntime",
+      [
+        "AgentCore", "ClusterModel", "DaemonRuntime", "DocumentServer", "EncryptedStore", "KeyHierarchy",
+        "KeyManagement", "Messages", "Replication", "ReplicationCore", "Sealing", "Secrets", "Transport", lifecycle, logging,
+      ]),
+    program(
+      "Agent", "keyfold-agent",
+      ["AgentRuntime", "DaemonRuntime", "Secrets", "Transport", arguments, lifecycle, lifecycleSignals, logging]),
+
+    // Coordinator: plan -> step -> command -> agent -> reply.
+    module("Coordinator", "CoordinatorCore", ["ClusterModel"]),
+    module("Coordinator", "StateStore", ["ClusterModel", "CoordinatorCore", sqlite]),
+    module(
+      "Coordinator", "CoordinatorRuntime",
+      [
+        "ClusterModel", "CoordinatorCore", "DaemonRuntime", "KeyManagement", "Messages", "Sealing", "Secrets",
+        "StateStore", "Transport", lifecycle, logging,
+      ]),
+    shims("Coordinator", "CCertificates", links: ["crypto"]),
+    module(
+      "Coordinator", "LocalKMS",
+      ["CCertificates", "KeyManagement", "Sealing", "Secrets", lifecycle, logging, nioCore, nioHTTP, nioPosix, nioTLS]),
+    program("Coordinator", "keyfold-coordinator", ["CoordinatorRuntime", arguments]),
+    program(
+      "Coordinator", "keyfold",
+      [
+        "ClusterModel", "DaemonRuntime", "LocalKMS", "Messages", "Secrets", "Transport", arguments, lifecycle,
+        lifecycleSignals, logging,
+      ]),
+
+    // Tests: one folder per module, then the ones that span modules.
+    tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
+  ]
+)

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+extension AgentCore {
+  /// How often in a row a scheduled check has to see a revoked state of the key before a node without a coordinator closes.
+  static let confirmationsAlone = 2
+
+  /// A KMS check of the stored blob ended. A node with a coordinator leaves the decision to it; alone it acts only on a
+  /// state of the key seen at two scheduled checks in a row.
+  public mutating func onCheck(_ check: CheckReport, scheduled: Bool, now: Milliseconds) -> [AgentDirective] {
+    guard check.settingsVersion == assignment?.settingsVersion else { return [] }
+    if let lastCheck, lastCheck.startedAtMilliseconds > check.startedAtMilliseconds { return [] }
+    lastCheck = check
+    guard case .revoked(let reason, let detail) = check.verdict, reason.isKeyState else {
+      keyStateRevocationsInARow = 0
+      return [.report]
+    }
+    guard scheduled else { return [.report] }
+    keyStateRevocationsInARow += 1
+    if keyStateRevocationsInARow >= Self.confirmationsAlone, !coordinatorConnected, life == .serving {
+      return disable("\(reason.rawValue): \(detail)", now: now) + [.report]
+    }
+    return [.report]
+  }
+
+  var isEncrypted: Bool { generation?.encrypted == true }
+
+  mutating func firstMove(_ assignment: NodeAssignment, now: Milliseconds) -> [AgentDirective] {
+    guard generation != nil else {
+      life = .empty
+      return []
+    }
+    if !assignment.running {
+      life = .stopped
+      return []
+    }
+    if let reason = assignment.disabledReason, isEncrypted {
+      life = .disabled(reason: reason, recheckAt: now + recheckDelay())
+      return []
+    }
+    return beginOpening(attempt: 0)
+  }
+
+  mutating func beginOpening(attempt: Int) -> [AgentDirective] {
+    life = .opening(attempt: attempt)
+    return [.open]
+  }
+
+  mutating func disable(_ reason: String, now: Milliseconds) -> [AgentDirective] {
+    switch life {
+    case .serving:
+      life = .closing(.disable(reason: reason))
+      return [.close]
+    case .awaitingKMS:
+      life = .disabled(reason: reason, recheckAt: now + recheckDelay())
+      return []
+    case .opening, .awaitingSettings, .empty, .closing, .stopped, .disabled, .failed:
+      // An engine that is just being opened is closed by `onOpened`, which looks at the assignment again.
+      return []
+    }
+  }
+
+  mutating func waitForKMS(_ reason: String, attempt: Int, now: Milliseconds) {
+    let doublings = min(attempt, 16)
+    let delay = min(timing.retryCeiling, timing.retryFloor << Int64(doublings))
+    life = .awaitingKMS(reason: reason, retryAt: now + jitter.around(delay, byTenths: 5), attempt: attempt)
+  }
+
+  mutating func recheckDelay() -> Milliseconds { jitter.around(timing.disabledRecheck, byTenths: 1) }
+}

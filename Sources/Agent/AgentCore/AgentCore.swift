@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+/// A node's life as a value: events in, directives out; no I/O, no clock, no randomness but a seed.
+///
+/// The shell performs the directives in order and feeds the results back. What the coordinator wants arrives as
+/// assignments (facts, versioned) and commands (requests, idempotent); what the KMS says arrives as verdicts.
+public struct AgentCore: Sendable {
+  /// The node this agent is.
+  public let node: NodeName
+  /// This life of the process.
+  public let boot: BootID
+  /// The assignment it follows, nil before the first.
+  public internal(set) var assignment: NodeAssignment?
+  /// The live generation, nil if there is no data.
+  public internal(set) var generation: GenerationReport?
+  /// The last KMS check.
+  public internal(set) var lastCheck: CheckReport?
+  /// Damage found so far in this life.
+  public internal(set) var damage: [DamageReport] = []
+  /// Whether the coordinator is connected.
+  public internal(set) var coordinatorConnected = false
+
+  var life = AgentLife.awaitingSettings
+  var work: RunningWork?
+  var commands = CommandRecord()
+  var nextCheckAt: Milliseconds?
+  var keyStateRevocationsInARow = 0
+  var jitter: Jitter
+  let timing: AgentTiming
+
+  /// A long job in progress; a second one is refused until it ends.
+  struct RunningWork: Sendable, Equatable {
+    var command: NodeCommand
+  }
+
+  /// Starts a life: `generation` is what the disk holds.
+  public init(node: NodeName, boot: BootID, generation: GenerationReport?, timing: AgentTiming, seed: UInt64) {
+    self.node = node
+    self.boot = boot
+    self.generation = generation
+    self.timing = timing
+    jitter = Jitter(seed: seed)
+  }
+
+  /// Where the node's life stands.
+  public var phase: NodePhase { life.phase }
+  /// The command of the long job in progress, nil if none.
+  public var runningWork: CommandID? { work?.command.id }
+  /// Whether the engine is open and drivers may be served.
+  public var isServing: Bool { life == .serving }
+
+  /// The coordinator's link came up or went down.
+  public mutating func onCoordinator(connected: Bool) -> [AgentDirective] {
+    coordinatorConnected = connected
+    return []
+  }
+
+  /// A new assignment: peers, KMS settings, whether to run. Older versions are dropped.
+  public mutating func onAssignment(_ new: NodeAssignment, now: Milliseconds) -> [AgentDirective] {
+    if let assignment, new.version < assignment.version { return [] }
+    let settingsChanged = assignment?.settingsVersion != new.settingsVersion
+    assignment = new
+    var directives: [AgentDirective] = [.updatePeers(new)]
+    switch life {
+    case .awaitingSettings:
+      directives += firstMove(new, now: now)
+    case .awaitingKMS where settingsChanged:
+      directives += beginOpening(attempt: 0)
+    case .disabled where new.disabledReason == nil && new.running:
+      directives += beginOpening(attempt: 0)
+    case .serving, .opening, .awaitingKMS:
+      if let reason = new.disabledReason, isEncrypted { directives += disable(reason, now: now) }
+    case .empty, .closing, .stopped, .disabled, .failed: break
+    }
+    return directives + [.report]
+  }
+
+  /// The engine is open on `generation` and serves.
+  public mutating func onOpened(_ opened: GenerationReport, check: CheckReport?, now: Milliseconds) -> [AgentDirective] {
+    generation = opened
+    if let check { lastCheck = check }
+    guard case .opening = life else { return [] }
+    life = .serving
+    damage = []
+    keyStateRevocationsInARow = 0
+    nextCheckAt = opened.encrypted ? now + jitter.around(timing.checkInterval, byTenths: 1) : nil
+    if let reason = assignment?.disabledReason, opened.encrypted { return disable(reason, now: now) + [.report] }
+    return [.report]
+  }
+
+  /// Opening failed: an outage waits, a revocation locks out, damage needs an operator.
+  public mutating func onOpenFailed(_ failure: OpenFailure, now: Milliseconds) -> [AgentDirective] {
+    guard case .opening(let attempt) = life else { return [] }
+    switch failure {
+    case .keyCheck(let check):
+      lastCheck = check
+      switch check.verdict {
+      case .revoked(let reason, let detail):
+        life = .disabled(reason: "\(reason.rawValue): \(detail)", recheckAt: now + recheckDelay())
+      case .unreachable(let reason, let detail):
+        waitForKMS("\(reason.rawValue): \(detail)", attempt: attempt, now: now)
+      case .valid:
+        life = .failed(reason: "the KMS answered but the node could not use the answer")
+      }
+    case .damaged(let report):
+      damage.append(report)
+      life = .failed(reason: "\(report.file): \(report.reason)")
+    case .other(let reason):
+      waitForKMS(reason, attempt: attempt, now: now)
+    }
+    return [.report]
+  }
+
+  /// The engine is closed and the keys are wiped.
+  public mutating func onClosed(now: Milliseconds) -> [AgentDirective] {
+    guard case .closing(let next) = life else { return [] }
+    nextCheckAt = nil
+    switch next {
+    case .stop:
+      life = .stopped
+      return finishRecorded(.stopDatabase) + [.report]
+    case .restart:
+      return [.replaceProcessImage]
+    case .disable(let reason):
+      life = .disabled(reason: reason, recheckAt: now + recheckDelay())
+      return [.report, .replaceProcessImage]
+    case .fail(let reason):
+      life = .failed(reason: reason)
+      return [.report]
+    }
+  }
+
+  /// The stored keystore does not fit what the KMS answers: a fault of this node, alarmed; it keeps serving from memory.
+  public mutating func onKeystoreFault(_ report: DamageReport) -> [AgentDirective] {
+    if !damage.contains(report) { damage.append(report) }
+    return [.report]
+  }
+
+  /// The running engine broke: a damaged page, a failed fsync, a full disk.
+  public mutating func onEngineFailed(_ report: DamageReport) -> [AgentDirective] {
+    damage.append(report)
+    guard life == .serving else { return [.report] }
+    life = .closing(.fail(reason: "\(report.file): \(report.reason)"))
+    return [.close, .report]
+  }
+
+  /// Time passes: retries, rechecks and scheduled checks that are due.
+  public mutating func onTick(now: Milliseconds) -> [AgentDirective] {
+    switch life {
+    case .awaitingKMS(_, let retryAt, let attempt) where now >= retryAt:
+      return beginOpening(attempt: attempt + 1)
+    case .disabled(_, let recheckAt) where now >= recheckAt && assignment?.running == true:
+      return beginOpening(attempt: 0)
+    case .serving:
+      guard let due = nextCheckAt, now >= due else { return [] }
+      nextCheckAt = now + jitter.around(timing.checkInterval, byTenths: 1)
+      return [.check(scheduled: true)]
+    default: return []
+    }
+  }
+}

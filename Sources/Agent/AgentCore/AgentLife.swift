@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+/// A node's whole life. Each case says what it means and how it ends.
+enum AgentLife: Sendable, Equatable {
+  /// The agent runs and waits for its first assignment; ends with it.
+  case awaitingSettings
+  /// There is an assignment and no data; ends with `formShard`.
+  case empty
+  /// The shell unwraps and opens, or forms; ends with `onOpened` or `onOpenFailed`.
+  case opening(attempt: Int)
+  /// The KMS could not be asked; ends with the next attempt, at `retryAt` or with new settings.
+  case awaitingKMS(reason: String, retryAt: Milliseconds, attempt: Int)
+  /// Drivers are served; ends in `closing`, or in `failed` when the engine breaks.
+  case serving
+  /// The shell closes the engine; ends with `onClosed`.
+  case closing(AfterClose)
+  /// An operator shut it down; ends with `startDatabase`.
+  case stopped
+  /// A revoked key locked it out; ends at `recheckAt`, or with an assignment that no longer says so.
+  case disabled(reason: String, recheckAt: Milliseconds)
+  /// Files or keys are damaged; ends with `startDatabase` or a restart.
+  case failed(reason: String)
+
+  /// What follows a close.
+  enum AfterClose: Sendable, Equatable {
+    case stop
+    case disable(reason: String)
+    case restart
+    case fail(reason: String)
+  }
+
+  /// The phase as reported.
+  var phase: NodePhase {
+    switch self {
+    case .awaitingSettings: .awaitingSettings
+    case .empty: .empty
+    case .opening: .opening
+    case .awaitingKMS(let reason, _, _): .awaitingKMS(reason: reason)
+    case .serving: .serving
+    case .closing(.disable(let reason)): .disabled(reason: reason)
+    case .closing(.fail(let reason)): .failed(reason: reason)
+    case .closing(.stop), .closing(.restart): .opening
+    case .stopped: .stopped
+    case .disabled(let reason, _): .disabled(reason: reason)
+    case .failed(let reason): .failed(reason: reason)
+    }
+  }
+}

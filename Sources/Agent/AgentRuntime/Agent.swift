@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import DaemonRuntime
+internal import DocumentServer
+internal import Foundation
+internal import KeyHierarchy
+public import Logging
+internal import Replication
+internal import Sealing
+internal import Secrets
+public import ServiceLifecycle
+internal import Transport
+
+/// One node: its ports, its data directory, its link to the coordinator and the shell that ties them together.
+public struct Agent: Service {
+  /// How often Raft is told that time passes.
+  static let raftTick = Duration.milliseconds(50)
+  /// How often the node's life is told that time passes.
+  static let lifeTick = Duration.milliseconds(250)
+  /// How often a heartbeat is sent.
+  static let heartbeat = Duration.seconds(1)
+
+  private let configuration: AgentConfiguration
+  private let data: String
+  private let logger: Logger
+
+  /// Makes the agent of a configuration; nothing happens before `run`. Throws `configuration` for settings that can't be.
+  public init(_ configuration: AgentConfiguration, data: String, logger: Logger) throws(AgentError) {
+    let address = configuration.drivers?.address ?? "127.0.0.1"
+    guard address == "::1" || address == "localhost" || address.hasPrefix("127.") else {
+      throw AgentError(
+        .configuration,
+        "drivers.address is \(address), but drivers do not authenticate yet: only loopback addresses are allowed")
+    }
+    self.configuration = configuration
+    self.data = data
+    self.logger = logger
+  }
+
+  /// Serves until it is told to stop; then closes the engine cleanly.
+  public func run() async throws {
+    let identity = try CurveIdentity.load(from: configuration.identity)
+    let coordinatorKey = try CurvePublicKey(configuration.coordinator.publicKey)
+    let directory = GenerationDirectory(root: data)
+    try directory.prepare()
+    let lock = try DataLock(data)
+    defer { withExtendedLifetime(lock) {} }
+    let generation = try Self.inspect(directory, logger: logger)
+
+    let network = ReplicationNetwork(node: configuration.node, identity: identity, logger: logger)
+    let replicationPort = try network.start(
+      address: configuration.replication?.address ?? "127.0.0.1",
+      port: configuration.replication?.port ?? AgentConfiguration.defaultReplicationPort)
+    let engine = NodeEngine(node: configuration.node)
+    let shell = AgentShell(
+      configuration: configuration, directory: directory, network: network, engine: engine, generation: generation,
+      logger: logger)
+    let (events, queue) = AsyncStream.makeStream(of: LinkEvent.self, bufferingPolicy: .bufferingOldest(1_024))
+    let link = try MessageLink(
+      endpoint: configuration.coordinator.address, serverKey: coordinatorKey, identity: identity, logger: logger
+    ) { queue.yield($0) }
+    await shell.use(link)
+    let server = DocumentServer(
+      engine: engine, host: configuration.drivers?.address ?? "127.0.0.1",
+      port: Int(configuration.drivers?.port ?? AgentConfiguration.defaultDriverPort), logger: logger)
+
+    try await withGracefulShutdownHandler {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        let (bound, boundPort) = AsyncStream.makeStream(of: Int.self)
+        group.addTask {
+          defer { boundPort.finish() }
+          try await server.run { boundPort.yield($0) }
+        }
+        if let driverPort = await bound.first(where: { _ in true }) {
+          await shell.bind(driverPort: driverPort, replicationPort: replicationPort)
+          try link.start()
+          try announce(driverPort: driverPort, replicationPort: replicationPort, publicKey: identity.publicKey)
+          addLoops(to: &group, shell: shell, network: network)
+          await Self.follow(events, shell: shell)
+        }
+        await shell.close()
+        link.close()
+        network.close()
+        group.cancelAll()
+        while let result = await group.nextResult() {
+          if case .failure(let error) = result, !(error is CancellationError) { throw error }
+        }
+      }
+    } onGracefulShutdown: {
+      queue.finish()
+    }
+    try? ReadyFile.remove(from: data)
+  }
+
+  private func announce(driverPort: Int, replicationPort: UInt16, publicKey: CurvePublicKey) throws {
+    try ReadyFile(
+      ports: ["drivers": driverPort, "replication": Int(replicationPort)], publicKey: publicKey.text
+    ).write(to: data)
+    logger.notice("ready", metadata: ["drivers": "\(driverPort)", "replication": "\(replicationPort)"])
+  }
+
+  private func addLoops(
+    to group: inout ThrowingTaskGroup<Void, any Error>, shell: AgentShell, network: ReplicationNetwork
+  ) {
+    let checkpoint = Duration.seconds(configuration.checkpointSeconds ?? 60)
+    group.addTask { try await network.run() }
+    group.addTask { await Self.every(Self.raftTick) { await shell.member?.tick() } }
+    group.addTask { await Self.every(Self.lifeTick) { await shell.tick() } }
+    group.addTask { await Self.every(Self.heartbeat) { await shell.report() } }
+    group.addTask { await Self.every(checkpoint) { await shell.member?.checkpoint() } }
+    group.addTask { await shell.runJobs() }
+  }
+
+  /// Handles what the coordinator's link says until the service is told to stop, which ends the stream.
+  private static func follow(_ events: AsyncStream<LinkEvent>, shell: AgentShell) async {
+    for await event in events {
+      switch event {
+      case .connected: await shell.onLink(connected: true)
+      case .disconnected: await shell.onLink(connected: false)
+      case .refused(let reason): await shell.onRefused(reason)
+      case .message(let envelope, _): await shell.receive(envelope)
+      }
+    }
+  }
+
+  private static func every(_ interval: Duration, _ body: () async -> Void) async {
+    while !Task.isCancelled {
+      guard (try? await Task.sleep(for: interval)) != nil else { return }
+      await body()
+    }
+  }
+
+  /// Looks at what the disk holds, before any KMS is asked: superseded generations go first.
+  private static func inspect(_ directory: GenerationDirectory, logger: Logger) throws -> GenerationReport? {
+    let live = try directory.current()
+    for old in try directory.superseded(by: live) {
+      logger.notice("destroying a superseded generation", metadata: ["generation": "\(old)"])
+      try directory.destroy(old)
+    }
+    guard let live else { return nil }
+    guard directory.isEncrypted(live) else { return GenerationReport(id: live, encrypted: false) }
+    do {
+      let sealed = try SealedKeystore.read(from: directory.keystorePath(of: live))
+      return AgentShell.report(
+        live, version: sealed.version, master: sealed.masterKeyID, check: sealed.masterKeyCheckValue.text,
+        wrapped: sealed.wrappedMasterKey)
+    } catch {
+      // The node still starts and reports; opening says what is wrong with the file.
+      logger.critical("the keystore can't be read", metadata: ["reason": "\(error)"])
+      return GenerationReport(id: live, encrypted: true)
+    }
+  }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+public import DaemonRuntime
+
+/// An agent's settings, from its configuration file.
+public struct AgentConfiguration: DaemonConfiguration {
+  /// The keys of the file.
+  public static let keys = [
+    "node", "data", "identity", "coordinator.address", "coordinator.publicKey", "drivers.address", "drivers.port",
+    "replication.address", "replication.port", "cacheMegabytes", "secureHeapKilobytes", "checkpointSeconds",
+    "kmsSourceAddress", "logLevel",
+  ]
+
+  /// Where the coordinator is and which key it has.
+  public struct Coordinator: Decodable, Sendable {
+    /// `host:port`.
+    public var address: String
+    /// Its CURVE public key in Z85.
+    public var publicKey: String
+  }
+
+  /// An address to listen on.
+  public struct Listen: Decodable, Sendable {
+    /// The address, 127.0.0.1 by default.
+    public var address: String?
+    /// The port; 0 takes any free one.
+    public var port: UInt16?
+  }
+
+  /// The node's name, as enrolled.
+  public var node: NodeName
+  /// The data directory; `--data` wins over it.
+  public var data: String?
+  /// The file of the node's CURVE secret key, outside the data directory.
+  public var identity: String
+  /// The coordinator.
+  public var coordinator: Coordinator
+  /// Where drivers connect; loopback only until drivers authenticate.
+  public var drivers: Listen?
+  /// Where other members connect.
+  public var replication: Listen?
+  /// Memory for pages of the storage engine, in MiB; 256 by default.
+  public var cacheMegabytes: Int?
+  /// Locked memory for keys, in KiB; 4096 by default.
+  public var secureHeapKilobytes: Int?
+  /// Seconds between two checkpoints; 60 by default.
+  public var checkpointSeconds: Int?
+  /// The address of this machine that calls to the KMS come from, nil for the system's choice.
+  public var kmsSourceAddress: String?
+  /// The least severe messages logged; info by default.
+  public var logLevel: String?
+
+  /// Drivers connect here unless told otherwise.
+  public static let defaultDriverPort: UInt16 = 27117
+  /// Members connect here unless told otherwise.
+  public static let defaultReplicationPort: UInt16 = 7450
+}

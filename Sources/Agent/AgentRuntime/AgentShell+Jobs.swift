@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import AgentCore
+internal import ClusterModel
+internal import EncryptedStore
+internal import KeyHierarchy
+internal import KeyManagement
+internal import Logging
+internal import Replication
+internal import ReplicationCore
+internal import Secrets
+
+/// The directives that take time.
+extension AgentShell {
+  func perform(_ job: Job) async {
+    switch job {
+    case .open: await open()
+    case .formShard(let voters): await formShard(voters)
+    case .close: await close()
+    case .resync(let id, let encrypted): await resync(id, encrypted: encrypted)
+    case .rotate(let id): await rotate(id)
+    case .handOver(let id): await handOver(id)
+    case .check(let scheduled): await check(scheduled: scheduled)
+    case .replaceProcessImage: replaceProcessImage()
+    }
+  }
+
+  private func open() async {
+    guard let id = core.generation?.id else {
+      return perform(core.onOpenFailed(.other(reason: "there is no generation to open"), now: now))
+    }
+    do {
+      var check: CheckReport?
+      var keystore: Keystore?
+      if directory.isEncrypted(id) {
+        let startedAt = Self.wallClock
+        let (opened, report) = try await openKeystore(id, startedAt: startedAt)
+        keystore = opened
+        check = report
+      } else if core.generation?.encrypted == true {
+        throw OpenStop(failure: .damaged(DamageReport(file: "keystore", reason: "the generation's keystore is missing")))
+      }
+      let generation = try OpenGeneration.open(
+        id, in: directory, keys: GenerationKeys(keystore: keystore), cacheBytes: cacheBytes, events: storeEvents())
+      try await takePart(generation, check: check)
+    } catch let stop as OpenStop {
+      perform(core.onOpenFailed(stop.failure, now: now))
+    } catch {
+      perform(core.onOpenFailed(Self.failure(error), now: now))
+    }
+  }
+
+  /// Unwraps the master key with one KMS call and opens the keystore under it.
+  private func openKeystore(_ id: GenerationID, startedAt: Int64) async throws -> (Keystore, CheckReport?) {
+    let sealed: SealedKeystore
+    do { sealed = try SealedKeystore.read(from: directory.keystorePath(of: id)) } catch {
+      throw OpenStop(failure: .damaged(DamageReport(file: "keystore", reason: error.description)))
+    }
+    guard let keys, let cluster = core.assignment?.cluster else {
+      throw OpenStop(failure: .other(reason: "the coordinator has sent no KMS settings"))
+    }
+    do {
+      let master = try await keys.unwrap(sealed.wrappedMasterKey)
+      let keystore = try sealed.open(
+        with: master, expecting: KeystoreIdentity(cluster: cluster, node: configuration.node, generation: id))
+      return (keystore, keys.report(nil, startedAt: startedAt))
+    } catch {
+      if let report = keys.report(error, startedAt: startedAt) { throw OpenStop(failure: .keyCheck(report)) }
+      throw OpenStop(failure: .damaged(DamageReport(file: "keystore", reason: "\(error)")))
+    }
+  }
+
+  private func formShard(_ voters: [NodeName]) async {
+    let id = GenerationID.random()
+    do {
+      try directory.create(id)
+      let generation = try OpenGeneration.create(
+        id, in: directory, keys: GenerationKeys(keystore: nil), cacheBytes: cacheBytes, events: storeEvents())
+      try ReplicaMember.found(generation, voters: voters)
+      try directory.point(at: id)
+      try await takePart(generation, check: nil)
+    } catch {
+      perform(core.onOpenFailed(Self.failure(error), now: now))
+    }
+  }
+
+  private func takePart(_ generation: OpenGeneration, check: CheckReport?) async throws {
+    do {
+      try directory.markServed(generation.id)
+      let member = try await ReplicaMember(
+        me: configuration.node, generation: generation, settings: RaftSettings(),
+        seed: UInt64.random(in: .min ... .max), network: network, logger: logger
+      ) { [weak self] error in
+        Task { await self?.onBroken(error) }  // tidy:allow free-task the engine's thread can't wait for the actor
+      }
+      self.member = member
+      opened = generation
+      network.attach(member)
+      engine.attach(member)
+    } catch {
+      try? generation.close()
+      throw error
+    }
+    guard let report = liveGeneration() else { return }
+    perform(core.onOpened(report, check: check, now: now))
+  }
+
+  func onBroken(_ error: MemberError) {
+    perform(core.onEngineFailed(DamageReport(file: error.file ?? "store", reason: error.description)))
+  }
+
+  func close() async {
+    engine.detach(because: explanation)
+    network.attach(nil)
+    if let member {
+      do { try await member.close() } catch {
+        logger.warning("the engine did not close cleanly", metadata: ["reason": "\(error)"])
+      }
+    }
+    member = nil
+    opened = nil
+    perform(core.onClosed(now: now))
+  }
+
+  private func handOver(_ id: CommandID) async {
+    guard let member else { return finish(id, .failed(reason: "the engine is closed")) }
+    if member.status.role != .primary { return finish(id, .done) }
+    if let refusal = await member.handOver() { return finish(id, .failed(reason: refusal)) }
+    finish(id, .done)
+  }
+
+  private func check(scheduled: Bool) async {
+    guard let keys, let id = core.generation?.id, core.generation?.encrypted == true else { return }
+    let startedAt = Self.wallClock
+    do {
+      let sealed = try SealedKeystore.read(from: directory.keystorePath(of: id))
+      let master = try await keys.unwrap(sealed.wrappedMasterKey)
+      guard master.id == sealed.masterKeyID, master.checkValue == sealed.masterKeyCheckValue else {
+        throw AgentError(.keys, "the stored master key unwraps to another key than the one in use")
+      }
+      if let report = keys.report(nil, startedAt: startedAt) {
+        perform(core.onCheck(report, scheduled: scheduled, now: now))
+      }
+    } catch {
+      logger.warning("the KMS check failed", metadata: ["reason": "\(error)"])
+      if let report = keys.report(error, startedAt: startedAt) {
+        perform(core.onCheck(report, scheduled: scheduled, now: now))
+      } else {
+        perform(core.onKeystoreFault(DamageReport(file: "keystore", reason: "\(error)")))
+      }
+    }
+  }
+
+  private func replaceProcessImage() {
+    logger.notice("replacing the process image")
+    do { try ProcessHardening.reexecute(arguments: CommandLine.arguments) } catch {
+      logger.critical("the process image could not be replaced", metadata: ["reason": "\(error)"])
+    }
+  }
+
+  func finish(_ id: CommandID, _ outcome: CommandOutcome) {
+    progress = nil
+    perform(core.onWorkFinished(id, outcome: outcome, generation: liveGeneration(), now: now))
+  }
+
+  var cacheBytes: Int { (configuration.cacheMegabytes ?? 256) << 20 }
+
+  func storeEvents() -> StoreEvents {
+    let logger = logger
+    return StoreEvents(
+      damage: { damage in
+        logger.critical("the store is damaged", metadata: ["file": "\(damage.file ?? "?")", "reason": "\(damage.reason)"])
+      }, message: { text in logger.debug("store", metadata: ["message": "\(text)"]) })
+  }
+
+  private static func failure(_ error: any Error) -> OpenFailure {
+    if let error = error as? MemberError, error.code == .damaged {
+      return .damaged(DamageReport(file: error.file ?? "store", reason: error.description))
+    }
+    return .other(reason: "\(error)")
+  }
+}
+
+/// Opening stopped at a known point.
+private struct OpenStop: Error { let failure: OpenFailure }

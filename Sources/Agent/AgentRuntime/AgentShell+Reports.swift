@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import AgentCore
+internal import ClusterModel
+internal import DaemonRuntime
+internal import KeyHierarchy
+internal import Messages
+internal import Replication
+internal import Sealing
+internal import Transport
+
+/// What the node says of itself.
+extension AgentShell {
+  func report() {
+    send(.heartbeat(nodeReport()))
+    reportKeys()
+  }
+
+  func nodeReport() -> NodeReport {
+    var report = NodeReport(
+      node: configuration.node, boot: core.boot, agentVersion: KeyfoldVersion.text, phase: core.phase)
+    report.driverAddress = driverAddress
+    report.replicationAddress = replicationAddress
+    report.generation = liveGeneration() ?? core.generation
+    report.supersededGenerations = (try? directory.superseded(by: report.generation?.id).count) ?? 0
+    report.replication = member?.status.report
+    report.work = workReport()
+    report.assignmentVersion = core.assignment?.version ?? 0
+    report.ipListVersion = ipList.version
+    report.lastCheck = core.lastCheck
+    report.damage = core.damage
+    return report
+  }
+
+  /// Sends the list of keys whenever the keystore has changed since it was sent last.
+  func reportKeys() {
+    guard let link, link.isConnected, let keystore, keystore.version != reportedKeystoreVersion,
+      let generation = keystore.identity?.generation
+    else { return }
+    let version = keystore.version
+    let keys = keystore.keys.map { KeyReport(id: $0.id, createdAtMilliseconds: $0.createdAtMilliseconds) }
+    for part in KeysReport.parts(generation: generation, keystoreVersion: version, keys: keys) { send(.keysReport(part)) }
+    reportedKeystoreVersion = version
+  }
+
+  func liveGeneration() -> GenerationReport? {
+    guard let opened else { return nil }
+    guard let keystore = opened.keys.keystore else { return GenerationReport(id: opened.id, encrypted: false) }
+    return Self.report(
+      opened.id, version: keystore.version, master: keystore.masterKeyID, check: keystore.masterKeyCheckValue?.text,
+      wrapped: keystore.wrappedMasterKey)
+  }
+
+  static func report(
+    _ id: GenerationID, version: UInt64, master: MasterKeyID?, check: String?, wrapped: WrappedMasterKey?
+  ) -> GenerationReport {
+    GenerationReport(
+      id: id, encrypted: true, keystoreVersion: version, masterKeyID: master, masterKeyCheckValue: check,
+      customerKeyID: wrapped?.keyID, masterKeyCreatedAtMilliseconds: wrapped?.createdAtMilliseconds ?? 0)
+  }
+
+  var keystore: Keystore? { opened?.keys.keystore }
+
+  private func workReport() -> WorkReport? {
+    guard let command = core.runningWork, let progress else { return nil }
+    return WorkReport(
+      command: command, stage: progress.stage, documentsDone: progress.documents,
+      documentsTotal: progress.documentsTotal, bytesDone: progress.bytes, startedAtMilliseconds: progressStartedAt)
+  }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import AgentCore
+internal import ClusterModel
+internal import DaemonRuntime
+internal import DocumentServer
+internal import Foundation
+internal import KeyManagement
+internal import Logging
+internal import Messages
+internal import Replication
+internal import Secrets
+internal import Transport
+
+/// The shell of one node: performs what `AgentCore` decides and feeds the results back.
+actor AgentShell {
+  /// A directive that takes time, on its way in a task of its own.
+  enum Job: Sendable {
+    case open
+    case formShard([NodeName])
+    case close
+    case resync(CommandID, encrypted: Bool)
+    case rotate(CommandID)
+    case handOver(CommandID)
+    case check(scheduled: Bool)
+    case replaceProcessImage
+  }
+
+  let configuration: AgentConfiguration
+  let directory: GenerationDirectory
+  let network: ReplicationNetwork
+  let engine: NodeEngine
+  let factory: KeyManagementFactory
+  let logger: Logger
+  let jobs: AsyncStream<Job>
+  let jobQueue: AsyncStream<Job>.Continuation
+  let started = ContinuousClock.now
+
+  var core: AgentCore
+  var link: MessageLink?
+  var member: ReplicaMember?
+  var opened: OpenGeneration?
+  var keys: NodeKeys?
+  var kmsSecret: Secret?
+  var ipList = IPList()
+  var epoch: Epoch?
+  var progress: CopyProgress?
+  var progressStartedAt: Int64 = 0
+  var reportedKeystoreVersion: UInt64 = 0
+  var driverAddress = ""
+  var replicationAddress = ""
+
+  init(
+    configuration: AgentConfiguration, directory: GenerationDirectory, network: ReplicationNetwork, engine: NodeEngine,
+    generation: GenerationReport?, logger: Logger
+  ) {
+    self.configuration = configuration
+    self.directory = directory
+    self.network = network
+    self.engine = engine
+    self.logger = logger
+    factory = KeyManagementFactory()
+    core = AgentCore(
+      node: configuration.node, boot: .random(), generation: generation, timing: AgentTiming(),
+      seed: UInt64.random(in: .min ... .max))
+    (jobs, jobQueue) = AsyncStream.makeStream()
+  }
+
+  var now: Milliseconds { Int64((ContinuousClock.now - started) / .milliseconds(1)) }
+  static var wallClock: Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
+
+  func bind(driverPort: Int, replicationPort: UInt16) {
+    driverAddress = "\(configuration.drivers?.address ?? "127.0.0.1"):\(driverPort)"
+    replicationAddress = "\(configuration.replication?.address ?? "127.0.0.1"):\(replicationPort)"
+    engine.bind(driverAddress: driverAddress)
+  }
+
+  func use(_ link: MessageLink) { self.link = link }
+
+  /// Performs directives in order; what takes time goes into a task of its own.
+  func perform(_ directives: [AgentDirective]) {
+    for directive in directives {
+      switch directive {
+      case .updatePeers(let assignment):
+        network.updatePeers(assignment.members)
+        engine.updateMembers(assignment)
+      case .open: jobQueue.yield(.open)
+      case .formShard(let voters): jobQueue.yield(.formShard(voters))
+      case .close: jobQueue.yield(.close)
+      case .resync(let id, let encrypted): jobQueue.yield(.resync(id, encrypted: encrypted))
+      case .rotateMasterKey(let id): jobQueue.yield(.rotate(id))
+      case .stepDown(let id): jobQueue.yield(.handOver(id))
+      case .check(let scheduled): jobQueue.yield(.check(scheduled: scheduled))
+      case .replaceProcessImage: jobQueue.yield(.replaceProcessImage)
+      case .reply(let result): send(.commandResult(result))
+      case .report: report()
+      }
+    }
+    if !core.isServing { engine.explain(explanation) }
+  }
+
+  /// Why drivers are not served, in a sentence for them.
+  var explanation: String {
+    let phase = core.phase
+    return "node \(configuration.node) is \(phase.name)" + (phase.reason.map { ": \($0)" } ?? "")
+  }
+
+  func tick() { perform(core.onTick(now: now)) }
+
+  /// What the coordinator sent.
+  func receive(_ envelope: Envelope) {
+    switch envelope.body {
+    case .welcome(let welcome): onWelcome(welcome, epoch: envelope.epoch)
+    case .command(let command):
+      guard let epoch = envelope.epoch else { return }
+      logger.info("command", metadata: ["action": "\(command.action.name)", "command": "\(command.id)"])
+      perform(core.onCommand(command, epoch: epoch, now: now))
+    case .ipList(let list):
+      guard list.version > ipList.version else { return }
+      ipList = list
+      report()
+    case .fault(let fault): logger.warning("the coordinator refused a message", metadata: ["reason": "\(fault.text)"])
+    default: logger.warning("an unexpected message", metadata: ["message": "\(envelope.body.name)"])
+    }
+  }
+
+  private func onWelcome(_ welcome: Welcome, epoch: Epoch?) {
+    let assignment = welcome.assignment
+    if let known = core.assignment, assignment.version < known.version { return }
+    self.epoch = epoch
+    adopt(assignment, secret: welcome.kmsSecret)
+    perform(core.onAssignment(assignment, now: now))
+  }
+
+  private func adopt(_ assignment: NodeAssignment, secret: Secret?) {
+    kmsSecret = secret
+    guard let settings = assignment.kms, let secret else {
+      keys = nil
+      return
+    }
+    do {
+      keys = NodeKeys(
+        service: try factory.makeService(
+          settings: settings, secret: secret, localAddress: configuration.kmsSourceAddress),
+        customerKeyID: settings.keyID, settingsVersion: assignment.settingsVersion,
+        context: KeyContext(
+          project: assignment.project, cluster: assignment.cluster, node: configuration.node, purpose: .masterKey))
+    } catch {
+      keys = nil
+      logger.error("the KMS settings can't be used", metadata: ["reason": "\(error)"])
+    }
+  }
+
+  func onLink(connected: Bool) {
+    perform(core.onCoordinator(connected: connected))
+    guard connected else { return }
+    reportedKeystoreVersion = 0
+    send(.hello(Hello(report: nodeReport(), highestEpoch: epoch)))
+    reportKeys()
+  }
+
+  func onRefused(_ reason: RefusalReason) {
+    logger.warning("the coordinator refuses this node", metadata: ["reason": "\(reason.rawValue)"])
+  }
+
+  /// Runs jobs as they come, each in a task of its own, until the queue is closed and the last is done.
+  func runJobs() async {
+    await withDiscardingTaskGroup { group in
+      for await job in jobs { group.addTask { await self.perform(job) } }
+    }
+  }
+
+  func send(_ body: MessageBody) {
+    guard let link, link.isConnected else { return }
+    do { try link.send(Envelope(body, cluster: core.assignment?.cluster, node: configuration.node, epoch: epoch)) } catch {
+      logger.debug("a message to the coordinator was not sent", metadata: ["reason": "\(error)"])
+    }
+  }
+}

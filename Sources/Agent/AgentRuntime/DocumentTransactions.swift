@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import DocumentServer
+internal import Replication
+
+/// The document server's reads, on a member's view.
+class DocumentReads: ReadTransaction {
+  private let view: ReadView
+
+  init(_ view: ReadView) { self.view = view }
+
+  func collection(_ namespace: Namespace) throws -> CollectionHandle? {
+    try view.collection(database: namespace.database, name: namespace.collection)
+      .map { CollectionHandle(uuid: $0.text, namespace: namespace) }
+  }
+
+  func document(_ collection: CollectionHandle, key: [UInt8]) throws -> [UInt8]? {
+    try view.document(try id(of: collection), key: key)
+  }
+
+  func scan(
+    _ collection: CollectionHandle, after: [UInt8]?, _ body: (_ key: [UInt8], _ document: [UInt8]) throws -> Bool
+  ) throws { try view.scan(try id(of: collection), after: after, body) }
+
+  func count(_ collection: CollectionHandle) throws -> Int { try view.count(try id(of: collection)) }
+
+  func databases() throws -> [DatabaseSummary] {
+    var names: [String] = []
+    for row in try view.collections() where names.last != row.database { names.append(row.database) }
+    return names.map { DatabaseSummary(name: $0, sizeOnDisk: 0, isEmpty: false) }
+  }
+
+  func collections(in database: String) throws -> [CollectionHandle] {
+    try view.collections(in: database).map { row in
+      CollectionHandle(uuid: row.id.text, namespace: try Namespace(database: row.database, collection: row.name))
+    }
+  }
+
+  func id(of collection: CollectionHandle) throws -> CollectionID { try CollectionID(collection.uuid) }
+}
+
+/// The document server's writes, on the primary's open batch.
+final class DocumentWrites: DocumentReads, WriteTransaction {
+  private let view: WriteView
+
+  init(_ view: WriteView) {
+    self.view = view
+    super.init(view)
+  }
+
+  func createCollection(_ namespace: Namespace) throws -> CollectionHandle {
+    let id = try view.createCollection(try DatabaseName(namespace.database), name: namespace.collection)
+    return CollectionHandle(uuid: id.text, namespace: namespace)
+  }
+
+  func dropCollection(_ collection: CollectionHandle) throws { try view.dropCollection(try id(of: collection)) }
+
+  func dropDatabase(_ database: String) throws { try view.dropDatabase(try DatabaseName(database)) }
+
+  func put(_ collection: CollectionHandle, key: [UInt8], document: [UInt8]) throws {
+    try view.put(try id(of: collection), key: key, document: document)
+  }
+
+  func remove(_ collection: CollectionHandle, key: [UInt8]) throws { try view.remove(try id(of: collection), key: key) }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import DocumentServer
+internal import Replication
+internal import Synchronization
+
+/// What the document server sees of the node: the open member, or why there is none.
+final class NodeEngine: DocumentEngine {
+  private struct State {
+    var member: ReplicaMember?
+    var reason = "the node is starting"
+    var cluster = ""
+    var members: [MemberAddress] = []
+    var setVersion: UInt64 = 0
+    var ownAddress = ""
+  }
+
+  private let node: NodeName
+  private let shared = Mutex(State())
+
+  init(node: NodeName) { self.node = node }
+
+  func attach(_ member: ReplicaMember) { shared.withLock { $0.member = member } }
+
+  func detach(because reason: String) {
+    shared.withLock {
+      $0.member = nil
+      $0.reason = reason
+    }
+  }
+
+  /// Says why there is no member, if there is none.
+  func explain(_ reason: String) { shared.withLock { $0.reason = reason } }
+
+  func bind(driverAddress: String) { shared.withLock { $0.ownAddress = driverAddress } }
+
+  func updateMembers(_ assignment: NodeAssignment) {
+    shared.withLock {
+      $0.cluster = assignment.cluster.text
+      $0.members = assignment.members
+      $0.setVersion = assignment.version
+    }
+  }
+
+  func replicaSetView() -> ReplicaSetView {
+    let state = shared.withLock { $0 }
+    let status = state.member?.status
+    func address(of name: NodeName?) -> String? {
+      guard let name else { return nil }
+      if name == node { return state.ownAddress }
+      return state.members.first { $0.node == name }.map(\.driverAddress).flatMap { $0.isEmpty ? nil : $0 }
+    }
+    var hosts = state.members.compactMap { address(of: $0.node) }
+    if !hosts.contains(state.ownAddress) { hosts.append(state.ownAddress) }
+    return ReplicaSetView(
+      setName: state.cluster, setVersion: Int(clamping: max(state.setVersion, 1)), me: state.ownAddress, hosts: hosts,
+      primary: address(of: status?.primary), isWritablePrimary: status?.takesWrites ?? false,
+      isSecondary: status?.role == .secondary, electionID: status?.term ?? 0)
+  }
+
+  func state() -> EngineState {
+    shared.withLock { $0.member == nil ? .unavailable(reason: $0.reason) : .serving }
+  }
+
+  func read<R: Sendable>(_ body: @Sendable @escaping (any ReadTransaction) throws -> R) async throws -> R {
+    try await translating { try await member().readers.read { try body(DocumentReads($0)) } }
+  }
+
+  func write<R: Sendable>(_ body: @Sendable @escaping (any WriteTransaction) throws -> R) async throws -> R {
+    try await translating { try await member().write { try body(DocumentWrites($0)) } }
+  }
+
+  private func member() throws(EngineError) -> ReplicaMember {
+    let (member, reason) = shared.withLock { ($0.member, $0.reason) }
+    guard let member else { throw EngineError(.unavailable, reason) }
+    return member
+  }
+
+  private func translating<R>(_ body: () async throws -> R) async throws -> R {
+    do { return try await body() } catch let error as MemberError { throw EngineError(error) }
+  }
+}
+
+extension EngineError {
+  init(_ error: MemberError) {
+    let code: Code =
+      switch error.code {
+      case .notPrimary: .notPrimary
+      case .outcomeUnknown: .outcomeUnknown
+      case .closed: .unavailable
+      case .overloaded: .overloaded
+      case .damaged, .storage, .syncFailed, .invalid: .storage
+      }
+    self.init(code, error.description)
+  }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Documents
+public import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import Synchronization
+
+/// Serves drivers over the MongoDB wire protocol from a document engine.
+///
+/// A server runs once: `run` binds, serves until `shutdown` or until its task is cancelled, and returns when every
+/// connection is closed. Connections take one request at a time; what a client sends meanwhile waits in its socket.
+public final class DocumentServer: Sendable {
+  private typealias Connection = NIOAsyncChannel<[UInt8], [UInt8]>
+
+  private let host: String
+  private let port: Int
+  private let limits: ServerLimits
+  private let logger: Logger
+  private let interpreter: CommandInterpreter
+  private let connections: ConnectionRegistry
+  private let hasStarted = Mutex(false)
+
+  /// Prepares a server; nothing is bound yet. `host` has to be a loopback address, because drivers don't authenticate;
+  /// port 0 lets the system choose.
+  public init(
+    engine: any DocumentEngine, host: String = "127.0.0.1", port: Int, limits: ServerLimits = ServerLimits(), logger: Logger
+  ) {
+    self.host = host
+    self.port = port
+    self.limits = limits
+    self.logger = logger
+    interpreter = CommandInterpreter(engine: engine)
+    connections = ConnectionRegistry(maximumConnections: limits.maximumConnections)
+  }
+
+  /// Binds, tells `onBound` the port and serves. Throws `ServerError` if it can't bind or ran before.
+  public func run(onBound: @Sendable (Int) -> Void) async throws {
+    guard hasStarted.withLock({ started in
+      defer { started = true }
+      return !started
+    }) else { throw ServerError(.alreadyStarted, "this document server ran before; make a new one") }
+    let listener = try await bind()
+    let port = listener.channel.localAddress?.port ?? 0
+    guard connections.listen(listener.channel) else {
+      try await listener.executeThenClose { _ in }
+      return
+    }
+    logger.info("serving drivers", metadata: ["host": "\(host)", "port": "\(port)"])
+    onBound(port)
+    await withTaskCancellationHandler {
+      await serve(listener)
+    } onCancel: {
+      connections.stop()
+    }
+    logger.info("stopped serving drivers")
+  }
+
+  /// Stops: requests under way are answered, then everything closes and `run` returns.
+  public func shutdown() { connections.stop() }
+
+  private func bind() async throws(ServerError) -> NIOAsyncChannel<Connection, Never> {
+    let limits = limits
+    do {
+      let address = try SocketAddress(ipAddress: host, port: port)
+      guard address.isLoopback else {
+        throw ServerError(
+          .notLoopback, "refusing to serve drivers on \(host): they don't authenticate yet; use 127.0.0.1 or ::1")
+      }
+      return try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        .serverChannelOption(.backlog, value: limits.backlog)
+        .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+        .childChannelOption(
+          .writeBufferWaterMark, value: .init(low: limits.writeLowWaterMark, high: limits.writeHighWaterMark))
+        .bind(to: address) { channel in
+          channel.eventLoop.makeCompletedFuture { try DocumentServer.connection(on: channel) }
+        }
+    } catch let error as ServerError {
+      throw error
+    } catch {
+      throw ServerError(.cannotBind, "cannot serve drivers on \(host):\(port): \(error)", underlying: error)
+    }
+  }
+
+  private static func connection(on channel: any Channel) throws -> Connection {
+    try channel.pipeline.syncOperations.addHandlers([ByteToMessageHandler(FrameDecoder()), FrameEncoder()])
+    // One request at a time: reading stops as soon as one waits.
+    return try Connection(
+      wrappingChannelSynchronously: channel,
+      configuration: .init(
+        backPressureStrategy: .init(lowWatermark: 0, highWatermark: 1), isOutboundHalfClosureEnabled: false))
+  }
+
+  private func serve(_ listener: NIOAsyncChannel<Connection, Never>) async {
+    await withDiscardingTaskGroup { group in
+      do {
+        try await listener.executeThenClose { accepted in
+          for try await connection in accepted { group.addTask { await self.serve(connection) } }
+        }
+      } catch {
+        logger.error("the listening socket failed", metadata: ["error": "\(error)"])
+        connections.stop()
+      }
+    }
+  }
+
+  private func serve(_ connection: Connection) async {
+    let id = connections.add(connection.channel)
+    do {
+      try await connection.executeThenClose { inbound, outbound in
+        guard let id else {
+          logger.warning("connection refused: too many", metadata: ["limit": "\(limits.maximumConnections)"])
+          return
+        }
+        for try await bytes in inbound {
+          guard connections.begin(id) else { return }
+          let reply = try await reply(to: bytes, connectionID: id)
+          if let reply { try await outbound.write(reply) }
+          guard connections.end(id) else { return }
+        }
+      }
+    } catch let error as WireError {
+      logger.warning("connection closed: \(error)", metadata: ["connection": "\(id ?? 0)"])
+    } catch {
+      logger.debug("connection lost", metadata: ["connection": "\(id ?? 0)", "error": "\(error)"])
+    }
+    if let id { connections.remove(id) }
+  }
+
+  private func reply(to bytes: [UInt8], connectionID: Int32) async throws -> [UInt8]? {
+    let command = try MessageDecoder.decode(bytes)
+    let outcome: CommandInterpreter.Outcome
+    switch command.content {
+    case .command(let request): outcome = await interpreter.outcome(of: request, connectionID: connectionID)
+    case .refused(let error): outcome = .init(reply: error.reply, failure: error)
+    }
+    if let failure = outcome.failure, failure.code == .internalError {
+      logger.error("a command failed: \(failure.message)", metadata: ["connection": "\(connectionID)"])
+    }
+    guard command.wantsReply else { return nil }
+    return MessageEncoder.encode(outcome.reply, to: command, requestID: connectionID)
+  }
+}
+
+extension SocketAddress {
+  /// Whether the address is one of this machine only: 127.0.0.0/8 or ::1.
+  fileprivate var isLoopback: Bool {
+    ipAddress.map { $0 == "::1" || $0.hasPrefix("127.") } ?? false
+  }
+}

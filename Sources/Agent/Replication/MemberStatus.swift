@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+public import ReplicationCore
+
+/// Where a member stands, as a snapshot that anybody may look at without waiting.
+public struct MemberStatus: Sendable, Equatable {
+  /// The part it plays.
+  public var role: MemberRole
+  /// Whether it is primary and takes writes now.
+  public var takesWrites: Bool
+  /// The Raft term.
+  public var term: UInt64
+  /// The primary it knows.
+  public var primary: MemberID?
+  /// The last index on its disk.
+  public var lastIndex: UInt64
+  /// The last index it knows to be committed.
+  public var commitIndex: UInt64
+  /// The last index its data holds.
+  public var appliedIndex: UInt64
+  /// Who belongs to the shard.
+  public var voters: [MemberID]
+  /// Whether it can't catch up from the primary's oplog.
+  public var needsInitialSync: Bool
+
+  init(_ core: RaftCore, needsInitialSync: Bool) {
+    role =
+      switch core.role {
+      case .leader: .primary
+      case .follower: core.membership.isVoter(core.me) ? .secondary : .learner
+      case .candidate, .preCandidate: .candidate
+      }
+    takesWrites = core.acceptsProposals
+    term = core.term
+    primary = core.leader
+    lastIndex = core.lastPosition.index
+    commitIndex = core.commitIndex
+    appliedIndex = core.appliedIndex
+    voters = core.membership.voters
+    self.needsInitialSync = needsInitialSync
+  }
+
+  /// The report of a node's heartbeat.
+  public var report: ReplicationReport {
+    ReplicationReport(
+      role: role, term: term, primary: primary, lastIndex: lastIndex, commitIndex: commitIndex,
+      appliedIndex: appliedIndex)
+  }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import EncryptedStore
+internal import ReplicationCore
+
+/// The oplog and Raft's own state, in journalled tables.
+///
+/// An oplog row's key is the entry's index; its value is term (8 bytes big-endian), kind (1 byte) and payload.
+/// The raft table holds `hard` (term, vote) and `base` (position and membership before the first entry).
+extension MemberTables {
+  private static let hardKey = Array("hard".utf8)
+  private static let baseKey = Array("base".utf8)
+  private static let headerBytes = 9
+
+  /// Writes what a generation needs before its first entry; durable on return.
+  func writeBase(_ position: LogPosition, membership: Membership, hardState: HardState) throws(MemberError) {
+    try storing {
+      try log.put(Self.raft, Self.baseKey, BigEndian.bytes(position) + membership.encoded())
+      try log.put(Self.raft, Self.hardKey, Self.encoded(hardState))
+      try log.flushLog()
+    }
+  }
+
+  /// Replaces term and vote; durable on return.
+  func persist(_ hardState: HardState) throws(MemberError) {
+    try storing {
+      try log.put(Self.raft, Self.hardKey, Self.encoded(hardState))
+      try log.flushLog()
+    }
+  }
+
+  /// Adds entries to the end of the log; readable at once, durable after `flushLog`.
+  func append(_ entries: [LogEntry]) throws(MemberError) {
+    try storing {
+      try log.withTransaction {
+        for entry in entries {
+          try log.put(
+            Self.oplog, BigEndian.bytes(entry.position.index),
+            BigEndian.bytes(entry.position.term) + [entry.kind.rawValue] + entry.payload)
+        }
+      }
+    }
+  }
+
+  /// Makes everything logged so far durable.
+  func flushLog() throws(MemberError) { try storing { try log.flushLog() } }
+
+  /// Removes the entries after `index`; durable on return.
+  func truncateLog(after index: UInt64) throws(MemberError) {
+    try storing {
+      var doomed: [[UInt8]] = []
+      try unsafe log.scan(Self.oplog, from: BigEndian.bytes(index), inclusive: false) { key, _ in
+        doomed.append(unsafe [UInt8](key))
+        return true
+      }
+      try log.withTransaction { for key in doomed { try log.remove(Self.oplog, key) } }
+      try log.flushLog()
+    }
+  }
+
+  /// The entries after `index` up to `last`, at most `budget` bytes of payload but at least one.
+  func entries(after index: UInt64, upTo last: UInt64, budget: Int) throws(MemberError) -> [LogEntry] {
+    var found: [LogEntry] = []
+    var bytes = 0
+    try storing {
+      try unsafe log.scan(Self.oplog, from: BigEndian.bytes(index), inclusive: false) { key, value in
+        let entry = try unsafe Self.entry(key: [UInt8](key), value: value)
+        guard entry.position.index <= last, found.isEmpty || bytes + entry.payload.count <= budget else { return false }
+        bytes += entry.payload.count
+        found.append(entry)
+        return entry.position.index < last
+      }
+    }
+    return found
+  }
+
+  /// All that Raft finds on its disk, checked for gaps.
+  func restoredState() throws(MemberError) -> RestoredState {
+    guard let base = try storing({ try log.get(Self.raft, Self.baseKey) }), base.count > 16,
+      let position = BigEndian.position(Array(base[..<16])), let hard = try storing({ try log.get(Self.raft, Self.hardKey) })
+    else { throw MemberError(.damaged, "the member's term, vote or membership is missing", file: Self.raft) }
+    do {
+      let scanned = try scanLog(from: position)
+      return RestoredState(
+        hardState: try Self.hardState(hard), log: scanned.outline, appliedIndex: max(try applied().index, position.index),
+        memberships: MembershipHistory(base: try Membership(decoding: Array(base[16...])), changes: scanned.changes))
+    } catch let error as MemberError {
+      throw error
+    } catch { throw MemberError(.damaged, "\(error)", file: Self.oplog) }
+  }
+
+  private func scanLog(from base: LogPosition) throws -> (outline: LogOutline, changes: [MembershipHistory.Change]) {
+    var outline = LogOutline(base: base)
+    var changes: [MembershipHistory.Change] = []
+    try unsafe log.scan(Self.oplog, from: BigEndian.bytes(base.index), inclusive: false) { key, value in
+      let entry = try unsafe Self.entry(key: [UInt8](key), value: value)
+      try outline.append(entry.position)
+      if entry.kind == .membership {
+        changes.append(.init(index: entry.position.index, membership: try Membership(decoding: entry.payload)))
+      }
+      return true
+    }
+    return (outline, changes)
+  }
+
+  private static func entry(key: [UInt8], value: UnsafeRawBufferPointer) throws(MemberError) -> LogEntry {
+    guard let index = BigEndian.value(key), value.count >= headerBytes,
+      let term = unsafe BigEndian.value(value), let kind = EntryKind(rawValue: unsafe value[8])
+    else { throw MemberError(.damaged, "a row of the oplog is not an entry", file: oplog) }
+    return LogEntry(
+      position: LogPosition(term: term, index: index), kind: kind,
+      payload: unsafe [UInt8](UnsafeRawBufferPointer(rebasing: value[headerBytes...])))
+  }
+
+  private static func encoded(_ state: HardState) -> [UInt8] {
+    BigEndian.bytes(state.term) + Array((state.vote?.text ?? "").utf8)
+  }
+
+  private static func hardState(_ bytes: [UInt8]) throws -> HardState {
+    guard let term = BigEndian.value(bytes) else { throw MemberError(.damaged, "the term is cut off", file: raft) }
+    let vote = String(decoding: bytes.dropFirst(8), as: UTF8.self)
+    return HardState(term: term, vote: vote.isEmpty ? nil : try MemberID(vote))
+  }
+}

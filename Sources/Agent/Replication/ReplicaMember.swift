@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+internal import EncryptedStore
+public import Logging
+public import ReplicationCore
+internal import Synchronization
+
+/// Sends Raft's messages to other members; they may get lost.
+public protocol MemberNetwork: Sendable {
+  /// Sends without waiting.
+  func send(_ message: RaftMessage, to member: MemberID)
+}
+
+/// One member of a shard: Raft's directives performed on an open generation, on a thread of its own.
+///
+/// Writes of many drivers run one after the other in one transaction, whose post-images become one oplog entry; the
+/// transaction commits when a majority has the entry on disk, and is rolled back if the primary's part is lost before.
+/// Members apply only what is committed, so no data is ever rolled back.
+public actor ReplicaMember {
+  /// How many writers may wait for a batch before more are refused.
+  static let waitingWritersLimit = 10_000
+  /// How often a batch that lost against the cache is run again.
+  static let batchAttempts = 5
+
+  nonisolated let thread: StoreThread
+  /// Reads of committed data, on threads of their own.
+  public nonisolated let readers: ReaderPool
+  nonisolated let checkpointer: Checkpointer
+  nonisolated let snapshot: Mutex<MemberStatus>
+  nonisolated let logger: Logger
+  let network: any MemberNetwork
+  let onFailure: @Sendable (MemberError) -> Void
+  let start = ContinuousClock.now
+
+  var generation: OpenGeneration
+  var tables: MemberTables
+  var core: RaftCore
+  var waiting: [WriteRequest] = []
+  var batch: WriteBatch?
+  var directives: [RaftDirective] = []
+  var isPerforming = false
+  var hasUnflushed = false
+  var isPaused = false
+  var isClosed = false
+  var needsInitialSync = false
+  var sweepable: [CollectionID] = []
+  var idleWaiters: [CheckedContinuation<Void, Never>] = []
+  var openCopies: [SnapshotReader] = []
+
+  /// The thread's executor.
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
+
+  /// Takes part in a shard with an open generation; `onFailure` is told once when disk or engine break.
+  public init(
+    me: MemberID, generation: OpenGeneration, settings: RaftSettings, seed: UInt64, network: any MemberNetwork,
+    logger: Logger, onFailure: @escaping @Sendable (MemberError) -> Void
+  ) async throws(MemberError) {
+    let thread: StoreThread
+    do { thread = try StoreThread(name: "member") } catch { throw MemberError(error) }
+    self.thread = thread
+    self.network = network
+    self.logger = logger
+    self.onFailure = onFailure
+    self.generation = generation
+    readers = try await ReaderPool(generation)
+    checkpointer = try await Checkpointer(generation)
+    let tables = try MemberTables(generation)
+    self.tables = tables
+    do {
+      let restored = try tables.restoredState()
+      core = try RaftCore(me: me, settings: settings, restored: restored, seed: seed, now: .zero)
+    } catch let error as MemberError {
+      throw error
+    } catch { throw MemberError(.damaged, "\(error)", file: MemberTables.oplog) }
+    snapshot = Mutex(MemberStatus(core, needsInitialSync: false))
+    try tables.sweepOrphans()
+  }
+
+  /// Where the member stands.
+  public nonisolated var status: MemberStatus { snapshot.withLock { $0 } }
+
+  var now: Duration { ContinuousClock.now - start }
+
+  /// Makes `generation`, which is new and empty, the first of a shard with these voters.
+  public static func found(_ generation: OpenGeneration, voters: [MemberID]) throws(MemberError) {
+    let membership: Membership
+    do { membership = try Membership(voters: voters) } catch { throw MemberError(.invalid, error.description) }
+    let tables = try MemberTables(generation)
+    defer { tables.close() }
+    try tables.writeBase(.origin, membership: membership, hardState: .initial)
+    try tables.storing { try tables.schema.checkpoint() }
+  }
+
+  /// The generation it serves from.
+  public var liveGeneration: OpenGeneration { generation }
+
+  /// Time passes; to be called every few hundredths of a second.
+  public func tick() {
+    guard !isClosed else { return }
+    perform(core.onTick(now: now))
+  }
+
+  /// A message of another member came.
+  public func receive(_ message: RaftMessage, from sender: MemberID) {
+    guard !isClosed else { return }
+    perform(core.onMessage(message, from: sender, now: now))
+  }
+
+  /// The link to another member broke.
+  public func peerDisconnected(_ member: MemberID) {
+    guard !isClosed else { return }
+    perform(core.onPeerDisconnected(member, now: now))
+  }
+
+  /// Runs `body` in the next batch and returns its result once a majority has the batch on disk.
+  ///
+  /// `body` may run more than once. Throws what `body` threw, or `MemberError`.
+  public func write<R: Sendable>(_ body: @Sendable @escaping (WriteView) throws -> R) async throws -> R {
+    guard !isClosed else { throw MemberError(.closed, "the member is closed") }
+    guard waiting.count < Self.waitingWritersLimit else {
+      throw MemberError(.overloaded, "\(waiting.count) writers wait already; try again")
+    }
+    guard core.role == .leader else { throw notPrimary }
+    return try await withCheckedThrowingContinuation { continuation in
+      waiting.append(WriteRequest(body, continuation))
+      pump()
+    }
+  }
+
+  /// Asks the member to hand its part as primary to a caught-up secondary; returns why that can't begin, nil if it has.
+  public func handOver(to target: MemberID? = nil) -> String? {
+    let (refusal, directives) = core.onTransferLeadership(to: target, now: now)
+    perform(directives)
+    guard let refusal else { return nil }
+    switch refusal {
+    case .notLeader: return "this member is not primary"
+    case .notReady: return "the primary has not finished taking over"
+    case .handingOver: return "a hand-over is under way already"
+    case .notCaughtUp: return "no secondary has caught up"
+    default: return "\(refusal)"
+    }
+  }
+
+  var notPrimary: MemberError {
+    MemberError(.notPrimary, "this member is not primary" + (core.leader.map { "; \($0) is" } ?? ""))
+  }
+}

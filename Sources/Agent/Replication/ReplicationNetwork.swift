@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+public import Logging
+internal import Messages
+public import ReplicationCore
+internal import Synchronization
+public import Transport
+
+/// A node's links to the other members of its shard: one listening socket for all, one connection to each.
+///
+/// Messages travel one way on the sender's own connection; an answer comes back on the answerer's. Copies run on
+/// connections of their own, so that bulk never queues before heartbeats.
+public final class ReplicationNetwork: MemberNetwork, Sendable {
+  /// How many messages may wait to be handled before further ones are dropped; Raft repeats what matters.
+  static let inboxCapacity = 4_096
+
+  struct Link: Sendable {
+    let link: MessageLink
+    let address: MemberAddress
+  }
+
+  struct State {
+    var links: [MemberID: Link] = [:]
+    var peers: [MemberID: MemberAddress] = [:]
+    var member: ReplicaMember?
+    var copies: [CopyRoute: CopySession] = [:]
+  }
+
+  enum Event: Sendable {
+    case raft(RaftMessage, from: MemberID)
+    case lost(MemberID)
+    case copy(SyncRequest, CopyRoute)
+  }
+
+  let node: NodeName
+  let identity: CurveIdentity
+  let logger: Logger
+  let state = Mutex(State())
+  private let allowList = AllowList()
+  private let inbox = Mailbox<Event>(capacity: inboxCapacity)
+  private let listener: Mutex<MessageListener?> = Mutex(nil)
+
+  /// Makes the network of a node; nothing is bound before `start`.
+  public init(node: NodeName, identity: CurveIdentity, logger: Logger) {
+    self.node = node
+    self.identity = identity
+    self.logger = logger
+  }
+
+  /// Binds the replication port (0 for any free one) and answers it.
+  public func start(address: String, port: UInt16) throws(TransportError) -> UInt16 {
+    let listener = MessageListener(
+      address: address, port: port, identity: identity, allowList: allowList, limits: .replication, logger: logger
+    ) { [weak self] event in self?.onListener(event) }
+    let bound = try listener.start()
+    self.listener.withLock { $0 = listener }
+    return bound
+  }
+
+  /// Tells the network which member handles messages now; nil while the engine is closed.
+  public func attach(_ member: ReplicaMember?) { state.withLock { $0.member = member } }
+
+  /// Takes the shard's members: their keys are let in, their addresses connected to.
+  public func updatePeers(_ members: [MemberAddress]) {
+    var keys: [CurvePublicKey: PeerIdentity] = [:]
+    for member in members where member.node != node {
+      if let key = try? CurvePublicKey(member.publicKey) { keys[key] = .node(member.node) }
+    }
+    allowList.replace(keys, revoked: [])
+    let wanted = Dictionary(
+      members.filter { $0.node != node && !$0.replicationAddress.isEmpty }.map { ($0.node, $0) },
+      uniquingKeysWith: { first, _ in first })
+    let unwanted = state.withLock { state -> [MessageLink] in
+      state.peers = wanted
+      let gone = state.links.filter { wanted[$0.key] != $0.value.address }
+      for name in gone.keys { state.links[name] = nil }
+      return gone.values.map(\.link)
+    }
+    for link in unwanted { link.close() }
+    for address in wanted.values { connect(to: address) }
+  }
+
+  /// The address of a peer that can be copied from, nil if it is not known.
+  func address(of peer: MemberID) -> MemberAddress? { state.withLock { $0.peers[peer] } }
+
+  /// Handles what comes in until the network is closed.
+  public func run() async throws {
+    try await withThrowingDiscardingTaskGroup { group in
+      while let event = try await inbox.next() {
+        let member = state.withLock { $0.member }
+        switch event {
+        case .raft(let message, let sender): await member?.receive(message, from: sender)
+        case .lost(let peer): await member?.peerDisconnected(peer)
+        case .copy(let request, let route):
+          let session = CopySession(window: request.window)
+          guard admit(session, route) else { continue }
+          group.addTask { [self] in await serve(request, on: route, member: member, session: session) }
+        }
+      }
+      for session in state.withLock({ Array($0.copies.values) }) { session.end() }
+    }
+  }
+
+  /// Sends to a member if it is connected; otherwise the message is lost, as Raft expects.
+  public func send(_ message: RaftMessage, to member: MemberID) {
+    guard let link = state.withLock({ $0.links[member]?.link }) else { return }
+    let (body, payload) = message.wire
+    _ = try? link.send(Envelope(body, node: node), payload: payload)
+  }
+
+  /// Closes all connections and ends `run`.
+  public func close() {
+    let links = state.withLock { state -> [MessageLink] in
+      defer { state.links = [:] }
+      state.member = nil
+      return state.links.values.map(\.link)
+    }
+    for link in links { link.close() }
+    listener.withLock { $0.take() }?.close()
+    inbox.finish()
+  }
+
+  /// Answers a copying peer.
+  func reply(_ body: MessageBody, payload: [UInt8] = [], to route: Route) throws(TransportError) {
+    guard let listener = listener.withLock({ $0 }) else { throw TransportError(.closed, "the replication port is closed") }
+    try listener.send(Envelope(body, node: node), payload: payload, to: route)
+  }
+
+  private func connect(to address: MemberAddress) {
+    guard let key = try? CurvePublicKey(address.publicKey), state.withLock({ $0.links[address.node] == nil }) else { return }
+    let peer = address.node
+    do {
+      let link = try MessageLink(
+        endpoint: address.replicationAddress, serverKey: key, identity: identity, limits: .replication, logger: logger
+      ) { [weak self] event in
+        if case .disconnected = event { self?.inbox.put(.lost(peer)) }
+      }
+      let isNew = state.withLock { state in
+        guard state.links[peer] == nil else { return false }
+        state.links[peer] = Link(link: link, address: address)
+        return true
+      }
+      if isNew { try link.start() }
+    } catch {
+      logger.warning("no link to a member", metadata: ["member": "\(peer)", "reason": "\(error)"])
+    }
+  }
+
+  private func onListener(_ event: ListenerEvent) {
+    switch event {
+    case .message(let inbound):
+      guard let sender = inbound.peer.node else { return }
+      switch inbound.envelope.body {
+      case .syncRequest(let request):
+        inbox.put(.copy(request, CopyRoute(route: inbound.route, stream: request.streamID)))
+      case .syncCredit(let credit):
+        let route = CopyRoute(route: inbound.route, stream: credit.streamID)
+        state.withLock { $0.copies[route] }?.grant(credit.credits)
+      default:
+        guard let message = RaftMessage(wire: inbound.envelope.body, payload: inbound.payload) else { return }
+        inbox.put(.raft(message, from: sender))
+      }
+    case .disconnected(let route), .undelivered(let route, _):
+      let sessions = state.withLock { state in state.copies.filter { $0.key.route == route }.map(\.value) }
+      for session in sessions { session.end() }
+    }
+  }
+}

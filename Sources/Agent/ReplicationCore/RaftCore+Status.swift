@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// What a leader knows of another member, for a status.
+public struct PeerStatus: Sendable, Equatable {
+  /// The member.
+  public let member: MemberID
+  /// Whether it votes.
+  public let isVoter: Bool
+  /// Its log is durable and equal to the leader's up to this index.
+  public let match: UInt64
+  /// How long ago it was heard; nil if never in this term.
+  public let silence: Duration?
+  /// Whether it has to copy everything anew.
+  public let needsSync: Bool
+  /// Whether it was heard within the election timeout and is at most `caughtUpLag` entries behind.
+  public let isCaughtUp: Bool
+}
+
+extension RaftCore {
+  /// The part this member plays.
+  public var role: RaftRole {
+    switch state {
+    case .follower: .follower
+    case .preCandidate: .preCandidate
+    case .candidate: .candidate
+    case .leader: .leader
+    }
+  }
+
+  /// The leader of the current term, as far as this member knows.
+  public var leader: MemberID? {
+    switch state {
+    case .follower(let following): following.leader
+    case .preCandidate, .candidate: nil
+    case .leader: me
+    }
+  }
+
+  /// The last position of the log.
+  public var lastPosition: LogPosition { log.last }
+  /// The term of the entry at `index`; nil before the log's base and after its end.
+  public func term(at index: UInt64) -> UInt64? { log.term(at: index) }
+  /// Whether this member leads and takes writes now.
+  public var acceptsProposals: Bool { leading?.isReady == true && leading?.handOver == nil }
+  /// Whether the membership in force is committed.
+  public var isMembershipCommitted: Bool { (memberships.currentIndex ?? 0) <= commitIndex }
+  /// Whether this member neither votes nor campaigns because it lost what it had acknowledged.
+  public var isRecovering: Bool { mode != .full }
+
+  /// What the leader knows of the others, in the membership's order; empty on any other member.
+  public func peers(now: Duration) -> [PeerStatus] {
+    guard let leading else { return [] }
+    return membership.everyone.compactMap { member in
+      guard let peer = leading.peers[member] else { return nil }
+      return PeerStatus(
+        member: member, isVoter: membership.isVoter(member), match: peer.match,
+        silence: peer.wasHeard ? max(.zero, now - peer.lastHeard) : nil, needsSync: peer.needsSync,
+        isCaughtUp: isCaughtUp(member, now: now))
+    }
+  }
+
+  /// Whether the leader has heard `member` within the election timeout and its log is nearly complete; on any other
+  /// member false.
+  public func isCaughtUp(_ member: MemberID, now: Duration) -> Bool {
+    guard let leading else { return false }
+    guard member != me else { return true }
+    guard let peer = leading.peers[member], peer.wasHeard, !peer.needsSync else { return false }
+    return now - peer.lastHeard < settings.electionTimeout && peer.match + settings.caughtUpLag >= log.lastIndex
+  }
+
+  /// The latest moment at which a majority was known to follow this leader; nil on any other member.
+  public var majorityHeardAt: Duration? {
+    guard let leading else { return nil }
+    let heard = membership.voters.map { $0 == me ? clock : leading.peers[$0]?.lastHeard ?? .zero }.sorted()
+    return heard[(heard.count - 1) / 2]
+  }
+
+  /// The leader's state; setting it has an effect only while this member leads.
+  var leading: Leading? {
+    get { if case .leader(let leading) = state { leading } else { nil } }
+    set { if let newValue, case .leader = state { state = .leader(newValue) } }
+  }
+}

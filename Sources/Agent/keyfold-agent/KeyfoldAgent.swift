@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import AgentRuntime
+internal import ArgumentParser
+internal import DaemonRuntime
+internal import Foundation
+internal import Logging
+internal import Secrets
+internal import ServiceLifecycle
+internal import Transport
+internal import UnixSignals
+
+@main
+struct KeyfoldAgent: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "keyfold-agent",
+    abstract: "Runs one node of a Keyfold cluster.",
+    discussion: """
+      A node gets its identity once, is enrolled by an operator, and then runs under the coordinator's orders:
+
+        keyfold-agent init --identity /etc/keyfold/node-1.key
+        keyfold node enroll node-1 --key PUBLIC-KEY
+        keyfold-agent run --config /etc/keyfold/node-1.json --data /var/lib/keyfold/node-1
+      """,
+    version: KeyfoldVersion.text, subcommands: [Initialize.self, Run.self])
+}
+
+struct Initialize: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "init",
+    abstract: "Makes the node's CURVE key pair and prints the public key.",
+    discussion: """
+      The file holds the secret key; keep it outside the data directory and out of backups. Running it again with a file \
+      that exists prints the same public key and changes nothing.
+      """)
+
+  @Option(help: "The file for the secret key (mode 0600), outside the data directory.")
+  var identity: String
+
+  func run() throws {
+    let key: CurvePublicKey
+    if FileManager.default.fileExists(atPath: identity) {
+      key = try CurveIdentity.load(from: identity).publicKey
+    } else {
+      let fresh = try CurveIdentity.generate()
+      try SecretFile.create(identity, holding: try fresh.secretKeyText())
+      key = fresh.publicKey
+    }
+    try FileHandle.standardOutput.write(contentsOf: Data((key.text + "\n").utf8))
+  }
+}
+
+struct Run: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Serves until SIGTERM.",
+    discussion: """
+      Writes DATA/ready.json once its ports are bound. Until the coordinator has sent settings, and while a key is revoked \
+      or the KMS cannot be reached at start, it answers drivers with an error that says so.
+      """)
+
+  @Option(help: "The configuration file (JSON).")
+  var config: String
+
+  @Option(help: "The data directory; wins over the configuration's.")
+  var data: String?
+
+  func run() async throws {
+    try ProcessHardening.apply()
+    let configuration = try ConfigurationFile.load(AgentConfiguration.self, path: config)
+    guard let data = data ?? configuration.data else {
+      throw ValidationError("No data directory: give --data DIR, or set 'data' in \(config).")
+    }
+    DaemonLogging.start(level: configuration.logLevel.flatMap(Logger.Level.init(rawValue:)) ?? .info)
+    var logger = Logger(label: "keyfold-agent")
+    logger[metadataKey: "node"] = "\(configuration.node)"
+    try SecureHeap.initialize(bytes: (configuration.secureHeapKilobytes ?? 4096) << 10)
+    let agent = try Agent(configuration, data: data, logger: logger)
+    let group = ServiceGroup(
+      configuration: ServiceGroupConfiguration(
+        services: [.init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup)],
+        gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    try await group.run()
+  }
+}

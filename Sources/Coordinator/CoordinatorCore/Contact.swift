@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+/// What this life of the coordinator knows of a node's link and of its last words.
+struct Contact: Sendable {
+  /// The newest report, or the stored one before the first of this life.
+  var report: NodeReport?
+  /// When the node was heard last in this life, nil if never.
+  var heardAt: Instant?
+  /// When this life of the node's process said hello first.
+  var helloAt: Instant?
+  /// Whether its link is up.
+  var connected = false
+  /// Its commit index as it reported it, oldest first; tells how far behind in time another member is.
+  var commits: [CommitSample] = []
+  /// When the assignment was sent last.
+  var assignmentSentAt: Instant?
+  /// When the IP list was sent last.
+  var addressesSentAt: Instant?
+
+  struct CommitSample: Sendable {
+    var at: Instant
+    var index: UInt64
+  }
+
+  init(report: NodeReport?) { self.report = report }
+
+  /// Whether the node was heard of within the limit of silence and its link is up.
+  func isHeard(now: Instant) -> Bool {
+    guard connected, let heardAt else { return false }
+    return now - heardAt <= CoordinatorLimits.silence
+  }
+
+  mutating func hear(_ report: NodeReport, now: Instant) {
+    self.report = report
+    heardAt = now
+    connected = true
+    guard let replication = report.replication else { return commits.removeAll() }
+    commits.append(CommitSample(at: now, index: replication.commitIndex))
+    if commits.count > CoordinatorLimits.commitSamples { commits.removeFirst() }
+  }
+}
+
+/// How the asking for one command stands in this life of the coordinator.
+struct Delivery: Sendable {
+  /// How often it was sent.
+  var sends = 0
+  /// When it was sent last.
+  var sentAt: Instant
+  /// The newest answer.
+  var answer: CommandOutcome?
+  /// When that came.
+  var answeredAt: Instant?
+  /// How often it was answered.
+  var answers = 0
+}
+
+/// When the key of a project is checked.
+struct CheckSchedule: Sendable {
+  /// When the next check is due.
+  var dueAt: Instant
+  /// When the check under way was asked for, nil if none is.
+  var askedAt: Instant?
+  /// When nodes were last asked to confirm a revocation.
+  var confirmationAskedAt: Instant?
+}

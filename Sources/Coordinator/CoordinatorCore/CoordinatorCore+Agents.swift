@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+extension CoordinatorCore {
+  /// A node said hello: a new link, perhaps a new life of its process.
+  ///
+  /// The directives send it its assignment, the IP list and every command that waits for it. The shell has checked that
+  /// the link's key is the node's. A hello of a former life is dropped.
+  public mutating func onHello(_ node: NodeName, report: NodeReport, now: Instant) -> [CoordinatorDirective] {
+    guard var record = nodeRecords[node], report.node == node, !record.formerBoots.contains(report.boot) else { return [] }
+    if let present = contacts[node]?.report?.boot ?? record.report?.boot, present != report.boot {
+      record.formerBoots.append(present)
+      record.formerBoots.removeFirst(max(0, record.formerBoots.count - CoordinatorLimits.generationHistory))
+    }
+    record.report = Self.bounded(report)
+    put(record)
+    contacts[node, default: Contact(report: nil)].helloAt = now
+    contacts[node]?.assignmentSentAt = nil
+    contacts[node]?.addressesSentAt = nil
+    hear(node, report: report, now: now)
+    return flush()
+  }
+
+  /// A node reports; dropped if it is not from the life that said hello last, or older than what is known.
+  public mutating func onHeartbeat(_ node: NodeName, report: NodeReport, now: Instant) -> [CoordinatorDirective] {
+    guard nodeRecords[node] != nil, report.node == node, let contact = contacts[node], contact.helloAt != nil,
+      contact.report?.boot == report.boot, !isStale(report, of: node)
+    else { return [] }
+    hear(node, report: report, now: now)
+    return flush()
+  }
+
+  /// A node lists the keys below its master key.
+  public mutating func onKeysReport(_ node: NodeName, keys: [KeyReport], now: Instant) -> [CoordinatorDirective] {
+    guard nodeRecords[node] != nil else { return [] }
+    let kept = keys.prefix(CoordinatorLimits.maximumKeysPerNode).sorted { $0.id < $1.id }
+    guard keysRecords[node]?.keys != kept else { return [] }
+    keysRecords[node] = KeysRecord(node: node, keys: kept, reportedAt: now)
+    dirty.insert(RecordKey(kind: .keys, id: node.text))
+    return flush()
+  }
+
+  /// A node answered a command; says why something does not go on, never that it is done: that the reports show.
+  public mutating func onCommandResult(_ node: NodeName, result: CommandResult, now: Instant) -> [CoordinatorDirective] {
+    guard let cluster = nodeRecords[node]?.cluster, var delivery = deliveries[result.command],
+      commandOwner(result.command, in: cluster) == node
+    else { return [] }
+    delivery.answer = Self.bounded(result.outcome)
+    delivery.answeredAt = now
+    delivery.answers += 1
+    deliveries[result.command] = delivery
+    advance(cluster, now: now)
+    return flush()
+  }
+
+  /// A node's link went down; it counts as not heard of until it speaks again.
+  public mutating func onDisconnected(_ node: NodeName, now: Instant) -> [CoordinatorDirective] {
+    guard contacts[node]?.connected == true else { return [] }
+    contacts[node]?.connected = false
+    if let cluster = nodeRecords[node]?.cluster { advance(cluster, now: now) }
+    return flush()
+  }
+
+  /// Time passed; the shell calls it every `CoordinatorLimits.tickInterval`.
+  public mutating func onTick(now: Instant) -> [CoordinatorDirective] {
+    for project in projectRecords.keys.sorted() { scheduleCheck(of: project, now: now) }
+    if addressesAreStale { refreshAddresses(now: now) }
+    for cluster in clusterRecords.keys.sorted() {
+      watchSilence(of: cluster, now: now)
+      advance(cluster, now: now)
+    }
+    forgetOld()
+    return flush()
+  }
+
+  // MARK: Shared
+
+  private mutating func hear(_ node: NodeName, report: NodeReport, now: Instant) {
+    let before = contacts[node]?.report
+    guardKeystore(node, report: report, now: now)
+    contacts[node, default: Contact(report: nil)].hear(Self.bounded(report), now: now)
+    remember(node, report: report)
+    watchHealth(of: node, report: report, now: now)
+    if before?.replicationAddress != report.replicationAddress || before?.driverAddress != report.driverAddress {
+      if let cluster = nodeRecords[node]?.cluster { staleAssignments.insert(cluster) }
+      refreshAddresses(now: now)
+    }
+    sendAddressesIfOlder(node, now: now)
+    guard let name = nodeRecords[node]?.cluster, let cluster = clusterRecords[name] else { return }
+    if report.lastCheck != before?.lastCheck || contacts[node]?.helloAt == now {
+      onNodeCheck(node, project: cluster.project, now: now)
+    }
+    advance(name, now: now)
+  }
+
+  /// Persists a report only if it changes what matters after a start: heartbeats alone write nothing.
+  private mutating func remember(_ node: NodeName, report: NodeReport) {
+    guard var record = nodeRecords[node] else { return }
+    let known = record.report
+    let same =
+      known?.phase.name == report.phase.name && known?.generation == report.generation
+      && known?.replicationAddress == report.replicationAddress && known?.driverAddress == report.driverAddress
+      && known?.agentVersion == report.agentVersion && known?.damage == report.damage && known?.boot == report.boot
+    if same { return }
+    record.report = Self.bounded(report)
+    put(record)
+  }
+
+  /// A report that arrived after a newer one of the same life; terms, keystore versions and generations only go forward.
+  private func isStale(_ report: NodeReport, of node: NodeName) -> Bool {
+    guard let known = contacts[node]?.report else { return false }
+    if let generation = report.generation {
+      if nodeRecords[node]?.formerGenerations.contains(generation.id) == true { return true }
+      if let last = known.generation, last.id == generation.id, generation.keystoreVersion < last.keystoreVersion {
+        return true
+      }
+    }
+    if let term = report.replication?.term, let last = known.replication?.term, term < last { return true }
+    return false
+  }
+
+  /// A report whose texts are cut to what is kept.
+  private static func bounded(_ report: NodeReport) -> NodeReport {
+    var report = report
+    switch report.phase {
+    case .awaitingKMS(let reason): report.phase = .awaitingKMS(reason: bounded(reason))
+    case .disabled(let reason): report.phase = .disabled(reason: bounded(reason))
+    case .failed(let reason): report.phase = .failed(reason: bounded(reason))
+    case .awaitingSettings, .empty, .opening, .serving, .stopped: break
+    }
+    report.damage = report.damage.prefix(16).map { DamageReport(file: bounded($0.file), reason: bounded($0.reason)) }
+    return report
+  }
+
+  private static func bounded(_ outcome: CommandOutcome) -> CommandOutcome {
+    switch outcome {
+    case .done, .accepted: outcome
+    case .failed(let reason): .failed(reason: bounded(reason))
+    case .refused(let reason): .refused(reason: bounded(reason))
+    }
+  }
+
+  static func bounded(_ text: String) -> String {
+    text.count <= CoordinatorLimits.maximumReasonLength ? text : text.prefix(CoordinatorLimits.maximumReasonLength) + "…"
+  }
+
+  /// Finished plans and closed alerts beyond what is kept are forgotten, oldest first.
+  private mutating func forgetOld() {
+    let finished = planRecords.values.filter { !$0.isOpen }
+    if finished.count > CoordinatorLimits.finishedPlans {
+      for plan in finished.sorted(by: { $0.sequence < $1.sequence }).dropLast(CoordinatorLimits.finishedPlans) {
+        planRecords[plan.id] = nil
+        dirty.insert(RecordKey(kind: .plan, id: plan.id.text))
+      }
+    }
+    let closed = alertRecords.values.filter { $0.closedAt != nil }
+    guard closed.count > CoordinatorLimits.closedAlerts else { return }
+    for alert in closed.sorted(by: { ($0.openedAt, $0.id) < ($1.openedAt, $1.id) }).dropLast(CoordinatorLimits.closedAlerts) {
+      alertRecords[alert.id] = nil
+      dirty.insert(RecordKey(kind: .alert, id: alert.id))
+    }
+  }
+}

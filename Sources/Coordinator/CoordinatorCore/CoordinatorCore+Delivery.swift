@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+/// Asking for what a step needs until the reports show it: repeating, waiting, asking anew.
+extension CoordinatorCore {
+  /// Sends, repeats or renews the command of a step under way; returns why it does not go on, nil if it does.
+  mutating func pursue(_ index: Int, of id: PlanID, now: Instant) -> String? {
+    guard var plan = planRecords[id], let cluster = clusterRecords[plan.cluster] else { return nil }
+    let step = plan.steps[index]
+    if let lockout = cluster.lockout { return "the cluster is disabled: \(lockout.reason)" }
+    guard let node = step.node, let command = step.command else {
+      return primary(of: cluster, now: now) == nil ? "no node is primary yet" : "waiting for all nodes to serve"
+    }
+    if let reason = unheard(node, now: now) { return reason }
+    guard let contact = contacts[node], let report = contact.report else { return nil }
+    if report.work?.command == command.id { return nil }
+    if step.kind.isDisruptive, cluster.nodes.count > 1, report.work == nil,
+      primary(of: cluster, now: now) == node, !isRestarted(step, report)
+    {
+      release(&plan.steps[index])
+      put(plan)
+      return "\(node) became primary; it goes last"
+    }
+    if let reason = underWay(step, report) { return reason }
+    guard let delivery = deliveries[command.id], contact.helloAt.map({ $0 <= delivery.sentAt }) ?? true else {
+      return send(index, of: id, anew: false, now: now)
+    }
+    return follow(delivery, index, of: id, heardAt: contact.heardAt, now: now)
+  }
+
+  /// What is being done on the node without any need to ask again.
+  private func underWay(_ step: PlanStep, _ report: NodeReport) -> String? {
+    switch step.kind {
+    case .formShard, .start, .restart, .resync:
+      switch report.phase {
+      case .opening, .awaitingKMS, .failed: return "waiting for \(report.node): \(Self.words(report.phase))"
+      case .awaitingSettings, .empty, .serving, .disabled, .stopped: return nil
+      }
+    case .awaitPrimary, .rotateMasterKey, .handOver, .stop, .proveKMS: return nil
+    }
+  }
+
+  private func isRestarted(_ step: PlanStep, _ report: NodeReport) -> Bool {
+    if case .restart(let before) = step.command?.action { return report.boot != before }
+    return false
+  }
+
+  /// Goes by the newest answer: none → repeat; accepted but idle, or done but not seen → ask anew; failed → later anew.
+  private mutating func follow(
+    _ delivery: Delivery, _ index: Int, of id: PlanID, heardAt: Instant?, now: Instant
+  ) -> String? {
+    guard let step = planRecords[id]?.steps[index], let node = step.node else { return nil }
+    let answered = delivery.answeredAt ?? delivery.sentAt
+    let resendDue = now - delivery.sentAt >= Self.resendDelay(after: delivery.sends)
+    let graceOver = now - answered >= CoordinatorLimits.observationGrace
+    let retryDue = now - answered >= Self.retryDelay(after: step.attempts)
+    switch delivery.answer {
+    case nil: return resendDue ? send(index, of: id, anew: false, now: now) : nil
+    case .accepted:
+      guard graceOver, resendDue else { return nil }
+      return send(index, of: id, anew: delivery.answers >= CoordinatorLimits.answeredSendsPerID, now: now)
+    case .done:
+      let reason = "waiting for \(node): it answered done, but its reports do not show it\(checkWords(step, node))"
+      return graceOver && retryDue ? send(index, of: id, anew: true, now: now) ?? reason : graceOver ? reason : nil
+    case .failed(let reason):
+      return (retryDue ? send(index, of: id, anew: true, now: now) : nil) ?? "\(node): \(reason)"
+    case .refused(let reason):
+      let newer = heardAt.map { $0 > answered } ?? false
+      let changed = newer && action(of: step, node, plan: id) != step.command?.action
+      let due = changed || now - answered >= CoordinatorLimits.refusedRetry
+      return (due ? send(index, of: id, anew: true, now: now) : nil) ?? "\(node) refused: \(reason)"
+    }
+  }
+
+  private func checkWords(_ step: PlanStep, _ node: NodeName) -> String {
+    guard step.kind == .proveKMS, let verdict = contacts[node]?.report?.lastCheck?.verdict else { return "" }
+    switch verdict {
+    case .valid: return ""
+    case .revoked(let reason, let detail): return " (its KMS check says revoked, \(reason.rawValue): \(detail))"
+    case .unreachable(let reason, let detail): return " (its KMS check says unreachable, \(reason.rawValue): \(detail))"
+    }
+  }
+
+  private func action(of step: PlanStep, _ node: NodeName, plan: PlanID) -> NodeAction? {
+    guard let name = planRecords[plan]?.cluster, let cluster = clusterRecords[name] else { return nil }
+    return action(for: step, at: node, in: cluster)
+  }
+
+  /// Sends a step's command if nothing speaks against it now; `anew` under a new id, persisted like the first.
+  private mutating func send(_ index: Int, of id: PlanID, anew: Bool, now: Instant) -> String? {
+    guard var plan = planRecords[id], let cluster = clusterRecords[plan.cluster], let node = plan.steps[index].node,
+      var command = plan.steps[index].command
+    else { return nil }
+    if let reason = hindrance(to: plan.steps[index], in: cluster, now: now) { return reason }
+    if anew {
+      deliveries[command.id] = nil
+      let action = action(for: plan.steps[index], at: node, in: cluster) ?? command.action
+      command = NodeCommand(id: CommandID(checked: identifiers.uuid()), plan: id, action: action)
+      plan.steps[index].command = command
+      plan.steps[index].attempts += 1
+      put(plan)
+    }
+    var delivery = deliveries[command.id] ?? Delivery(sentAt: now)
+    delivery.sends += 1
+    delivery.sentAt = now
+    delivery.answer = nil
+    deliveries[command.id] = delivery
+    sends.append(.sendCommand(node, command))
+    return nil
+  }
+
+  /// The node that a command of an open plan or a lock-out was sent to.
+  func commandOwner(_ command: CommandID, in cluster: ClusterName) -> NodeName? {
+    if let owner = clusterRecords[cluster]?.lockout?.commands.first(where: { $0.value == command })?.key { return owner }
+    for plan in openPlans(of: cluster) {
+      if let step = plan.steps.first(where: { $0.command?.id == command }) { return step.node }
+    }
+    return nil
+  }
+
+  static func resendDelay(after sends: Int) -> Duration {
+    backOff(CoordinatorLimits.firstResend, CoordinatorLimits.longestResend, times: sends)
+  }
+
+  static func retryDelay(after attempts: Int) -> Duration {
+    backOff(CoordinatorLimits.firstRetry, CoordinatorLimits.longestRetry, times: attempts)
+  }
+
+  private static func backOff(_ first: Duration, _ longest: Duration, times: Int) -> Duration {
+    min(first * (1 << min(max(times - 1, 0), 16)), longest)
+  }
+}

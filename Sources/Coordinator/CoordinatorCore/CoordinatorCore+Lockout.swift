@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+/// Locking clusters out when their key was revoked, and letting them in again.
+extension CoordinatorCore {
+  /// Disables every node of every cluster that holds data under the project's key.
+  mutating func lockOut(
+    _ project: ProjectName, reason: RevocationReason, detail: String, startedAt: Int64, now: Instant
+  ) {
+    guard let key = projectRecords[project]?.kms?.keyID else { return }
+    for var cluster in clusters(of: project) where isUnderKey(cluster, key) && cluster.lockout == nil {
+      var commands: [NodeName: CommandID] = [:]
+      for node in cluster.nodes { commands[node] = CommandID(checked: identifiers.uuid()) }
+      cluster.lockout = Lockout(
+        reason: Self.bounded("the key is revoked (\(reason.rawValue)): \(detail)"), customerKeyID: key,
+        checkStartedAtMilliseconds: startedAt, since: now, commands: commands)
+      put(cluster)
+    }
+  }
+
+  /// Lets clusters in again whose lock-out is older than this valid check.
+  mutating func readmit(_ project: ProjectName, check: CheckReport) {
+    for var cluster in clusters(of: project) {
+      guard let lockout = cluster.lockout, lockout.customerKeyID == check.customerKeyID,
+        check.startedAtMilliseconds > lockout.checkStartedAtMilliseconds
+      else { continue }
+      for command in lockout.commands.values { deliveries[command] = nil }
+      cluster.lockout = nil
+      put(cluster)
+    }
+  }
+
+  /// Sends the command that locks out to every member that is heard and not locked out yet.
+  mutating func enforceLockout(of name: ClusterName, now: Instant) {
+    guard let cluster = clusterRecords[name], let lockout = cluster.lockout else { return }
+    for node in cluster.nodes {
+      guard let id = lockout.commands[node], let contact = contacts[node], contact.isHeard(now: now),
+        let phase = contact.report?.phase
+      else { continue }
+      if case .disabled = phase { continue }
+      if phase == .awaitingSettings { continue }
+      var delivery = deliveries[id] ?? Delivery(sentAt: now)
+      if delivery.sends > 0, now - delivery.sentAt < Self.resendDelay(after: delivery.sends) { continue }
+      delivery.sends += 1
+      delivery.sentAt = now
+      deliveries[id] = delivery
+      sends.append(.sendCommand(node, NodeCommand(id: id, plan: nil, action: .disable(reason: lockout.reason))))
+    }
+  }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+extension CoordinatorCore {
+  /// Opens the databases of a cluster that was shut down; a shutdown still under way is given up.
+  public mutating func startCluster(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID> {
+    var cluster = try self.cluster(name)
+    try refuseTwin(of: .start, on: name)
+    guard !cluster.running || cluster.nodes.contains(where: { contacts[$0]?.report?.phase == .stopped }) else {
+      throw CoordinatorError(
+        .refused, "Cluster \(name) is meant to run already.", next: "See it with: keyfold cluster show \(name)")
+    }
+    cluster.running = true
+    put(cluster)
+    supersede(.shutDown, on: name, by: "the cluster was started", now: now)
+    return order(.start, on: cluster, now: now)
+  }
+
+  /// Closes the databases of a cluster until it is started; a start still under way is given up.
+  public mutating func shutdownCluster(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID> {
+    var cluster = try self.cluster(name)
+    try refuseTwin(of: .shutDown, on: name)
+    guard cluster.running else {
+      throw CoordinatorError(
+        .refused, "Cluster \(name) is shut down already.", next: "Start it with: keyfold cluster start \(name)")
+    }
+    if let plan = openPlans(of: name).first(where: { $0.kind == .create }) {
+      throw CoordinatorError(
+        .conflict, "Cluster \(name) was not shut down.", why: "It is still being made by plan \(plan.id).",
+        next: "Watch it with: keyfold plan watch \(plan.id)")
+    }
+    cluster.running = false
+    put(cluster)
+    supersede(.start, on: name, by: "the cluster was shut down", now: now)
+    return order(.shutDown, on: cluster, now: now)
+  }
+
+  /// Restarts every node of a cluster, one after another.
+  public mutating func restartCluster(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID> {
+    let cluster = try runningCluster(name, for: .restart)
+    return order(.restart, on: cluster, now: now)
+  }
+
+  /// Asks the primary to hand over to a caught-up secondary.
+  public mutating func stepDown(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID> {
+    let cluster = try runningCluster(name, for: .handOver)
+    guard cluster.nodes.count > 1 else {
+      throw CoordinatorError(.refused, "Cluster \(name) has one node, which can't hand over to another.")
+    }
+    guard let primary = primary(of: cluster, now: now) else {
+      throw CoordinatorError(
+        .refused, "Cluster \(name) has no primary that could hand over.",
+        next: "See its nodes with: keyfold cluster show \(name)")
+    }
+    let plan = addPlan(.handOver, on: name, steps: [PlanStep(.handOver, primary)], now: now)
+    advance(name, now: now)
+    return Decision(plan, flush())
+  }
+
+  /// Turns customer-key encryption on for a running cluster: every node re-syncs under keys of its own.
+  public mutating func encryptCluster(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID> {
+    var cluster = try runningCluster(name, for: .encrypt)
+    guard !cluster.encrypted else {
+      throw CoordinatorError(
+        .refused, "Cluster \(name) is encrypted already.", next: "See its keys with: keyfold keys tree --cluster \(name)")
+    }
+    let project = try self.project(cluster.project)
+    guard project.kms != nil, let check = project.lastCheck else {
+      throw CoordinatorError(
+        .refused, "Cluster \(name) was not encrypted.", why: "Project \(project.name) has no proven KMS settings.",
+        next: "Set them with: keyfold kms set \(project.name) …")
+    }
+    if case .revoked(let reason, _) = check.verdict {
+      throw CoordinatorError(
+        .refused, "Cluster \(name) was not encrypted.", why: "The key is revoked (\(reason.rawValue)).",
+        next: "Give the key back in the KMS, then: keyfold kms check \(project.name)")
+    }
+    cluster.encryptionWanted = true
+    put(cluster)
+    return order(.encrypt, on: cluster, now: now)
+  }
+
+  /// Gives every node of an encrypted cluster a new master key, one node after another, while all of them serve.
+  public mutating func rotateMasterKeys(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID> {
+    let cluster = try runningCluster(name, for: .rotateMasterKeys)
+    guard cluster.encrypted else {
+      throw CoordinatorError(
+        .refused, "The master keys of cluster \(name) were not rotated.",
+        why: cluster.encryptionWanted ? "It is still being encrypted." : "It is not encrypted.",
+        next: cluster.encryptionWanted
+          ? "Watch its plans with: keyfold plan list --cluster \(name)"
+          : "Encrypt it with: keyfold cluster encrypt \(name)")
+    }
+    return order(.rotateMasterKeys, on: cluster, now: now)
+  }
+
+  // MARK: Shared
+
+  private func runningCluster(_ name: ClusterName, for kind: PlanKind) throws(CoordinatorError) -> ClusterRecord {
+    let cluster = try self.cluster(name)
+    try refuseTwin(of: kind, on: name)
+    if let lockout = cluster.lockout {
+      throw CoordinatorError(
+        .refused, "No plan to \(kind.title) was made for cluster \(name).",
+        why: "The cluster is disabled: \(lockout.reason).",
+        next: "Give the key back in the KMS, then: keyfold kms check \(cluster.project)")
+    }
+    guard cluster.running else {
+      throw CoordinatorError(
+        .refused, "No plan to \(kind.title) was made for cluster \(name).", why: "The cluster is shut down.",
+        next: "Start it with: keyfold cluster start \(name)")
+    }
+    return cluster
+  }
+
+  private func refuseTwin(of kind: PlanKind, on name: ClusterName) throws(CoordinatorError) {
+    guard let twin = openPlans(of: name).first(where: { $0.kind == kind }) else { return }
+    throw CoordinatorError(
+      .conflict, "Cluster \(name) has a plan to \(kind.title) already, which is not finished: \(twin.id).",
+      next: "Watch it with: keyfold plan watch \(twin.id)")
+  }
+
+  private mutating func order(_ kind: PlanKind, on cluster: ClusterRecord, now: Instant) -> Decision<PlanID> {
+    let primary = primary(of: cluster, now: now)
+    let order = cluster.nodes.filter { $0 != primary } + cluster.nodes.filter { $0 == primary }
+    let plan = addPlan(kind, on: cluster.name, steps: order.map { PlanStep(kind.work, $0) }, now: now)
+    advance(cluster.name, now: now)
+    return Decision(plan, flush())
+  }
+
+  mutating func addPlan(_ kind: PlanKind, on cluster: ClusterName, steps: [PlanStep], now: Instant) -> PlanID {
+    let id = PlanID(checked: identifiers.uuid())
+    let sequence = (planRecords.values.map(\.sequence).max() ?? 0) &+ 1
+    put(PlanRecord(id: id, sequence: sequence, kind: kind, cluster: cluster, steps: steps, createdAt: now))
+    return id
+  }
+
+  private mutating func supersede(_ kind: PlanKind, on cluster: ClusterName, by reason: String, now: Instant) {
+    for plan in openPlans(of: cluster) where plan.kind == kind {
+      end(plan.id, .superseded(reason: reason), now: now)
+    }
+  }
+
+  /// The plans of a cluster that are not finished, in the order they wait.
+  func openPlans(of cluster: ClusterName) -> [PlanRecord] {
+    planRecords.values.filter { $0.cluster == cluster && $0.isOpen }.sorted { $0.sequence < $1.sequence }
+  }
+}

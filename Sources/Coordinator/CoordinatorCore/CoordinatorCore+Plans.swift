@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+/// Plans: who holds the lease of a cluster, and how the plan that holds it goes on.
+extension CoordinatorCore {
+  /// Looks at one cluster after anything changed: its assignment, its lock-out, and the plan that may go on.
+  mutating func advance(_ name: ClusterName, now: Instant) {
+    refreshAssignment(name, now: now)
+    enforceLockout(of: name, now: now)
+    reconcile(name, now: now)
+    for _ in 0..<CoordinatorLimits.maximumMoves {
+      guard let plan = holder(of: name, now: now), work(on: plan, now: now) else { break }
+    }
+    explainQueue(of: name, now: now)
+  }
+
+  // MARK: The lease
+
+  /// The plan that may work on the cluster now. The lease changes hands only between two steps, except that a shut-down
+  /// or start takes it from a plan whose step can't go on: its node is not heard of, or others are not well enough.
+  private mutating func holder(of name: ClusterName, now: Instant) -> PlanID? {
+    guard var cluster = clusterRecords[name] else { return nil }
+    let open = openPlans(of: name)
+    let holder = open.first { $0.id == cluster.lease }
+    let next = successor(of: holder, among: open, in: cluster, now: now)
+    guard next?.id != cluster.lease else { return next?.id }
+    if let holder { pause(holder) }
+    cluster.lease = next?.id
+    put(cluster)
+    return next?.id
+  }
+
+  private func successor(
+    of holder: PlanRecord?, among open: [PlanRecord], in cluster: ClusterRecord, now: Instant
+  ) -> PlanRecord? {
+    func canGoOn(_ plan: PlanRecord) -> Bool {
+      if case .wait = move(of: plan, in: cluster, now: now) { return false }
+      return true
+    }
+    let urgent = open.first { $0.kind.isUrgent }
+    guard let holder else { return urgent ?? open.first(where: canGoOn) ?? open.first }
+    if let urgent, !holder.kind.isUrgent, holder.isAtBoundary || hangs(holder, in: cluster, now: now) { return urgent }
+    guard holder.isAtBoundary, !canGoOn(holder) else { return holder }
+    return open.first { $0.id != holder.id && canGoOn($0) } ?? holder
+  }
+
+  private func hangs(_ plan: PlanRecord, in cluster: ClusterRecord, now: Instant) -> Bool {
+    plan.steps.allSatisfy { step in
+      guard step.state == .running, let node = step.node else { return step.state != .running }
+      if let work = contacts[node]?.report?.work, work.command == step.command?.id { return unheard(node, now: now) != nil }
+      return hindrance(to: step, in: cluster, now: now) != nil
+    }
+  }
+
+  /// Takes back what a plan had begun when it loses the lease; it is begun anew, under new ids, when it goes on.
+  private mutating func pause(_ holder: PlanRecord) {
+    var plan = holder
+    for index in plan.steps.indices where plan.steps[index].state == .running { release(&plan.steps[index]) }
+    put(plan)
+  }
+
+  /// Makes a step pending again. Its command stays for the state it names from before: what was asked may still happen,
+  /// and must not be done twice.
+  mutating func release(_ step: inout PlanStep) {
+    if let command = step.command { deliveries[command.id] = nil }
+    step.state = .pending
+    step.startedAt = nil
+  }
+
+  // MARK: Going on
+
+  /// One look at the plan that holds the lease; true if something changed and another look may find more.
+  private mutating func work(on id: PlanID, now: Instant) -> Bool {
+    guard let plan = settled(id, now: now), let cluster = clusterRecords[plan.cluster] else { return false }
+    if plan.steps.allSatisfy({ $0.state == .done }) { return finish(plan, cluster, now: now) }
+    var reasons: [String] = []
+    for index in plan.steps.indices where plan.steps[index].state == .running {
+      if let reason = pursue(index, of: id, now: now) { reasons.append(reason) }
+    }
+    guard let plan = planRecords[id] else { return false }
+    if plan.kind.isParallel || plan.isAtBoundary {
+      switch move(of: plan, in: cluster, now: now) {
+      case .begin(let indices): return begin(indices, of: plan, in: cluster, now: now)
+      case .insert(let step):
+        insert(step, into: plan)
+        return true
+      case .wait(let reason): reasons.append(reason)
+      case .rollBack(let reason):
+        rollBack(plan, reason: reason, now: now)
+        return false
+      case .none: break
+      }
+    }
+    waiting[id] = reasons.first
+    watchOverdue(plan, reason: reasons.first, now: now)
+    return false
+  }
+
+  /// The plan with every step marked done whose effect the reports show.
+  private mutating func settled(_ id: PlanID, now: Instant) -> PlanRecord? {
+    guard var plan = planRecords[id], let cluster = clusterRecords[plan.cluster] else { return nil }
+    for index in plan.steps.indices where plan.steps[index].state != .done {
+      let step = plan.steps[index]
+      guard step.state == .running || step.kind.isState, isObserved(step, in: cluster, now: now) else { continue }
+      if let command = step.command { deliveries[command.id] = nil }
+      plan.steps[index].state = .done
+      plan.steps[index].finishedAt = now
+    }
+    put(plan)
+    return plan
+  }
+
+  private mutating func begin(_ indices: [Int], of plan: PlanRecord, in cluster: ClusterRecord, now: Instant) -> Bool {
+    var plan = plan
+    var begun: [PlanStep] = []
+    for index in indices {
+      var step = plan.steps[index]
+      if let node = step.node {
+        guard let action = action(for: step, at: node, in: cluster) else { continue }
+        step.command = NodeCommand(id: CommandID(checked: identifiers.uuid()), plan: plan.id, action: action)
+        step.attempts += 1
+      }
+      step.state = .running
+      step.startedAt = now
+      begun.append(step)
+      plan.steps[index] = step
+    }
+    guard !begun.isEmpty else { return false }
+    plan.startedAt = plan.startedAt ?? now
+    plan.steps = plan.steps.filter { $0.state != .pending } + plan.steps.filter { $0.state == .pending }
+    put(plan)
+    return true
+  }
+
+  private mutating func insert(_ step: PlanStep, into plan: PlanRecord) {
+    var plan = plan
+    let place = plan.steps.firstIndex { $0.state == .pending } ?? plan.steps.endIndex
+    plan.steps.insert(step, at: place)
+    put(plan)
+  }
+
+  // MARK: Ending
+
+  private mutating func finish(_ plan: PlanRecord, _ cluster: ClusterRecord, now: Instant) -> Bool {
+    if plan.kind == .encrypt {
+      let plain = cluster.nodes.filter { contacts[$0]?.report?.generation?.encrypted != true }
+      if !plain.isEmpty {
+        var plan = plan
+        plan.steps += plain.map { PlanStep(.resync, $0) }
+        put(plan)
+        return true
+      }
+      let left = cluster.nodes.first { contacts[$0]?.report?.supersededGenerations ?? 0 > 0 }
+      if let left {
+        waiting[plan.id] = "waiting for \(left): it has a superseded generation to destroy"
+        return false
+      }
+      var cluster = cluster
+      cluster.encrypted = true
+      put(cluster)
+    }
+    end(plan.id, .succeeded, now: now)
+    return true
+  }
+
+  mutating func end(_ id: PlanID, _ outcome: PlanOutcome, now: Instant) {
+    guard var plan = planRecords[id] else { return }
+    for step in plan.steps { if let command = step.command { deliveries[command.id] = nil } }
+    plan.outcome = outcome
+    plan.finishedAt = now
+    put(plan)
+    waiting[id] = nil
+    closeAlert(.planOverdue, subject: plan.cluster.text, now: now)
+    guard var cluster = clusterRecords[plan.cluster], cluster.lease == id else { return }
+    cluster.lease = nil
+    put(cluster)
+  }
+
+  /// Undoes a cluster of which nothing was begun yet: its nodes are free again.
+  private mutating func rollBack(_ plan: PlanRecord, reason: String, now: Instant) {
+    end(plan.id, .rolledBack(reason: reason), now: now)
+    for node in clusterRecords[plan.cluster]?.nodes ?? [] {
+      guard var record = nodeRecords[node] else { continue }
+      record.cluster = nil
+      record.intendedCluster = nil
+      put(record)
+    }
+    clusterRecords[plan.cluster] = nil
+    dirty.insert(RecordKey(kind: .cluster, id: plan.cluster.text))
+    refreshAddresses(now: now)
+  }
+
+  // MARK: Explaining
+
+  private mutating func explainQueue(of name: ClusterName, now: Instant) {
+    guard let cluster = clusterRecords[name] else { return }
+    let open = openPlans(of: name)
+    guard let holder = open.first(where: { $0.id == cluster.lease }) else { return }
+    for plan in open where plan.id != holder.id {
+      waiting[plan.id] = "waiting for the plan to \(holder.kind.title) of the same cluster (\(holder.id))"
+    }
+  }
+
+  private mutating func watchOverdue(_ plan: PlanRecord, reason: String?, now: Instant) {
+    guard let reason else { return closeAlert(.planOverdue, subject: plan.cluster.text, now: now) }
+    guard now - plan.createdAt > CoordinatorLimits.createDeadline else { return }
+    openAlert(
+      .planOverdue, subject: plan.cluster.text,
+      text: "The plan to \(plan.kind.title) of cluster \(plan.cluster) can't go on: \(reason)", now: now)
+  }
+
+  /// Makes a plan where a node is not as its cluster is wanted although no plan is left that would change it.
+  private mutating func reconcile(_ name: ClusterName, now: Instant) {
+    guard let cluster = clusterRecords[name], cluster.lockout == nil else { return }
+    let kinds: [PlanKind] = [.start, .shutDown, .create]
+    let related = planRecords.values.filter { $0.cluster == name && kinds.contains($0.kind) }
+    guard related.allSatisfy({ !$0.isOpen }) else { return }
+    let settledAt = related.compactMap(\.finishedAt).max() ?? startedAt
+    guard now - settledAt > CoordinatorLimits.observationGrace else { return }
+    let strayed = cluster.nodes.filter { node in
+      guard let contact = contacts[node], contact.isHeard(now: now), let phase = contact.report?.phase else { return false }
+      return cluster.running ? phase == .stopped : phase == .serving
+    }
+    guard !strayed.isEmpty else { return }
+    let kind: PlanKind = cluster.running ? .start : .shutDown
+    _ = addPlan(kind, on: name, steps: strayed.map { PlanStep(kind.work, $0) }, now: now)
+  }
+}

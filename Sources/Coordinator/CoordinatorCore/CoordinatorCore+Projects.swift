@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+extension CoordinatorCore {
+  /// Makes a project; throws `CoordinatorError` if the name is taken or an address is no mail address.
+  public mutating func createProject(
+    _ name: ProjectName, owners: [String] = [], now: Instant
+  ) throws(CoordinatorError) -> Decision<ProjectRecord> {
+    guard projectRecords[name] == nil else {
+      throw CoordinatorError(
+        .alreadyExists, "Project \(name) exists already.", next: "See it with: keyfold project show \(name)")
+    }
+    guard projectRecords.count < CoordinatorLimits.maximumProjects else {
+      throw CoordinatorError(.refused, "There are \(CoordinatorLimits.maximumProjects) projects, the most allowed.")
+    }
+    guard owners.count <= CoordinatorLimits.maximumOwners else {
+      throw CoordinatorError(.invalid, "A project has at most \(CoordinatorLimits.maximumOwners) owners.")
+    }
+    for owner in owners where !Self.isMailAddress(owner) {
+      throw CoordinatorError(.invalid, "An owner's mail address is not one.", next: "Write it like name@example.org")
+    }
+    let project = ProjectRecord(name: name, owners: owners, createdAt: now)
+    put(project)
+    return Decision(project, flush())
+  }
+
+  /// Checks that these settings may become the project's, and names the version under which the shell has to prove them.
+  ///
+  /// The shell then wraps and unwraps a canary under them, stores the sealed secret under this version, and calls
+  /// `onKMSProven`. Throws `CoordinatorError` if the project is unknown or the settings may not be used: while data is
+  /// under a key, only credentials, endpoint and authority of the same key can change.
+  public func settingsVersion(proposing settings: KMSSettings, for name: ProjectName) throws(CoordinatorError) -> UInt64 {
+    let project = try self.project(name)
+    try Self.check(settings)
+    if let used = keyInUse(of: name), used != settings.keyID {
+      throw CoordinatorError(
+        .refused, "The KMS settings of project \(name) were not changed.",
+        why: "Nodes of the project hold data under \(used), and these settings name another key.",
+        next: "Name the same key; changing the key of encrypted data is a plan of its own.")
+    }
+    return project.settingsVersion &+ 1
+  }
+
+  /// Takes up settings that were just proven with this canary; throws `CoordinatorError` if others were faster.
+  public mutating func onKMSProven(
+    _ name: ProjectName, settings: KMSSettings, settingsVersion: UInt64, canary: WrappedMasterKey, now: Instant
+  ) throws(CoordinatorError) -> Decision<ProjectRecord> {
+    let expected = try self.settingsVersion(proposing: settings, for: name)
+    guard expected == settingsVersion else {
+      throw CoordinatorError(
+        .conflict, "The KMS settings of project \(name) were not changed.",
+        why: "They were changed by somebody else while these were being proven.", next: "Look at them and try again.")
+    }
+    var project = try self.project(name)
+    project.kms = settings
+    project.settingsVersion = settingsVersion
+    project.canary = canary
+    project.lastCheck = CheckReport(
+      verdict: .valid, customerKeyID: settings.keyID, settingsVersion: settingsVersion,
+      startedAtMilliseconds: now.milliseconds)
+    put(project)
+    schedules[name] = nil
+    judge(name, now: now)
+    advanceClusters(of: name, now: now)
+    return Decision(project, flush())
+  }
+
+  /// Adds an operator's public key; the same key twice changes nothing. Throws `CoordinatorError` if the key is none or
+  /// belongs to somebody else.
+  public mutating func addOperator(
+    _ name: OperatorName, publicKey: String, now: Instant
+  ) throws(CoordinatorError) -> Decision<Void> {
+    try Self.check(publicKey: publicKey)
+    if let known = operatorRecords[name] {
+      guard known.publicKey == publicKey else {
+        throw CoordinatorError(.alreadyExists, "Operator \(name) exists already with another key.")
+      }
+      return Decision((), [])
+    }
+    try checkUnused(publicKey: publicKey, by: "operator \(name)")
+    operatorRecords[name] = OperatorRecord(name: name, publicKey: publicKey, addedAt: now)
+    dirty.insert(RecordKey(kind: .operatorKey, id: name.text))
+    sends.append(.allowListChanged)
+    return Decision((), flush())
+  }
+
+  func project(_ name: ProjectName) throws(CoordinatorError) -> ProjectRecord {
+    guard let project = projectRecords[name] else {
+      throw CoordinatorError(
+        .notFound, "There is no project \(name).", next: "See all with: keyfold project list")
+    }
+    return project
+  }
+
+  /// The key that holds data of a project's nodes, nil if none does.
+  func keyInUse(of project: ProjectName) -> String? {
+    for cluster in clusters(of: project) {
+      for node in cluster.nodes {
+        if let key = nodeRecords[node]?.generation?.customerKeyID { return key }
+      }
+      if cluster.encryptionWanted, let key = projectRecords[project]?.kms?.keyID { return key }
+    }
+    return nil
+  }
+
+  func clusters(of project: ProjectName) -> [ClusterRecord] {
+    clusterRecords.values.filter { $0.project == project }.sorted { $0.name < $1.name }
+  }
+}
+
+// MARK: - What may stand in settings
+
+extension CoordinatorCore {
+  private static func isMailAddress(_ text: String) -> Bool {
+    let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+    return text.utf8.count <= CoordinatorLimits.maximumMailAddress && parts.count == 2
+      && parts.allSatisfy { !$0.isEmpty }
+      && text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F && !"<>,;:\"\\()[]".unicodeScalars.contains($0) }
+  }
+
+  private static func check(_ settings: KMSSettings) throws(CoordinatorError) {
+    let fields = [settings.keyID, settings.region, settings.accessKeyID, settings.endpoint ?? "-"]
+    for field in fields {
+      guard !field.isEmpty, field.utf8.count <= CoordinatorLimits.maximumSettingLength,
+        field.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F })
+      else { throw CoordinatorError(.invalid, "A KMS setting is empty, too long or has blanks or control characters.") }
+    }
+    guard settings.certificateAuthorityPEM?.utf8.count ?? 0 <= CoordinatorLimits.maximumCertificateLength else {
+      throw CoordinatorError(
+        .invalid, "The certificate authority file has more than \(CoordinatorLimits.maximumCertificateLength) bytes.")
+    }
+  }
+
+  /// A CURVE public key is 32 bytes in Z85 (ZeroMQ RFC 32): 40 characters of 85.
+  static func check(publicKey: String) throws(CoordinatorError) {
+    let others = Set(".-:+=^!/*?&<>()[]{}@%$#".utf8)
+    let allowed = publicKey.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+        UInt8(ascii: "A")...UInt8(ascii: "Z"):
+        true
+      default: others.contains(byte)
+      }
+    }
+    guard publicKey.utf8.count == 40, allowed else {
+      throw CoordinatorError(
+        .invalid, "The public key is none.", why: "It has to be 40 characters of Z85.",
+        next: "Take the line that keyfold-agent init printed.")
+    }
+  }
+
+  func checkUnused(publicKey: String, by subject: String) throws(CoordinatorError) {
+    let node = nodeRecords.values.first { $0.publicKey == publicKey }.map { "node \($0.name)" }
+    let known = operatorRecords.values.first { $0.publicKey == publicKey }.map { "operator \($0.name)" }
+    guard let owner = node ?? known, owner != subject else { return }
+    throw CoordinatorError(
+      .refused, "The public key was not accepted for \(subject).", why: "It belongs to \(owner).",
+      next: "Make a key of its own with: keyfold-agent init")
+  }
+}

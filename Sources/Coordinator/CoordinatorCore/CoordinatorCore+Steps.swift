@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+/// What a step asks of its node, and by which report it counts as done.
+extension CoordinatorCore {
+  /// The action of a step as its node stands now; nil if it can't be named yet.
+  func action(for step: PlanStep, at node: NodeName, in cluster: ClusterRecord) -> NodeAction? {
+    let report = contacts[node]?.report
+    switch step.kind {
+    case .formShard: return .formShard(voters: cluster.nodes)
+    case .resync: return report?.generation.map { .resync(encrypted: true, expecting: $0.id) }
+    case .rotateMasterKey:
+      guard let generation = report?.generation, let key = generation.masterKeyID else { return nil }
+      if case .rotateMasterKey(_, let before) = step.command?.action {
+        return .rotateMasterKey(expecting: generation.id, masterKey: before)
+      }
+      return .rotateMasterKey(expecting: generation.id, masterKey: key)
+    case .handOver: return .stepDown
+    case .stop: return .stopDatabase
+    case .start: return .startDatabase
+    case .restart:
+      if case .restart(let before) = step.command?.action { return .restart(boot: before) }
+      return report.map { .restart(boot: $0.boot) }
+    case .proveKMS: return .checkKMS
+    case .awaitPrimary: return nil
+    }
+  }
+
+  /// Whether the reports show what the step is for. A step under way counts only reports that came after it was begun.
+  func isObserved(_ step: PlanStep, in cluster: ClusterRecord, now: Instant) -> Bool {
+    guard step.kind != .awaitPrimary else {
+      return primary(of: cluster, now: now) != nil && cluster.nodes.allSatisfy { isServing($0, now: now) }
+    }
+    guard let node = step.node, let contact = contacts[node], contact.isHeard(now: now), let report = contact.report else {
+      return false
+    }
+    if let began = step.startedAt, let heard = contact.heardAt, heard <= began { return false }
+    switch step.kind {
+    case .awaitPrimary: return false
+    case .formShard, .start: return report.phase == .serving && report.generation != nil
+    case .stop: return report.phase == .stopped
+    case .resync:
+      guard report.phase == .serving, let generation = report.generation, generation.encrypted else { return false }
+      if case .resync(_, let before) = step.command?.action { return generation.id != before }
+      return true
+    case .rotateMasterKey:
+      guard case .rotateMasterKey(_, let before) = step.command?.action else { return false }
+      return report.generation?.masterKeyID.map { $0 != before } ?? false
+    case .handOver:
+      return report.replication?.role != .primary && primary(of: cluster, now: now).map { $0 != node } ?? false
+    case .restart:
+      guard case .restart(let before) = step.command?.action else { return false }
+      return report.boot != before && report.phase == .serving
+    case .proveKMS: return hasProof(node, in: cluster, now: now)
+    }
+  }
+
+  func isServing(_ node: NodeName, now: Instant) -> Bool {
+    contacts[node]?.isHeard(now: now) == true && contacts[node]?.report?.phase == .serving
+  }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+/// The table of verdicts at work: what one check says, what two agree on, and what follows for clusters.
+extension CoordinatorCore {
+  /// The coordinator's own check of a project's key ended; checks of older settings or an earlier start are dropped.
+  public mutating func onVerdict(_ name: ProjectName, report: CheckReport, now: Instant) -> [CoordinatorDirective] {
+    guard var project = projectRecords[name], let settings = project.kms,
+      report.settingsVersion == project.settingsVersion, report.customerKeyID == settings.keyID,
+      report.startedAtMilliseconds >= project.lastCheck?.startedAtMilliseconds ?? .min
+    else { return [] }
+    project.lastCheck = report
+    put(project)
+    planNextCheck(of: name, verdict: report.verdict, now: now)
+    judge(name, now: now)
+    advanceClusters(of: name, now: now)
+    return flush()
+  }
+
+  /// Checks a project's key now, from the coordinator and from every node that is heard and holds data under it.
+  public mutating func checkKMS(_ name: ProjectName, now: Instant) throws(CoordinatorError) -> Decision<UInt64> {
+    let project = try self.project(name)
+    guard project.kms != nil else {
+      throw CoordinatorError(
+        .refused, "The key of project \(name) was not checked.", why: "The project has no KMS settings.",
+        next: "Set them with: keyfold kms set \(name) …")
+    }
+    askCoordinator(name, now: now)
+    askNodes(of: name, now: now)
+    return Decision(project.settingsVersion, flush())
+  }
+
+  // MARK: When to check
+
+  mutating func scheduleCheck(of name: ProjectName, now: Instant) {
+    guard let project = projectRecords[name], project.kms != nil, project.canary != nil else { return }
+    guard let schedule = schedules[name] else {
+      let first = identifiers.jitter(upTo: .seconds(5))
+      schedules[name] = CheckSchedule(dueAt: now + first)
+      return
+    }
+    if let asked = schedule.askedAt, now - asked < CoordinatorLimits.checkDeadline { return }
+    if now >= schedule.dueAt { askCoordinator(name, now: now) }
+    if confirmationIsMissing(name, now: now) { askForConfirmation(name, now: now) }
+  }
+
+  private mutating func planNextCheck(of name: ProjectName, verdict: Verdict, now: Instant) {
+    let jitter = identifiers.jitter(upTo: CoordinatorLimits.checkJitter)
+    let interval = verdict == .valid ? CoordinatorLimits.checkInterval + jitter : CoordinatorLimits.troubledCheckInterval
+    let asked = schedules[name]?.confirmationAskedAt
+    schedules[name] = CheckSchedule(dueAt: now + interval, askedAt: nil, confirmationAskedAt: asked)
+  }
+
+  private mutating func askCoordinator(_ name: ProjectName, now: Instant) {
+    guard let project = projectRecords[name] else { return }
+    var schedule = schedules[name] ?? CheckSchedule(dueAt: now)
+    schedule.askedAt = now
+    schedules[name] = schedule
+    sends.append(.checkKMS(name, settingsVersion: project.settingsVersion))
+  }
+
+  private mutating func askNodes(of name: ProjectName, now: Instant) {
+    guard let key = projectRecords[name]?.kms?.keyID else { return }
+    for cluster in clusters(of: name) {
+      for node in cluster.nodes where uses(node, key: key) && contacts[node]?.isHeard(now: now) == true {
+        let command = NodeCommand(id: CommandID(checked: identifiers.uuid()), plan: nil, action: .checkKMS)
+        sends.append(.sendCommand(node, command))
+      }
+    }
+  }
+
+  private mutating func askForConfirmation(_ name: ProjectName, now: Instant) {
+    if let asked = schedules[name]?.confirmationAskedAt, now - asked < CoordinatorLimits.confirmationRetry { return }
+    schedules[name]?.confirmationAskedAt = now
+    askNodes(of: name, now: now)
+  }
+
+  // MARK: What the checks say together
+
+  /// A node's check is news: one that disagrees with the coordinator's makes the coordinator look again.
+  mutating func onNodeCheck(_ node: NodeName, project name: ProjectName, now: Instant) {
+    guard let check = nodeCheck(node, of: name) else { return }
+    switch check.verdict {
+    case .valid: closeAlert(.kmsUnreachable, subject: node.text, now: now)
+    case .unreachable(let reason, let detail):
+      openAlert(
+        .kmsUnreachable, subject: node.text, text: "Node \(node) can't ask the KMS (\(reason.rawValue)): \(detail)", now: now)
+    case .revoked:
+      let own = projectRecords[name]?.lastCheck
+      let busy = schedules[name]?.askedAt.map { now - $0 < CoordinatorLimits.checkDeadline } ?? false
+      if !busy, own?.startedAtMilliseconds ?? .min < check.startedAtMilliseconds { askCoordinator(name, now: now) }
+    }
+    judge(name, now: now)
+    advanceClusters(of: name, now: now)
+  }
+
+  /// Draws the consequences of the newest checks.
+  mutating func judge(_ name: ProjectName, now: Instant) {
+    guard let own = projectRecords[name]?.lastCheck else { return }
+    switch own.verdict {
+    case .valid:
+      closeAlert(.kmsUnreachable, subject: name.text, now: now)
+      closeAlert(.keyRevoked, subject: name.text, now: now)
+      closeAlert(.vantagePointsDisagree, subject: name.text, now: now)
+      readmit(name, check: own)
+    case .unreachable(let reason, let detail):
+      openAlert(
+        .kmsUnreachable, subject: name.text,
+        text: "The KMS of project \(name) can't be asked (\(reason.rawValue)): \(detail)", now: now)
+    case .revoked(let reason, let detail):
+      judgeRevocation(name, own: own, reason: reason, detail: detail, now: now)
+    }
+  }
+
+  private mutating func judgeRevocation(
+    _ name: ProjectName, own: CheckReport, reason: RevocationReason, detail: String, now: Instant
+  ) {
+    let others = nodeChecks(of: name)
+    let confirming = others.filter { Self.agree(reason, $0.verdict) && isFresh($0, now: now) && isFresh(own, now: now) }
+    let earliest = min(own.startedAtMilliseconds, confirming.map(\.startedAtMilliseconds).min() ?? .max)
+    let valid = others.contains { $0.verdict == .valid && $0.startedAtMilliseconds > earliest }
+    let text = "The key of project \(name) is revoked (\(reason.rawValue)): \(detail)"
+    if let newest = confirming.map(\.startedAtMilliseconds).max(), !valid {
+      closeAlert(.vantagePointsDisagree, subject: name.text, now: now)
+      openAlert(.keyRevoked, subject: name.text, text: text, now: now)
+      lockOut(name, reason: reason, detail: detail, startedAt: max(newest, own.startedAtMilliseconds), now: now)
+      return
+    }
+    if valid {
+      openAlert(
+        .vantagePointsDisagree, subject: name.text,
+        text: "Coordinator and nodes disagree on the key of project \(name); nothing is disabled. Coordinator: \(detail)",
+        now: now)
+    }
+    if clusters(of: name).allSatisfy({ $0.lockout == nil && !isUnderKey($0, own.customerKeyID) }) {
+      openAlert(.keyRevoked, subject: name.text, text: text, now: now)
+    }
+    askForConfirmation(name, now: now)
+  }
+
+  /// Whether the coordinator saw a revocation that no node confirmed or denied yet.
+  private func confirmationIsMissing(_ name: ProjectName, now: Instant) -> Bool {
+    guard let own = projectRecords[name]?.lastCheck, case .revoked = own.verdict, isFresh(own, now: now) else { return false }
+    return clusters(of: name).contains { $0.lockout == nil && isUnderKey($0, own.customerKeyID) }
+  }
+
+  /// Two vantage points agree if both saw a revocation; access denied counts only if both saw just that.
+  static func agree(_ own: RevocationReason, _ other: Verdict) -> Bool {
+    guard case .revoked(let seen, _) = other else { return false }
+    return own == .accessDenied || seen == .accessDenied ? own == seen : true
+  }
+
+  private func isFresh(_ check: CheckReport, now: Instant) -> Bool {
+    now - Instant(milliseconds: check.startedAtMilliseconds) <= CoordinatorLimits.confirmationWindow
+  }
+
+  private func nodeChecks(of name: ProjectName) -> [CheckReport] {
+    clusters(of: name).flatMap(\.nodes).compactMap { nodeCheck($0, of: name) }
+  }
+
+  /// A node's last check, if it was under the present settings and of the present key.
+  func nodeCheck(_ node: NodeName, of name: ProjectName) -> CheckReport? {
+    guard let project = projectRecords[name], let check = contacts[node]?.report?.lastCheck,
+      check.settingsVersion == project.settingsVersion, check.customerKeyID == project.kms?.keyID
+    else { return nil }
+    return check
+  }
+
+  func uses(_ node: NodeName, key: String) -> Bool {
+    nodeRecords[node]?.generation?.customerKeyID == key
+  }
+
+  func isUnderKey(_ cluster: ClusterRecord, _ key: String) -> Bool { cluster.nodes.contains { uses($0, key: key) } }
+
+  mutating func advanceClusters(of project: ProjectName, now: Instant) {
+    for cluster in clusters(of: project) { advance(cluster.name, now: now) }
+  }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+/// The coordinator's mind: what is wanted, what nodes report, and what to do about the difference.
+///
+/// A value without I/O, clock or logging. Each input returns directives; the first is always the `persist` of everything
+/// that was decided, so that no message can leave before its decision is on disk. What is not persisted (the last
+/// heartbeats, unanswered commands) is learned again after a start.
+public struct CoordinatorCore: Sendable {
+  /// This life of the coordinator.
+  public let epoch: Epoch
+  /// Addresses of the control plane, for the IP list.
+  let controlPlane: [String]
+  var identifiers: IdentifierSource
+
+  // Persisted.
+  var projectRecords: [ProjectName: ProjectRecord] = [:]
+  var clusterRecords: [ClusterName: ClusterRecord] = [:]
+  var nodeRecords: [NodeName: NodeRecord] = [:]
+  var keysRecords: [NodeName: KeysRecord] = [:]
+  var planRecords: [PlanID: PlanRecord] = [:]
+  var alertRecords: [String: AlertRecord] = [:]
+  var operatorRecords: [OperatorName: OperatorRecord] = [:]
+  var addresses = IPList()
+
+  // Learned anew in each life.
+  let startedAt: Instant
+  var contacts: [NodeName: Contact] = [:]
+  var deliveries: [CommandID: Delivery] = [:]
+  var waiting: [PlanID: String] = [:]
+  var schedules: [ProjectName: CheckSchedule] = [:]
+
+  /// Clusters whose assignment has to be worked out anew.
+  var staleAssignments: Set<ClusterName> = []
+  /// Whether the IP list has to be worked out anew.
+  var addressesAreStale = true
+
+  // What the input in hand has decided so far.
+  var dirty: Set<RecordKey> = []
+  var sends: [CoordinatorDirective] = []
+
+  /// Takes up what an earlier life persisted; throws `CoordinatorError` if the records contradict one another.
+  ///
+  /// `controlPlane` are the coordinator's own addresses, for the IP list; `identifiers` is the only randomness.
+  public init(
+    restored records: [StateRecord], epoch: Epoch, controlPlane: [String] = [], identifiers: IdentifierSource, now: Instant
+  ) throws(CoordinatorError) {
+    self.epoch = epoch
+    self.controlPlane = controlPlane
+    self.identifiers = identifiers
+    startedAt = now
+    for record in records { take(record) }
+    try checkReferences()
+    staleAssignments = Set(clusterRecords.keys)
+    for node in nodeRecords.values { contacts[node.name] = Contact(report: node.report) }
+  }
+
+  private mutating func take(_ record: StateRecord) {
+    switch record {
+    case .project(let project): projectRecords[project.name] = project
+    case .cluster(let cluster): clusterRecords[cluster.name] = cluster
+    case .node(let node): nodeRecords[node.name] = node
+    case .keys(let keys): keysRecords[keys.node] = keys
+    case .plan(let plan): planRecords[plan.id] = plan
+    case .alert(let alert): alertRecords[alert.id] = alert
+    case .ipList(let list): addresses = list
+    case .operatorKey(let known): operatorRecords[known.name] = known
+    }
+  }
+
+  private func checkReferences() throws(CoordinatorError) {
+    func damaged(_ what: String) -> CoordinatorError {
+      CoordinatorError(
+        .damagedState, what, why: "The stored records contradict one another.",
+        next: "Restore the coordinator's store from a copy.")
+    }
+    for cluster in clusterRecords.values {
+      guard projectRecords[cluster.project] != nil else {
+        throw damaged("Cluster \(cluster.name) belongs to project \(cluster.project), which is not stored.")
+      }
+      for node in cluster.nodes where nodeRecords[node]?.cluster != cluster.name {
+        throw damaged("Cluster \(cluster.name) has node \(node), which is not stored as its own.")
+      }
+    }
+    for plan in planRecords.values where plan.isOpen && clusterRecords[plan.cluster] == nil {
+      throw damaged("Plan \(plan.id) is for cluster \(plan.cluster), which is not stored.")
+    }
+    for node in nodeRecords.values {
+      if let cluster = node.cluster, clusterRecords[cluster]?.nodes.contains(node.name) != true {
+        throw damaged("Node \(node.name) belongs to cluster \(cluster), which does not know it.")
+      }
+    }
+  }
+}
+
+// MARK: - What is decided in one input
+
+extension CoordinatorCore {
+  /// Ends an input: one transaction with everything that changed, then the messages that follow from it.
+  mutating func flush() -> [CoordinatorDirective] {
+    defer {
+      dirty.removeAll()
+      sends.removeAll()
+    }
+    guard !dirty.isEmpty else { return sends }
+    let changes = dirty.sorted().map { key in record(at: key).map { .put($0) } ?? RecordChange.remove(key) }
+    return [.persist(changes)] + sends
+  }
+
+  private func record(at key: RecordKey) -> StateRecord? {
+    switch key.kind {
+    case .project: projectRecords[ProjectName(checked: key.id)].map { .project($0) }
+    case .cluster: clusterRecords[ClusterName(checked: key.id)].map { .cluster($0) }
+    case .node: nodeRecords[NodeName(checked: key.id)].map { .node($0) }
+    case .keys: keysRecords[NodeName(checked: key.id)].map { .keys($0) }
+    case .plan: planRecords[PlanID(checked: key.id)].map { .plan($0) }
+    case .alert: alertRecords[key.id].map { .alert($0) }
+    case .ipList: .ipList(addresses)
+    case .operatorKey: operatorRecords[OperatorName(checked: key.id)].map { .operatorKey($0) }
+    }
+  }
+
+  mutating func put(_ project: ProjectRecord) {
+    guard projectRecords[project.name] != project else { return }
+    projectRecords[project.name] = project
+    staleAssignments.formUnion(clusters(of: project.name).map(\.name))
+    dirty.insert(RecordKey(kind: .project, id: project.name.text))
+  }
+
+  mutating func put(_ cluster: ClusterRecord) {
+    guard clusterRecords[cluster.name] != cluster else { return }
+    clusterRecords[cluster.name] = cluster
+    staleAssignments.insert(cluster.name)
+    dirty.insert(RecordKey(kind: .cluster, id: cluster.name.text))
+  }
+
+  mutating func put(_ node: NodeRecord) {
+    guard nodeRecords[node.name] != node else { return }
+    nodeRecords[node.name] = node
+    dirty.insert(RecordKey(kind: .node, id: node.name.text))
+  }
+
+  mutating func put(_ plan: PlanRecord) {
+    guard planRecords[plan.id] != plan else { return }
+    planRecords[plan.id] = plan
+    dirty.insert(RecordKey(kind: .plan, id: plan.id.text))
+  }
+
+  mutating func put(_ alert: AlertRecord) {
+    guard alertRecords[alert.id] != alert else { return }
+    alertRecords[alert.id] = alert
+    dirty.insert(RecordKey(kind: .alert, id: alert.id))
+  }
+}

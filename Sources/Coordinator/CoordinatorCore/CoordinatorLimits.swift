@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// Every number the coordinator's decisions depend on.
+public enum CoordinatorLimits {
+  /// How often an agent is expected to send a heartbeat.
+  public static let heartbeatInterval = Duration.seconds(2)
+  /// After this long without a word a node counts as not heard of: five heartbeats.
+  public static let silence = Duration.seconds(10)
+  /// After this long without a word a node is worth an alert.
+  public static let silenceAlert = Duration.seconds(60)
+  /// How often the shell calls `onTick`.
+  public static let tickInterval = Duration.seconds(1)
+
+  /// The first wait for an answer to a command; doubles at each repetition.
+  public static let firstResend = Duration.seconds(3)
+  /// The longest wait between two sends of one command.
+  public static let longestResend = Duration.seconds(30)
+  /// How long after an answer the reports may still show the state before it.
+  public static let observationGrace = Duration.seconds(8)
+  /// How often one id is answered without effect before the command is asked anew under another id.
+  public static let answeredSendsPerID = 3
+  /// The first wait after a failure before the command is asked anew; doubles at each failure.
+  public static let firstRetry = Duration.seconds(5)
+  /// The longest wait between two attempts.
+  public static let longestRetry = Duration.seconds(120)
+  /// The wait after a refusal of something that still fits what the node reports.
+  public static let refusedRetry = Duration.seconds(30)
+  /// How often an assignment or IP list is sent again to a node that reports an older one.
+  public static let versionResend = Duration.seconds(5)
+
+  /// How far behind in time a secondary may be and still count as caught up.
+  public static let caughtUpWindow = Duration.seconds(15)
+  /// Samples of a node's commit index that are kept to measure that.
+  static let commitSamples = 16
+
+  /// How often the key of a project is checked; each check comes up to `checkJitter` later.
+  public static let checkInterval = Duration.seconds(15 * 60)
+  /// The random part of the interval between checks.
+  public static let checkJitter = Duration.seconds(60)
+  /// How often a key is checked while the last check was not valid, so that a cluster comes back by itself soon.
+  public static let troubledCheckInterval = Duration.seconds(60)
+  /// A check without an answer for this long counts as lost.
+  public static let checkDeadline = Duration.seconds(90)
+  /// Two checks confirm one another if both began within this span before now.
+  public static let confirmationWindow = Duration.seconds(10 * 60)
+  /// How often nodes are asked to confirm a revocation.
+  public static let confirmationRetry = Duration.seconds(15)
+  /// How old a valid check may be as proof that a node can start again: one check.
+  public static let proofAge = Duration.seconds(15 * 60)
+
+  /// A cluster that could not begin to form its shard by then is rolled back.
+  public static let createDeadline = Duration.seconds(30 * 60)
+
+  /// The largest shard; Raft's cost grows with it, and MongoDB allows seven voters.
+  public static let maximumNodesPerCluster = 7
+  /// The most nodes of one coordinator.
+  public static let maximumNodes = 10_000
+  /// The most projects of one coordinator.
+  public static let maximumProjects = 1000
+  /// The most mail addresses of one project's owners.
+  public static let maximumOwners = 32
+  /// The longest mail address in bytes (RFC 5321, section 4.5.3.1.3).
+  public static let maximumMailAddress = 254
+  /// The longest text field of KMS settings in bytes; the CA bundle has its own limit.
+  public static let maximumSettingLength = 2048
+  /// The longest CA bundle in bytes.
+  public static let maximumCertificateLength = 1 << 18
+  /// The most keys a node may report.
+  public static let maximumKeysPerNode = 20_000
+  /// Master keys remembered per node.
+  static let masterKeyHistory = 32
+  /// Superseded generations and lives remembered per node.
+  static let generationHistory = 16
+  /// Finished plans kept for operators.
+  static let finishedPlans = 200
+  /// Closed alerts kept for operators.
+  static let closedAlerts = 200
+  /// Steps a plan may grow to by hand-overs and proofs.
+  static let maximumSteps = 64
+  /// Decisions taken for one cluster in one input.
+  static let maximumMoves = 32
+  /// The longest text of an agent that is kept, in characters.
+  static let maximumReasonLength = 500
+}

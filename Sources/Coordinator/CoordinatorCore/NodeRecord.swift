@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+/// An enrolled node and what is recorded of it.
+public struct NodeRecord: Sendable, Codable, Equatable {
+  /// Its name.
+  public let name: NodeName
+  /// Its CURVE public key in Z85, 40 characters.
+  public let publicKey: String
+  /// When it was enrolled.
+  public let enrolledAt: Instant
+  /// The cluster it is meant for, nil if for any.
+  public var intendedCluster: ClusterName?
+  /// The cluster it belongs to, nil if none yet.
+  public var cluster: ClusterName?
+  /// Its last report that changed anything worth remembering; the newest report of all is `CoordinatorCore.report(of:)`.
+  public var report: NodeReport?
+  /// The newest live generation that was accepted; an older keystore than this is suspect.
+  public var generation: GenerationReport?
+  /// The master keys it was seen with, newest last.
+  public var masterKeys: [MasterKeyRecord]
+  /// Generations it had before, oldest first.
+  public var formerGenerations: [GenerationID]
+  /// Lives its process had before, oldest first; what they still say is not heard.
+  public var formerBoots: [BootID]
+  /// Why its keystore is not trusted, nil if it is.
+  public var distrust: String?
+
+  init(name: NodeName, publicKey: String, enrolledAt: Instant, intendedCluster: ClusterName?) {
+    self.name = name
+    self.publicKey = publicKey
+    self.enrolledAt = enrolledAt
+    self.intendedCluster = intendedCluster
+    masterKeys = []
+    formerGenerations = []
+    formerBoots = []
+  }
+}
+
+/// A master key a node was seen with.
+public struct MasterKeyRecord: Sendable, Codable, Equatable {
+  /// The key.
+  public var id: MasterKeyID
+  /// Its check value in hex.
+  public var checkValue: String
+  /// The generation whose keystore held it.
+  public var generation: GenerationID
+  /// The keystore's version when it was first seen.
+  public var keystoreVersion: UInt64
+  /// When it was first seen.
+  public var seenAt: Instant
+}
+
+/// The keys below a node's master key, as it reported them last.
+public struct KeysRecord: Sendable, Codable, Equatable {
+  /// The node.
+  public let node: NodeName
+  /// Its keys by id.
+  public var keys: [KeyReport]
+  /// When they were reported.
+  public var reportedAt: Instant
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+/// What a plan is for.
+public enum PlanKind: String, Sendable, Codable, CaseIterable {
+  case create, encrypt, rotateMasterKeys, shutDown, start, restart, handOver
+
+  /// The kind as operators see it.
+  public var title: String {
+    switch self {
+    case .create: "create"
+    case .encrypt: "encrypt"
+    case .rotateMasterKeys: "rotate master keys"
+    case .shutDown: "shut down"
+    case .start: "start"
+    case .restart: "restart"
+    case .handOver: "hand over"
+    }
+  }
+
+  /// Whether it goes before plans that already wait, at the next boundary between two steps.
+  var isUrgent: Bool { self == .shutDown || self == .start }
+
+  /// Whether steps for several nodes may be under way at once.
+  var isParallel: Bool { self == .create || self == .shutDown || self == .start }
+
+  /// The kind of step that does the plan's own work on one node.
+  var work: StepKind {
+    switch self {
+    case .create: .formShard
+    case .encrypt: .resync
+    case .rotateMasterKeys: .rotateMasterKey
+    case .shutDown: .stop
+    case .start: .start
+    case .restart: .restart
+    case .handOver: .handOver
+    }
+  }
+}
+
+/// What one step does.
+public enum StepKind: String, Sendable, Codable, CaseIterable {
+  case formShard, awaitPrimary, resync, rotateMasterKey, handOver, stop, start, restart, proveKMS
+
+  /// The step as operators see it.
+  public var title: String {
+    switch self {
+    case .formShard: "form shard"
+    case .awaitPrimary: "wait for a primary"
+    case .resync: "re-sync into an encrypted generation"
+    case .rotateMasterKey: "rotate master key"
+    case .handOver: "hand over"
+    case .stop: "stop"
+    case .start: "start"
+    case .restart: "restart"
+    case .proveKMS: "prove that it can start again"
+    }
+  }
+
+  /// Whether a node may be lost to its shard for a moment because of it.
+  var isDisruptive: Bool { self == .resync || self == .restart }
+
+  /// Whether it is done as soon as the node is as wanted, however it came to be so.
+  var isState: Bool {
+    switch self {
+    case .formShard, .awaitPrimary, .resync, .stop, .start, .proveKMS: true
+    case .rotateMasterKey, .handOver, .restart: false
+    }
+  }
+}
+
+/// Where a step stands.
+public enum StepState: String, Sendable, Codable, CaseIterable {
+  /// Not begun; ends when the plan begins it or finds it done.
+  case pending
+  /// Its command was decided and persisted; ends when the reports show its effect.
+  case running
+  /// The reports showed its effect.
+  case done
+}
+
+/// One part of a plan.
+public struct PlanStep: Sendable, Codable, Equatable {
+  /// What it does.
+  public var kind: StepKind
+  /// The node it is for, nil if for none.
+  public var node: NodeName?
+  /// Where it stands.
+  public var state: StepState
+  /// The command that asks for it, from the moment it is begun; the same through every repetition and restart.
+  public var command: NodeCommand?
+  /// How often it was asked under a new id.
+  public var attempts: Int
+  /// When it was begun.
+  public var startedAt: Instant?
+  /// When it was seen done.
+  public var finishedAt: Instant?
+
+  init(_ kind: StepKind, _ node: NodeName? = nil) {
+    self.kind = kind
+    self.node = node
+    state = .pending
+    attempts = 0
+  }
+}
+
+/// How a plan ended.
+public enum PlanOutcome: Sendable, Codable, Equatable {
+  /// All steps are done.
+  case succeeded
+  /// A later wish of the operator replaced it.
+  case superseded(reason: String)
+  /// It ended without reaching its goal, and what it had begun is undone.
+  case rolledBack(reason: String)
+
+  /// Why it did not reach its goal, nil if it did.
+  public var reason: String? {
+    switch self {
+    case .succeeded: nil
+    case .superseded(let reason), .rolledBack(let reason): reason
+    }
+  }
+}
+
+/// What the coordinator wants done with a cluster.
+public struct PlanRecord: Sendable, Codable, Equatable {
+  /// Its id.
+  public let id: PlanID
+  /// Counts up over all plans; the order in which plans wait.
+  public let sequence: UInt64
+  /// What it is for.
+  public let kind: PlanKind
+  /// The cluster.
+  public let cluster: ClusterName
+  /// Its steps; those done or under way first, in the order they were begun.
+  public var steps: [PlanStep]
+  /// When it was made.
+  public let createdAt: Instant
+  /// When its first step began.
+  public var startedAt: Instant?
+  /// When it ended.
+  public var finishedAt: Instant?
+  /// How it ended, nil while it is open.
+  public var outcome: PlanOutcome?
+
+  /// Whether it is not finished.
+  public var isOpen: Bool { outcome == nil }
+  /// Whether no step is under way.
+  var isAtBoundary: Bool { !steps.contains { $0.state == .running } }
+}

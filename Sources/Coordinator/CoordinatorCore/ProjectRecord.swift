@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+/// A project: who owns it and which key its clusters are under.
+public struct ProjectRecord: Sendable, Codable, Equatable {
+  /// Its name.
+  public let name: ProjectName
+  /// The owners' mail addresses.
+  public var owners: [String]
+  /// When it was made.
+  public let createdAt: Instant
+  /// The KMS settings that were proven last, nil if none were.
+  public var kms: KMSSettings?
+  /// One higher at each proven change, 0 if there was none; the store keeps the secret under it.
+  public var settingsVersion: UInt64
+  /// A random value wrapped by the key, for the coordinator's own checks.
+  public var canary: WrappedMasterKey?
+  /// The coordinator's last check under the present settings.
+  public var lastCheck: CheckReport?
+
+  init(name: ProjectName, owners: [String], createdAt: Instant) {
+    self.name = name
+    self.owners = owners
+    self.createdAt = createdAt
+    settingsVersion = 0
+  }
+}
+
+/// An operator, known by a CURVE public key.
+public struct OperatorRecord: Sendable, Codable, Equatable {
+  /// The operator's name.
+  public let name: OperatorName
+  /// The public key in Z85, 40 characters.
+  public let publicKey: String
+  /// When the key was added.
+  public let addedAt: Instant
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import CoordinatorCore
+internal import Secrets
+
+extension OperatorCommand {
+  /// Whether it changes something or asks a KMS.
+  var isOrder: Bool {
+    switch self {
+    case .setKMS, .checkKMS, .createProject, .enrollNode, .createCluster, .startCluster, .shutdownCluster,
+      .restartCluster, .encryptCluster, .stepDown, .rotateKeys:
+      true
+    case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
+      .listPlans, .showPlan, .showIPList, .listAlerts:
+      false
+    }
+  }
+}
+
+/// One operator's command after another, in the core's terms.
+extension Coordinator {
+  /// Does what is asked; nil if the answer comes later, from a call to a KMS.
+  func answer(_ command: OperatorCommand, secret: Secret?, asker: Asker) throws -> OperatorAnswer? {
+    switch command {
+    case .setKMS(let project, let settings):
+      try startProof(of: project, settings: settings, secret: secret, asker: asker)
+      return nil
+    case .checkKMS(let project):
+      try startCheck(of: project, asker: asker)
+      return nil
+    default: return command.isOrder ? try order(command) : try look(command)
+    }
+  }
+
+  private func startCheck(of project: ProjectName, asker: Asker) throws {
+    let now = now
+    // Before the directives are performed: a check that can't be made answers at once.
+    let decision: Decision<UInt64>
+    do { decision = try core.checkKMS(project, now: now) } catch { throw Self.failure(error) }
+    checkAskers[project, default: []].append(asker)
+    try perform(decision.directives)
+  }
+
+  /// Commands that change something.
+  private func order(_ command: OperatorCommand) throws -> OperatorAnswer? {
+    let now = now
+    switch command {
+    case .createProject(let name, let owners):
+      let project = try performed { () throws(CoordinatorError) in
+        try core.createProject(name, owners: owners, now: now)
+      }
+      return .project(view(of: project))
+    case .enrollNode(let name, let cluster, let key):
+      let node = try performed { () throws(CoordinatorError) in
+        try core.enrollNode(name, cluster: cluster, publicKey: key, now: now)
+      }
+      return .node(core.view(of: node, now: now))
+    case .createCluster(let name, let project, let nodes):
+      return try plan { () throws(CoordinatorError) in
+        try core.createCluster(name, project: project, nodes: nodes, now: now)
+      }
+    case .startCluster(let name):
+      return try plan { () throws(CoordinatorError) in try core.startCluster(name, now: now) }
+    case .shutdownCluster(let name):
+      return try plan { () throws(CoordinatorError) in try core.shutdownCluster(name, now: now) }
+    case .restartCluster(let name):
+      return try plan { () throws(CoordinatorError) in try core.restartCluster(name, now: now) }
+    case .encryptCluster(let name):
+      return try plan { () throws(CoordinatorError) in try core.encryptCluster(name, now: now) }
+    case .stepDown(let name):
+      return try plan { () throws(CoordinatorError) in try core.stepDown(name, now: now) }
+    case .rotateKeys(let name):
+      return try plan { () throws(CoordinatorError) in try core.rotateMasterKeys(name, now: now) }
+    default: return nil
+    }
+  }
+
+  /// Commands that only look.
+  private func look(_ command: OperatorCommand) throws(OperatorFailure) -> OperatorAnswer? {
+    let now = now
+    switch command {
+    case .listProjects: return .projects(core.projects.map { view(of: $0) })
+    case .showProject(let name):
+      return .project(view(of: try found { () throws(CoordinatorError) in try core.project(named: name) }))
+    case .showKMS(let name):
+      _ = try found { () throws(CoordinatorError) in try core.project(named: name) }
+      return kmsAnswer(name)
+    case .listNodes(let cluster):
+      if let cluster { _ = try found { () throws(CoordinatorError) in try core.cluster(named: cluster) } }
+      let nodes = core.nodes.filter { cluster == nil || $0.cluster == cluster }
+      return .nodes(nodes.map { core.view(of: $0, now: now) })
+    case .showNode(let name):
+      return .node(core.view(of: try found { () throws(CoordinatorError) in try core.node(named: name) }, now: now))
+    case .listClusters: return .clusters(core.clusters.map { core.view(of: $0, now: now) })
+    case .showCluster(let name):
+      return .cluster(
+        core.view(of: try found { () throws(CoordinatorError) in try core.cluster(named: name) }, now: now))
+    case .keysTree(let cluster):
+      if let cluster { _ = try found { () throws(CoordinatorError) in try core.cluster(named: cluster) } }
+      return .keysTree(core.keysTree(of: cluster, now: now))
+    case .listPlans(let cluster):
+      if let cluster { _ = try found { () throws(CoordinatorError) in try core.cluster(named: cluster) } }
+      return .plans(core.plans.filter { cluster == nil || $0.cluster == cluster }.map { view(of: $0, now: now) })
+    case .showPlan(let id):
+      return .plan(view(of: try found { () throws(CoordinatorError) in try core.plan(named: id) }, now: now))
+    case .showIPList: return .ipList(core.ipListView())
+    case .listAlerts: return .alerts(core.alertViews)
+    default: return nil
+    }
+  }
+
+  private func plan(_ decide: () throws(CoordinatorError) -> Decision<PlanID>) throws -> OperatorAnswer {
+    let id = try performed(decide)
+    let plan = try found { () throws(CoordinatorError) in try core.plan(named: id.text) }
+    return .plan(view(of: plan, now: now))
+  }
+
+  private func view(of project: ProjectRecord) -> ProjectView {
+    var view = core.view(of: project)
+    view.owners = project.owners
+    return view
+  }
+
+  private func view(of plan: PlanRecord, now: Instant) -> PlanView {
+    var view = core.view(of: plan, now: now)
+    if case .superseded = plan.outcome { view.state = .superseded }
+    return view
+  }
+
+  /// A project's KMS settings as they are in force now.
+  func kmsAnswer(_ name: ProjectName) -> OperatorAnswer {
+    guard let project = try? core.project(named: name), let kms = core.kmsView(of: project) else {
+      return .failure(
+        OperatorFailure(
+          .notFound, what: "Project \(name) has no KMS settings.",
+          next: "Set them with: keyfold kms set \(name) --provider aws --key ARN …"))
+    }
+    return .kms(kms)
+  }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import CoordinatorCore
+internal import Logging
+internal import Messages
+internal import Secrets
+internal import Transport
+
+/// The project's keys: sealed secrets, proofs and checks. The calls themselves are made elsewhere; see `KeyProver`.
+extension Coordinator {
+  /// How many proofs may be under way at once.
+  static let maximumProofs = 16
+
+  /// Opens the secret of a version of a project's settings; nil, and logged, if it can't be opened.
+  func secret(of project: ProjectName, version: UInt64) throws(CoordinatorFault) -> Secret? {
+    guard let sealed = try surroundings.memory.sealedSecret(of: project, version: version) else {
+      logger.error("the KMS secret is missing", metadata: ["project": "\(project)", "version": "\(version)"])
+      return nil
+    }
+    do { return try surroundings.rootKey.open(sealed, context: Self.sealContext(project, version)) } catch {
+      logger.error(
+        "the KMS secret can't be opened; is the root key the one it was sealed under?",
+        metadata: ["project": "\(project)", "version": "\(version)", "reason": "\(error)"])
+      return nil
+    }
+  }
+
+  /// What a sealed secret is bound to, so that it can't be moved to another project or version.
+  private static func sealContext(_ project: ProjectName, _ version: UInt64) -> [UInt8] {
+    Array("kms secret of \(project) in version \(version)".utf8)
+  }
+
+  func startCheck(of name: ProjectName, settingsVersion: UInt64) throws(CoordinatorFault) {
+    guard let project = try? core.project(named: name), project.settingsVersion == settingsVersion,
+      let settings = project.kms, let canary = project.canary
+    else { return }
+    guard let secret = try secret(of: name, version: settingsVersion) else {
+      return answerCheckAskers(
+        of: name,
+        .failure(
+          OperatorFailure(
+            .failed, what: "The key of project \(name) was not checked.",
+            why: "The stored secret can't be opened with this root key.", next: "Set it anew: keyfold kms set \(name) …"
+          )))
+    }
+    let check = KeyJob.Check(
+      project: name, settings: settings, settingsVersion: settingsVersion, secret: secret, canary: canary,
+      startedAt: now)
+    if case .enqueued = surroundings.jobs.yield(.check(check)) { return }
+    answerCheckAskers(of: name, .failure(Self.tooManyCalls("The key of project \(name) was not checked.")))
+  }
+
+  func startProof(of project: ProjectName, settings: KMSSettings, secret: Secret?, asker: Asker) throws(OperatorFailure)
+  {
+    guard let secret, secret.count > 0 else {
+      throw OperatorFailure(
+        .invalid, what: "The KMS settings of project \(project) were not changed.",
+        why: "The secret part of the credentials is missing.",
+        next: "Give it with --secret-file FILE, or - for standard input.")
+    }
+    let version: UInt64
+    do { version = try core.settingsVersion(proposing: settings, for: project) } catch { throw Self.failure(error) }
+    guard proofsUnderWay < Self.maximumProofs else {
+      throw Self.tooManyCalls("The KMS settings of project \(project) were not changed.")
+    }
+    let proof = KeyJob.Proof(
+      project: project, settings: settings, settingsVersion: version, secret: secret, asker: asker)
+    guard case .enqueued = surroundings.jobs.yield(.prove(proof)) else {
+      throw Self.tooManyCalls("The KMS settings of project \(project) were not changed.")
+    }
+    proofsUnderWay += 1
+  }
+
+  private static func tooManyCalls(_ what: String) -> OperatorFailure {
+    OperatorFailure(.conflict, what: what, why: "Too many calls to KMSs are under way.", next: "Try again in a moment.")
+  }
+
+  /// A call to a KMS ended.
+  func finish(_ outcome: KeyJobOutcome) throws(CoordinatorFault) {
+    switch outcome {
+    case .proved(let proof, let result):
+      proofsUnderWay -= 1
+      reply(try commit(proof, result), to: proof.asker)
+    case .checked(let check, let verdict, let detail):
+      try conclude(check, verdict: verdict, detail: detail)
+    }
+  }
+
+  /// Takes proven settings into force, in one transaction with their sealed secret.
+  private func commit(
+    _ proof: KeyJob.Proof, _ result: Result<WrappedMasterKey, OperatorFailure>
+  ) throws(CoordinatorFault) -> OperatorAnswer {
+    let canary: WrappedMasterKey
+    switch result {
+    case .failure(let failure):
+      logger.notice(
+        "KMS settings were not proven", metadata: ["project": "\(proof.project)", "reason": "\(failure.why)"])
+      return .failure(failure)
+    case .success(let wrapped): canary = wrapped
+    }
+    let sealed: [UInt8]
+    do {
+      sealed = try surroundings.rootKey.seal(
+        proof.secret, context: Self.sealContext(proof.project, proof.settingsVersion))
+    } catch {
+      return .failure(OperatorFailure(.failed, what: "The KMS secret can't be sealed.", why: "\(error)"))
+    }
+    let decision: Decision<ProjectRecord>
+    do {
+      decision = try core.onKMSProven(
+        proof.project, settings: proof.settings, settingsVersion: proof.settingsVersion, canary: canary, now: now)
+    } catch { return .failure(Self.failure(error)) }
+    try perform(
+      decision.directives,
+      secret: CoordinatorMemory.SealedSecret(project: proof.project, version: proof.settingsVersion, sealed: sealed))
+    logger.notice(
+      "KMS settings are in force",
+      metadata: [
+        "project": "\(proof.project)", "key": "\(proof.settings.keyID)", "version": "\(proof.settingsVersion)",
+      ])
+    return kmsAnswer(proof.project)
+  }
+
+  private func conclude(_ check: KeyJob.Check, verdict: Verdict?, detail: String) throws(CoordinatorFault) {
+    guard let verdict else {
+      logger.error(
+        "the canary says nothing of the key", metadata: ["project": "\(check.project)", "reason": "\(detail)"])
+      return answerCheckAskers(
+        of: check.project,
+        .failure(
+          OperatorFailure(
+            .failed, what: "The check of project \(check.project) says nothing of its key.", why: detail,
+            next: "Set the same settings anew, which makes a new canary: keyfold kms set \(check.project) …")))
+    }
+    logger.info(
+      "key was checked",
+      metadata: ["project": "\(check.project)", "verdict": "\(CheckView(verdict, startedAtMilliseconds: 1).verdict)"])
+    let report = CheckReport(
+      verdict: verdict, customerKeyID: check.settings.keyID, settingsVersion: check.settingsVersion,
+      startedAtMilliseconds: check.startedAt.milliseconds)
+    try perform(core.onVerdict(check.project, report: report, now: now))
+    answerCheckAskers(of: check.project, kmsAnswer(check.project))
+  }
+
+  private func answerCheckAskers(of project: ProjectName, _ answer: OperatorAnswer) {
+    for asker in checkAskers.removeValue(forKey: project) ?? [] { reply(answer, to: asker) }
+  }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import CoordinatorCore
+internal import Logging
+internal import Messages
+internal import Secrets
+internal import Transport
+
+/// What operators ask.
+extension Coordinator {
+  func answer(_ name: OperatorName, _ inbound: Inbound) throws(CoordinatorFault) {
+    guard case .operatorRequest = inbound.envelope.body else {
+      return fault(.notAllowed, "operators do not send this to the coordinator", to: inbound)
+    }
+    let asker = Asker(route: inbound.route, messageID: inbound.envelope.messageID)
+    do {
+      let (command, secret) = try Self.read(inbound.payload)
+      logger.log(
+        level: command.isOrder ? .notice : .debug, "operator asks",
+        metadata: ["operator": "\(name)", "command": "\(command.commandName)"])
+      if let answer = try answer(command, secret: secret, asker: asker) { reply(answer, to: asker) }
+    } catch let failure as OperatorFailure {
+      reply(.failure(failure), to: asker)
+    } catch let fault as CoordinatorFault {
+      throw fault
+    } catch {
+      reply(.failure(OperatorFailure(.failed, what: "It was not done.", why: "\(error)")), to: asker)
+    }
+  }
+
+  /// Splits a request into command and secret.
+  private static func read(_ payload: [UInt8]) throws(OperatorFailure) -> (OperatorCommand, Secret?) {
+    do {
+      let (command, range) = try OperatorPayload.decodeCommand(payload)
+      if range.isEmpty { return (command, nil) }
+      return (
+        command,
+        Secret(
+          try SecretBytes(capacity: range.count) { (span) throws(SecretsError) in
+            for index in range { span.append(payload[index]) }
+          })
+      )
+    } catch {
+      throw OperatorFailure(
+        .versionMismatch, what: "The request can't be read.", why: "\(error)",
+        next: "Use the keyfold of the coordinator's version.")
+    }
+  }
+
+  func reply(_ answer: OperatorAnswer, to asker: Asker) {
+    var status: UInt32 = 0
+    if case .failure(let failure) = answer { status = Self.status(failure.code) }
+    let envelope = Envelope(
+      .operatorReply(OperatorReply(status: status)), epoch: core.epoch, correlationID: asker.messageID)
+    do { send(envelope, payload: try OperatorPayload.encode(answer), to: asker.route) } catch {
+      logger.error("an answer has no JSON", metadata: ["reason": "\(error)"])
+    }
+  }
+
+  /// The exit code that belongs to a failure; see the help of `keyfold`.
+  private static func status(_ code: OperatorFailure.Code) -> UInt32 {
+    switch code {
+    case .invalid: 2
+    case .notFound, .alreadyExists, .conflict, .forbidden: 4
+    case .unreachable: 3
+    case .kmsFailed, .failed, .versionMismatch: 1
+    }
+  }
+
+  /// The core's error in the operator's words.
+  static func failure(_ error: CoordinatorError) -> OperatorFailure {
+    let code: OperatorFailure.Code =
+      switch error.code {
+      case .notFound: .notFound
+      case .alreadyExists: .alreadyExists
+      case .refused, .conflict: .conflict
+      case .invalid: .invalid
+      case .damagedState: .failed
+      }
+    return OperatorFailure(code, what: error.what, why: error.why, next: error.next)
+  }
+
+  /// A core that decided something; its directives are performed before the answer is made.
+  func performed<Value>(_ decide: () throws(CoordinatorError) -> Decision<Value>) throws -> Value {
+    let decision: Decision<Value>
+    do { decision = try decide() } catch { throw Self.failure(error) }
+    try perform(decision.directives)
+    return decision.value
+  }
+
+  /// A record of the core, or the failure that it is not there.
+  func found<Value>(_ find: () throws(CoordinatorError) -> Value) throws(OperatorFailure) -> Value {
+    do { return try find() } catch { throw Self.failure(error) }
+  }
+}

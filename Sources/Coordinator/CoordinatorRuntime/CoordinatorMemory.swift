@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import CoordinatorCore
+internal import StateStore
+
+/// What the coordinator remembers: the store in its own words, and secrets by project and version.
+struct CoordinatorMemory: Sendable {
+  /// How far above its own number an agent's epoch may be and still be believed; one start draws one number.
+  static let furthestEpoch: UInt64 = 1000
+
+  /// A sealed secret and what it belongs to.
+  struct SealedSecret: Sendable {
+    let project: ProjectName
+    let version: UInt64
+    let sealed: [UInt8]
+  }
+
+  private let store: StateStore
+
+  init(store: StateStore) { self.store = store }
+
+  /// Opens the store in the data directory, or makes it.
+  init(directory: String) throws(CoordinatorFault) {
+    store = try Self.translating { () throws(StateStoreError) in try StateStore(folder: directory) }
+  }
+
+  /// Everything that was remembered.
+  func records() throws(CoordinatorFault) -> [StateRecord] {
+    try Self.translating { () throws(StateStoreError) in try store.records() }
+  }
+
+  /// Writes the changes in one transaction; a new secret takes the place of the version before.
+  func apply(_ changes: [RecordChange], secret: SealedSecret? = nil) throws(CoordinatorFault) {
+    var secrets: [SecretChange] = []
+    if let secret {
+      secrets.append(.put(id: Self.id(secret.project, secret.version), sealed: secret.sealed))
+      if secret.version > 0 { secrets.append(.remove(id: Self.id(secret.project, secret.version - 1))) }
+    }
+    try Self.translating { () throws(StateStoreError) in try store.apply(changes, secrets: secrets) }
+  }
+
+  /// Takes the next epoch above `number`, and above every epoch before.
+  func takeEpoch(above number: UInt64 = 0) throws(CoordinatorFault) -> Epoch {
+    var epoch = try Self.translating { () throws(StateStoreError) in try store.nextEpoch() }
+    for _ in 0..<Self.furthestEpoch where epoch.number <= number {
+      epoch = try Self.translating { () throws(StateStoreError) in try store.nextEpoch() }
+    }
+    return epoch
+  }
+
+  /// The sealed secret of a version of a project's settings, nil if there is none.
+  func sealedSecret(of project: ProjectName, version: UInt64) throws(CoordinatorFault) -> [UInt8]? {
+    try Self.translating { () throws(StateStoreError) in try store.secret(Self.id(project, version)) }
+  }
+
+  private static func id(_ project: ProjectName, _ version: UInt64) -> String { "kms/\(project)/\(version)" }
+
+  private static func translating<Value>(_ body: () throws(StateStoreError) -> Value) throws(CoordinatorFault) -> Value
+  {
+    do { return try body() } catch {
+      throw CoordinatorFault(error.code == .locked ? .inUse : .storage, error.description, underlying: nil)
+    }
+  }
+}

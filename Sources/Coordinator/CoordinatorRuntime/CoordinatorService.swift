@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import CoordinatorCore
+public import DaemonRuntime
+internal import Foundation
+internal import KeyManagement
+public import Logging
+internal import Messages
+internal import Secrets
+public import ServiceLifecycle
+internal import Transport
+
+/// The coordinator as a service: listens to agents and operators, keeps time, and asks customers' KMSs.
+public final class CoordinatorService: Service {
+  /// How often the core is told that time passed.
+  static let tick = Duration.milliseconds(500)
+  /// How many calls to KMSs may wait to be made.
+  static let queuedKeyJobs = 1024
+
+  private let configuration: CoordinatorConfiguration
+  private let logger: Logger
+  private let makeKeyService: KeyServiceMaker?
+  private let onReady: @Sendable (ReadyFile) -> Void
+
+  /// Makes a coordinator; nothing is opened before `run`. `onReady` is called once it serves.
+  public convenience init(
+    configuration: CoordinatorConfiguration, logger: Logger, onReady: @escaping @Sendable (ReadyFile) -> Void = { _ in }
+  ) {
+    self.init(configuration: configuration, logger: logger, makeKeyService: nil, onReady: onReady)
+  }
+
+  init(
+    configuration: CoordinatorConfiguration, logger: Logger, makeKeyService: KeyServiceMaker?,
+    onReady: @escaping @Sendable (ReadyFile) -> Void
+  ) {
+    self.configuration = configuration
+    self.logger = logger
+    self.makeKeyService = makeKeyService
+    self.onReady = onReady
+  }
+
+  /// Serves until the service is asked to end; throws if it cannot start or can remember nothing more.
+  public func run() async throws {
+    guard let makeKeyService else {
+      let factory = KeyManagementFactory()
+      do {
+        try await serve { (settings, secret) throws(KMSError) in
+          try factory.makeService(settings: settings, secret: secret)
+        }
+      } catch {
+        await factory.shutdown()
+        throw error
+      }
+      return await factory.shutdown()
+    }
+    try await serve(makeKeyService)
+  }
+
+  private func serve(_ makeKeyService: @escaping KeyServiceMaker) async throws {
+    let (host, port) = try configuration.check()
+    let directory = configuration.data
+    try CoordinatorStart.prepareDirectory(directory)
+    let memory = try CoordinatorMemory(directory: directory)
+    let rootKey = try RootKey.load(directory: directory, file: configuration.rootKeyFile)
+    let identity = try CoordinatorStart.identity(directory: directory)
+    let controlPlane = configuration.controlPlane.isEmpty ? [host] : configuration.controlPlane
+    let core = try CoordinatorStart.core(
+      memory: memory, epoch: try memory.takeEpoch(), controlPlane: controlPlane, now: Self.now())
+    let operatorFile = try CoordinatorStart.operatorFile(directory: directory, core: core, coordinator: identity)
+
+    let allowList = AllowList(Coordinator.identities(core.allowList))
+    let inbox = Inbox()
+    let listener = MessageListener(
+      address: host, port: port, identity: identity, allowList: allowList, logger: logger,
+      onEvent: { event in inbox.take(event) })
+    let (jobs, jobsIn) = AsyncStream.makeStream(of: KeyJob.self, bufferingPolicy: .bufferingOldest(Self.queuedKeyJobs))
+    let coordinator = Coordinator(
+      core: core,
+      surroundings: Coordinator.Surroundings(
+        memory: memory, rootKey: rootKey, allowList: allowList,
+        send: { (envelope, payload, route) throws(TransportError) in
+          _ = try listener.send(envelope, payload: payload, to: route)
+        }, jobs: jobsIn, now: Self.now, logger: logger))
+    if let operatorFile { try await coordinator.admit(operatorFile) }
+
+    let bound = try listener.start()
+    defer { listener.close() }
+    let reachable = host == "0.0.0.0" || host == "*" ? "127.0.0.1" : host
+    if let operatorFile {
+      try CoordinatorStart.update(
+        operatorFile, directory: directory, address: "\(reachable):\(bound)", coordinator: identity)
+    }
+    try announce(ReadyFile(ports: ["control": Int(bound)], publicKey: identity.publicKey.text))
+    let prover = KeyProver(
+      makeService: makeKeyService, deadline: .seconds(configuration.kmsTimeoutSeconds))
+    try await cancelWhenGracefulShutdown {
+      try await Self.work(coordinator: coordinator, inbox: inbox, jobs: jobs, prover: prover)
+    }
+    try ReadyFile.remove(from: directory)
+    logger.info("coordinator ended")
+  }
+
+  private func announce(_ ready: ReadyFile) throws {
+    try ready.write(to: configuration.data)
+    logger.info(
+      "coordinator serves",
+      metadata: [
+        "address": "\(configuration.listen)", "port": "\(ready.ports["control"] ?? 0)", "version": "\(ready.version)",
+      ])
+    onReady(ready)
+  }
+
+  /// Runs until it is cancelled; throws what the coordinator can't go on from.
+  private static func work(
+    coordinator: Coordinator, inbox: Inbox, jobs: AsyncStream<KeyJob>, prover: KeyProver
+  ) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for await _ in inbox.arrivals {
+          while let item = inbox.pop() { try await coordinator.handle(item) }
+        }
+      }
+      group.addTask {
+        while !Task.isCancelled {
+          try await coordinator.tick()
+          try? await ContinuousClock().sleep(for: tick)
+        }
+      }
+      group.addTask {
+        try await withThrowingDiscardingTaskGroup { group in
+          for await job in jobs { group.addTask { try await coordinator.finish(await prover.run(job)) } }
+        }
+      }
+      defer { group.cancelAll() }
+      try await group.next()
+      if Task.isCancelled { return }
+    }
+  }
+
+  private static func now() -> Instant { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
+}
+
+extension Coordinator {
+  /// Lets the operator of the first start in.
+  func admit(_ file: OperatorFile) throws(CoordinatorFault) {
+    let decision: Decision<Void>
+    do {
+      guard let name = try? OperatorName(file.operatorName) else { return }
+      decision = try core.addOperator(name, publicKey: file.publicKey, now: now)
+    } catch {
+      return logger.warning("the operator file is not of an operator known here", metadata: ["reason": "\(error)"])
+    }
+    try perform(decision.directives)
+  }
+}

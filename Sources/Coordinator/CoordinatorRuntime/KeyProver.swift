@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import KeyManagement
+internal import Secrets
+
+/// Makes the service of KMS settings; production asks the real KMS, tests give their own.
+typealias KeyServiceMaker = @Sendable (KMSSettings, Secret) throws(KMSError) -> any KeyManagementService
+
+/// The coordinator's calls to a customer's KMS: proving settings, and checking the canary. Holds no state and no lock.
+struct KeyProver: Sendable {
+  /// The canary's length, in bytes.
+  static let canaryLength = 32
+
+  let makeService: KeyServiceMaker
+  let deadline: Duration
+
+  /// Proves that these settings wrap and unwrap; answers the canary for later checks.
+  func prove(_ settings: KMSSettings, secret: Secret, project: ProjectName) async throws(OperatorFailure)
+    -> WrappedMasterKey
+  {
+    let context = Self.context(project)
+    do throws(KMSError) {
+      let service = try makeService(settings, secret)
+      let canary = try Self.random()
+      let wrapped = try await service.wrap(canary, context: context, deadline: deadline)
+      let unwrapped = try await service.unwrap(wrapped, context: context, deadline: deadline)
+      guard canary.isEqual(to: unwrapped) else {
+        throw KMSError(
+          .malformedAnswer, operation: .unwrap, keyID: settings.keyID,
+          detail: "the key unwrapped something else than it had wrapped")
+      }
+      return wrapped
+    } catch {
+      throw Self.failure(error, project: project)
+    }
+  }
+
+  /// Unwraps the canary; the verdict decides whether the key lives. Nil if the failure says nothing of the key.
+  func check(_ settings: KMSSettings, secret: Secret, canary: WrappedMasterKey, project: ProjectName) async
+    -> (verdict: Verdict?, detail: String)
+  {
+    do throws(KMSError) {
+      let service = try makeService(settings, secret)
+      let plaintext = try await service.unwrap(canary, context: Self.context(project), deadline: deadline)
+      guard plaintext.count == Self.canaryLength else { return (nil, "the canary has another length than it should") }
+      return (.valid, "")
+    } catch {
+      return (error.verdict, error.description)
+    }
+  }
+
+  private static func context(_ project: ProjectName) -> KeyContext {
+    KeyContext(project: project, cluster: nil, node: nil, purpose: .probe)
+  }
+
+  private static func random() throws(KMSError) -> SecretBytes {
+    do { return try SecretBytes.random(count: canaryLength) } catch {
+      throw KMSError(.invalidSettings, operation: .configure, keyID: "", detail: error.description)
+    }
+  }
+
+  /// What a failed proof means for an operator, with the right that is missing.
+  static func failure(_ error: KMSError, project: ProjectName) -> OperatorFailure {
+    OperatorFailure(
+      error.kind == .invalidSettings ? .invalid : .kmsFailed,
+      what: "The KMS settings of project \(project) were not changed; those from before stay in force.",
+      why: error.description + ".", next: advice(error))
+  }
+
+  private static func advice(_ error: KMSError) -> String {
+    let right =
+      switch error.operation {
+      case .wrap: "encrypt (AWS: kms:Encrypt)"
+      case .unwrap: "decrypt (AWS: kms:Decrypt)"
+      case .describe: "describe (AWS: kms:DescribeKey)"
+      case .configure, .administer: "use it"
+      }
+    switch error.kind {
+    case .accessDenied: return "Give the credentials the right to \(right) with this key, then try again."
+    case .credentialsRefused, .credentialsExpired:
+      return "Give a current access key id and its secret; the provider does not take these."
+    case .keyNotFound: return "Check the key's id and region; in this account and region there is no such key."
+    case .keyDisabled: return "Enable the key in the KMS, then try again."
+    case .keyPendingDeletion: return "Cancel the key's deletion in the KMS, or name another key."
+    case .tls: return "Give the certificate authority of the endpoint with --ca-file."
+    case .network, .timeout: return "See whether the coordinator's machine reaches the endpoint."
+    case .clockSkew: return "Set the clock of the coordinator's machine."
+    case .invalidSettings: return "Correct the settings; the KMS was not asked."
+    default: return "Try again; if it goes on, ask the KMS's operators with the request id."
+    }
+  }
+}

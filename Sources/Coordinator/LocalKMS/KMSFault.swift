@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// A refusal in AWS's words: error type, message and HTTP status as AWS KMS sends them.
+struct KMSFault: Error, Sendable, Equatable {
+  let type: String
+  let message: String
+  let status: Int
+
+  init(_ type: String, _ message: String, status: Int = 400) {
+    self.type = type
+    self.message = message
+    self.status = status
+  }
+
+  static func validation(_ message: String) -> KMSFault { KMSFault("ValidationException", message) }
+
+  static func notFound(_ arn: String) -> KMSFault { KMSFault("NotFoundException", "Key '\(arn)' does not exist") }
+
+  static func disabled(_ arn: String) -> KMSFault { KMSFault("DisabledException", "\(arn) is disabled.") }
+
+  static func pendingDeletion(_ arn: String) -> KMSFault {
+    KMSFault("KMSInvalidStateException", "\(arn) is pending deletion.")
+  }
+
+  static func unsupported(_ what: String) -> KMSFault {
+    KMSFault("UnsupportedOperationException", "The local KMS does not support \(what).")
+  }
+
+  /// Failures of this server, whose cause is in its log.
+  static let `internal` = KMSFault("KMSInternalException", "The local KMS has a failure of its own.", status: 500)
+
+  static let invalidCiphertext = KMSFault("InvalidCiphertextException", "")
+
+  static let incorrectKey = KMSFault(
+    "IncorrectKeyException",
+    "The key ID in the request does not identify a CMK that can perform this operation.")
+
+  /// A blob of a key that is not here, without a KeyId in the request: AWS does not tell which of the three it is.
+  static let foreignCiphertext = KMSFault(
+    "AccessDeniedException",
+    "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not "
+      + "allowed to access.")
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import KeyManagement
+
+/// How a local KMS runs: where its state is, where it listens, what it calls itself.
+public struct LocalKMSConfiguration: Sendable {
+  /// The port without a setting.
+  public static let defaultPort = 7443
+  /// The folder of keys, credentials, certificates and audit log; made with mode 0700 if it is missing.
+  public var directory: String
+  /// The loopback address to listen on; anything else is refused.
+  public var host: String
+  /// The port to listen on, 0 for any free one.
+  public var port: Int
+  /// The region in key ARNs and signatures.
+  public var region: String
+  /// The twelve digits of the account in key ARNs.
+  public var accountID: String
+  /// The product's version, for `ready.json`.
+  public var version: String
+  /// The most connections at a time; more are closed at once.
+  public var maximumConnections: Int
+  /// How long a connection may go without a complete request, which ends idle and slow clients alike.
+  public var requestDeadline: Duration
+  /// Where the time of day comes from.
+  public var clock: WallClock
+
+  /// Makes a configuration; everything but the folder has a default.
+  public init(
+    directory: String, host: String = "127.0.0.1", port: Int = Self.defaultPort, region: String = "us-east-1",
+    accountID: String = "000000000000", version: String = "", maximumConnections: Int = 256,
+    requestDeadline: Duration = .seconds(30), clock: WallClock = .system
+  ) {
+    self.directory = directory
+    self.host = host
+    self.port = port
+    self.region = region
+    self.accountID = accountID
+    self.version = version
+    self.maximumConnections = maximumConnections
+    self.requestDeadline = requestDeadline
+    self.clock = clock
+  }
+
+  /// Throws what is wrong with the settings.
+  func validate() throws(LocalKMSError) {
+    let isLoopback = host == "::1" || (host.hasPrefix("127.") && host.split(separator: ".").count == 4)
+    guard isLoopback else {
+      throw LocalKMSError(.settings, "the local KMS listens on a loopback address only, not on \(host)")
+    }
+    guard (0...65_535).contains(port), maximumConnections > 0, requestDeadline > .zero, !directory.isEmpty else {
+      throw LocalKMSError(.settings, "the local KMS's port, folder, connections or deadline is out of range")
+    }
+    guard (try? KeyARN("arn:aws:kms:\(region):\(accountID):key/0")) != nil else {
+      throw LocalKMSError(.settings, "the local KMS's region or account cannot stand in a key ARN")
+    }
+  }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Glibc
+internal import KeyManagement
+
+/// What `ready.json` tells once a local KMS serves.
+public struct LocalKMSReady: Sendable, Equatable {
+  /// The file's name in the state folder.
+  public static let fileName = "ready.json"
+  /// The process that serves.
+  public let processID: Int
+  /// The bound port.
+  public let port: Int
+  /// The base URL for clients.
+  public let endpoint: String
+  /// The region in key ARNs and signatures.
+  public let region: String
+  /// The product's version.
+  public let version: String
+
+  init(_ configuration: LocalKMSConfiguration, port: Int) {
+    processID = Int(getpid())
+    self.port = port
+    let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+    endpoint = "https://\(host):\(port)"
+    region = configuration.region
+    version = configuration.version
+  }
+
+  /// Reads the file of a folder; throws `unreachable` if no local KMS serves it.
+  public init(directory: String) throws(LocalKMSError) {
+    guard let bytes = try StateDirectory.read("\(directory)/\(Self.fileName)") else {
+      throw LocalKMSError(.unreachable, "no local KMS serves \(directory); start it with `keyfold local-kms serve`")
+    }
+    guard let item = try? JSONReader.read(bytes.span),
+      let processID = item.member("pid")?.number(in: bytes.span).flatMap({ Int(exactly: $0) }),
+      let port = item.member("ports")?.member("kms")?.number(in: bytes.span).flatMap({ Int(exactly: $0) }),
+      let endpoint = item.member("endpoint")?.text(in: bytes.span),
+      let region = item.member("region")?.text(in: bytes.span),
+      let version = item.member("version")?.text(in: bytes.span)
+    else { throw LocalKMSError(.damaged, "\(directory)/\(Self.fileName) is not what a local KMS writes; restart it") }
+    self.processID = processID
+    self.port = port
+    self.endpoint = endpoint
+    self.region = region
+    self.version = version
+  }
+
+  /// The file's contents.
+  var encoded: [UInt8] {
+    JSONValue.object([
+      .init("pid", .integer(Int64(processID))),
+      .init("ports", .object([.init("kms", .integer(Int64(port)))])),
+      .init("endpoint", .string(endpoint)),
+      .init("region", .string(region)),
+      .init("version", .string(version)),
+    ]).encoded() + [UInt8(ascii: "\n")]
+  }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import KeyManagement
+public import Logging
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import NIOSSL
+internal import Secrets
+public import ServiceLifecycle
+
+/// A KMS for one machine that speaks AWS KMS's JSON protocol over TLS: for a first try, tests and game days.
+///
+/// Its folder holds everything: `ca.pem` for clients, `credentials.json` with the first access key, the sealed keys,
+/// `audit.jsonl`, and `ready.json` while it serves.
+public final class LocalKMSServer: Service {
+  /// The authority's certificate in the folder, which clients trust.
+  public static let authorityFile = "ca.pem"
+  /// The first access key in the folder.
+  public static let credentialsFile = "credentials.json"
+
+  private let configuration: LocalKMSConfiguration
+  private let engine: LocalKMSEngine
+  private let tls: NIOSSLContext
+  private let logger: Logger
+  private let onReady: @Sendable (LocalKMSReady) -> Void
+  private let connections: OpenConnections
+
+  /// Opens the folder, or makes it with keys and credentials of its own; nothing listens yet.
+  ///
+  /// `onReady` is called once the server listens. Throws if another process serves the folder or its state is damaged.
+  public init(
+    configuration: LocalKMSConfiguration, logger: Logger,
+    onReady: @escaping @Sendable (LocalKMSReady) -> Void = { _ in }
+  ) throws(LocalKMSError) {
+    try configuration.validate()
+    var vault = try LocalKMSVault(directory: try StateDirectory(configuration.directory))
+    try Self.prepareRoot(&vault, nowSeconds: configuration.clock.nowSeconds)
+    tls = try Self.context(try LocalAuthority.serverPair(in: vault.directory))
+    try vault.directory.remove(LocalKMSReady.fileName)
+    engine = try LocalKMSEngine(configuration: configuration, vault: vault, logger: logger)
+    connections = OpenConnections(limit: configuration.maximumConnections)
+    self.configuration = configuration
+    self.logger = logger
+    self.onReady = onReady
+  }
+
+  /// Listens and answers until the service is asked to end or its task is cancelled.
+  public func run() async throws {
+    let channel: any Channel
+    do { channel = try await bind() } catch {
+      throw LocalKMSError(
+        .listening, "\(configuration.host):\(configuration.port) cannot be listened on; is the port taken?",
+        underlying: error)
+    }
+    let ready = LocalKMSReady(configuration, port: channel.localAddress?.port ?? configuration.port)
+    let readyFile = "\(configuration.directory)/\(LocalKMSReady.fileName)"
+    do { try StateDirectory.replace(readyFile, with: ready.encoded) } catch {
+      try? await channel.close()
+      throw error
+    }
+    logger.info("local KMS serves", metadata: ["endpoint": "\(ready.endpoint)", "folder": "\(configuration.directory)"])
+    onReady(ready)
+    try await withTaskCancellationOrGracefulShutdownHandler {
+      try await channel.closeFuture.get()
+    } onCancelOrGracefulShutdown: {
+      channel.close(promise: nil)
+    }
+    await connections.closeAll()
+    try StateDirectory.removeFile(readyFile)
+    logger.info("local KMS ended")
+  }
+
+  private func bind() async throws -> any Channel {
+    let (engine, tls, connections, configuration) = (engine, tls, connections, configuration)
+    return try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .serverChannelOption(.backlog, value: 128)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelInitializer { channel in
+        guard connections.add(channel) else { return channel.close() }
+        return channel.eventLoop.makeCompletedFuture {
+          let pipeline = channel.pipeline.syncOperations
+          try pipeline.addHandler(ConnectionDeadline(configuration.requestDeadline))
+          try pipeline.addHandler(NIOSSLServerHandler(context: tls))
+          try pipeline.configureHTTPServerPipeline()
+          try pipeline.addHandler(NIOHTTPServerRequestAggregator(maxContentLength: LocalKMSHandler.maximumBodyBytes))
+          try pipeline.addHandler(LocalKMSHandler(engine: engine))
+        }
+      }
+      .bind(host: configuration.host, port: configuration.port).get()
+  }
+
+  /// Makes the first access key if there is none, and its file if that is missing.
+  private static func prepareRoot(_ vault: inout LocalKMSVault, nowSeconds: Int64) throws(LocalKMSError) {
+    if !vault.state.accessKeys.values.contains(where: \.isRoot) {
+      let secret: SecretBytes
+      do { secret = try EngineCall.randomSecret() } catch {
+        throw LocalKMSError(.cryptography, "the first access key cannot be made", underlying: error)
+      }
+      let root = try EngineCall.accessKey(secret, isRoot: true, isTemporary: false, nowSeconds: nowSeconds, vault)
+      var next = vault.state
+      next.accessKeys[root.id] = root
+      try vault.replace(with: next)
+    }
+    guard try vault.directory.read(credentialsFile) == nil else { return }
+    for (id, key) in vault.state.accessKeys where key.isRoot {
+      guard let secret = vault.secret(id) else { continue }
+      try LocalKMSCredentials.write("\(vault.directory.path)/\(credentialsFile)", accessKeyID: id, secretKey: secret)
+    }
+  }
+
+  private static func context(_ pair: LocalAuthority.Pair) throws(LocalKMSError) -> NIOSSLContext {
+    do {
+      let chain = try NIOSSLCertificate.fromPEMBytes(pair.certificate).map { NIOSSLCertificateSource.certificate($0) }
+      var tls = TLSConfiguration.makeServerConfiguration(
+        certificateChain: chain, privateKey: .privateKey(try NIOSSLPrivateKey(bytes: pair.key, format: .pem)))
+      tls.minimumTLSVersion = .tlsv12
+      return try NIOSSLContext(configuration: tls)
+    } catch {
+      throw LocalKMSError(.cryptography, "the server certificate cannot be used", underlying: error)
+    }
+  }
+}

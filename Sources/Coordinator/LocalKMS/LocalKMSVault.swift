@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import FoundationEssentials
+internal import KeyManagement
+internal import Sealing
+internal import Secrets
+
+/// What a local KMS keeps on disk and in secret memory: its state, sealed under the root key, and the opened keys.
+///
+/// Each change is durable before it is answered: the state is one small file that is replaced.
+struct LocalKMSVault: ~Copyable {
+  private static let rootFile = "root.key"
+  private static let stateFile = "state.sealed"
+  private static let stateLabel = Array("keyfold local KMS state 1".utf8)
+
+  /// The folder.
+  let directory: StateDirectory
+  private let root: PageCipher
+  /// What is remembered, as it is on disk.
+  private(set) var state: LocalKMSState
+  private var ciphers: [String: PageCipher] = [:]
+  private var secrets: [String: Secret] = [:]
+
+  /// Opens the folder's state; a folder without any gets a root key and an empty state.
+  init(directory: consuming StateDirectory) throws(LocalKMSError) {
+    let sealed = try directory.read(Self.stateFile)
+    let root = try Self.rootCipher(in: directory, isNew: sealed == nil)
+    let state =
+      if let sealed { try Self.opened(sealed, root, folder: directory.path) } else { LocalKMSState() }
+    if sealed == nil { try directory.replace(Self.stateFile, with: try Self.sealed(state, root)) }
+    var ciphers: [String: PageCipher] = [:]
+    for (id, key) in state.keys { ciphers[id] = try Self.cipher(of: key, root) }
+    var secrets: [String: Secret] = [:]
+    for (id, key) in state.accessKeys { secrets[id] = Secret(try Self.open(key.sealedSecret, for: id, root)) }
+    self.root = root
+    self.state = state
+    self.ciphers = ciphers
+    self.secrets = secrets
+    self.directory = directory
+  }
+
+  /// The cipher of a key.
+  borrowing func cipher(_ keyID: String) -> PageCipher? { ciphers[keyID] }
+
+  /// The secret of an access key.
+  borrowing func secret(_ accessKeyID: String) -> Secret? { secrets[accessKeyID] }
+
+  /// Makes `next` the state, on disk first; keys it no longer has are wiped.
+  mutating func replace(with next: LocalKMSState) throws(LocalKMSError) {
+    try directory.replace(Self.stateFile, with: try Self.sealed(next, root))
+    state = next
+    for id in ciphers.keys where next.keys[id] == nil { ciphers.removeValue(forKey: id)?.revoke() }
+    for id in secrets.keys where next.accessKeys[id] == nil { secrets[id] = nil }
+    for (id, key) in next.keys where ciphers[id] == nil { ciphers[id] = try Self.cipher(of: key, root) }
+    for (id, key) in next.accessKeys where secrets[id] == nil {
+      secrets[id] = Secret(try Self.open(key.sealedSecret, for: id, root))
+    }
+  }
+
+  /// Seals a key's material or an access key's secret for the state.
+  borrowing func seal(_ secret: borrowing SecretBytes, for id: String) throws(LocalKMSError) -> String {
+    do { return Base64.text(try root.seal(secret, authenticating: Array(id.utf8))) } catch {
+      throw LocalKMSError(.cryptography, "a key cannot be sealed", underlying: error)
+    }
+  }
+
+  private static func cipher(of key: LocalKMSState.Key, _ root: PageCipher) throws(LocalKMSError) -> PageCipher {
+    let material = try open(key.sealedMaterial, for: key.id, root)
+    do { return try PageCipher(key: material) } catch {
+      throw LocalKMSError(.cryptography, "key \(key.id) cannot be used", underlying: error)
+    }
+  }
+
+  private static func open(_ sealed: String, for id: String, _ root: PageCipher) throws(LocalKMSError) -> SecretBytes {
+    guard let bytes = Base64.bytes(sealed) else { throw LocalKMSError(.damaged, "\(id) in the state is not base64") }
+    do { return try root.openSecret(bytes, authenticating: Array(id.utf8)) } catch {
+      throw LocalKMSError(.damaged, "\(id) in the state does not open under the root key", underlying: error)
+    }
+  }
+
+  private static func sealed(_ state: LocalKMSState, _ root: PageCipher) throws(LocalKMSError) -> [UInt8] {
+    do {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = .sortedKeys
+      return try root.seal(Array(try encoder.encode(state)), authenticating: stateLabel)
+    } catch {
+      throw LocalKMSError(.cryptography, "the state cannot be sealed", underlying: error)
+    }
+  }
+
+  private static func opened(_ sealed: [UInt8], _ root: PageCipher, folder: String) throws(LocalKMSError)
+    -> LocalKMSState
+  {
+    do {
+      let state = try JSONDecoder().decode(LocalKMSState.self, from: Data(try root.open(sealed, authenticating: stateLabel)))
+      guard state.version == 1 else {
+        throw LocalKMSError(.damaged, "\(folder)/\(stateFile) has format \(state.version); a newer program wrote it")
+      }
+      return state
+    } catch let error as LocalKMSError {
+      throw error
+    } catch {
+      throw LocalKMSError(
+        .damaged, "\(folder)/\(stateFile) does not open under root.key; restore both from one backup", underlying: error)
+    }
+  }
+
+  private static func rootCipher(in directory: borrowing StateDirectory, isNew: Bool) throws(LocalKMSError)
+    -> PageCipher
+  {
+    do {
+      if var bytes = try directory.read(rootFile) {
+        defer { SecretBytes.wipe(&bytes) }
+        return try PageCipher(key: try SecretBytes(copying: bytes))
+      }
+      guard isNew else {
+        throw LocalKMSError(.damaged, "\(directory.path)/root.key is missing; without it no key can be opened")
+      }
+      let key = try SecretBytes.random(count: PageCipher.keyBytes)
+      var bytes = key.unprotectedCopy()
+      defer { SecretBytes.wipe(&bytes) }
+      try directory.replace(rootFile, with: bytes)
+      return try PageCipher(key: key)
+    } catch let error as LocalKMSError {
+      throw error
+    } catch {
+      throw LocalKMSError(.cryptography, "\(directory.path)/root.key cannot be used", underlying: error)
+    }
+  }
+}

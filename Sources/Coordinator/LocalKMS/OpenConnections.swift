@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NIOCore
+internal import Synchronization
+
+/// The connections of a server, counted so that there are never more than its limit, and kept to close them at its end.
+final class OpenConnections: Sendable {
+  private let limit: Int
+  private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+
+  init(limit: Int) { self.limit = limit }
+
+  /// Counts a connection until it closes; false if there are too many already.
+  func add(_ channel: any Channel) -> Bool {
+    let id = ObjectIdentifier(channel)
+    let isAdded = channels.withLock { channels in
+      guard channels.count < limit else { return false }
+      channels[id] = channel
+      return true
+    }
+    guard isAdded else { return false }
+    channel.closeFuture.whenComplete { _ in
+      self.channels.withLock { channels in _ = channels.removeValue(forKey: id) }
+    }
+    return true
+  }
+
+  /// Closes every connection, whatever its client does.
+  func closeAll() async {
+    let open = channels.withLock { Array($0.values) }
+    for channel in open { channel.triggerUserOutboundEvent(ConnectionEvent.end, promise: nil) }
+    for channel in open { try? await channel.closeFuture.get() }
+  }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ArgumentParser
+internal import ClusterModel
+internal import Foundation
+
+/// What every command takes.
+struct OutputOptions: ParsableArguments {
+  @Flag(name: .long, help: "Write JSON with stable keys, errors included, instead of text.")
+  var json = false
+}
+
+/// What every command takes that asks the coordinator.
+struct GlobalOptions: ParsableArguments {
+  @OptionGroup var output: OutputOptions
+
+  @Option(
+    name: .customLong("operator"),
+    help: ArgumentHelp(
+      "The operator file of the coordinator to ask (default: $KEYFOLD_OPERATOR, else \(GlobalOptions.defaultFile)).",
+      valueName: "file"))
+  var operatorFile: String?
+
+  @Option(name: .long, help: ArgumentHelp("How long to wait for an answer, in seconds.", valueName: "seconds"))
+  var timeout: Double = 30
+
+  static let defaultFile = "./.keyfold/coordinator/operator.json"
+
+  /// The operator file that is used.
+  var path: String {
+    if let operatorFile { return operatorFile }
+    let named = ProcessInfo.processInfo.environment["KEYFOLD_OPERATOR"] ?? ""
+    return named.isEmpty ? Self.defaultFile : named
+  }
+
+  func validate() throws {
+    guard timeout > 0, timeout <= 86_400 else {
+      throw ValidationError("--timeout has to be between 0 and 86400 seconds.")
+    }
+  }
+}
+
+/// Names as arguments, with the model's own words when they are wrong.
+enum Parse {
+  static func project(_ text: String) throws -> ProjectName {
+    try checked { () throws(ModelError) in try ProjectName(text) }
+  }
+  static func cluster(_ text: String) throws -> ClusterName {
+    try checked { () throws(ModelError) in try ClusterName(text) }
+  }
+  static func node(_ text: String) throws -> NodeName { try checked { () throws(ModelError) in try NodeName(text) } }
+  static func nodes(_ text: String) throws -> [NodeName] { try text.split(separator: ",").map { try node(String($0)) } }
+
+  private static func checked<Name>(_ make: () throws(ModelError) -> Name) throws -> Name {
+    do { return try make() } catch { throw ValidationError(error.description) }
+  }
+}

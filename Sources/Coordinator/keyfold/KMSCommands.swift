@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ArgumentParser
+internal import ClusterModel
+internal import Foundation
+internal import Secrets
+
+/// `keyfold kms …`
+struct KMSCommands: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "kms", abstract: "The key in the customer's KMS under which a project's clusters are encrypted.",
+    subcommands: [Set.self, Show.self, Check.self])
+
+  struct Set: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Proves KMS settings and then uses them.",
+      discussion: """
+        The coordinator wraps 32 random bytes with the key, unwraps them and compares; only then do the new settings \
+        replace the old ones. The credentials need the rights to encrypt, decrypt and describe this one key. The secret \
+        is read from a file that only you can read, or from standard input with '-'; it is never an argument, because \
+        arguments show in process lists and shell histories. It rests sealed in the coordinator's store.
+
+        Example: keyfold kms set shop --provider aws --key arn:aws:kms:eu-central-1:111122223333:key/… \
+        --access-key-id AKIA… --secret-file ./secret.txt
+        """)
+
+    @Argument(help: "The project.", transform: Parse.project) var project: ProjectName
+    @Option(name: .long, help: "The provider: aws (azure and gcp are not supported yet).") var provider = "aws"
+    @Option(name: .long, help: ArgumentHelp("The key's full id; for aws its ARN, never an alias.", valueName: "arn"))
+    var key: String
+    @Option(name: .long, help: "The key's region (default: as in the ARN).") var region: String?
+    @Option(name: .long, help: ArgumentHelp("A base URL instead of the provider's own, https://….", valueName: "url"))
+    var endpoint: String?
+    @Option(
+      name: .long,
+      help: ArgumentHelp("PEM certificates to trust for the KMS instead of the system's.", valueName: "file"))
+    var caFile: String?
+    @Option(name: .long, help: ArgumentHelp("The public part of the credentials.", valueName: "id"))
+    var accessKeyID: String?
+    @Option(
+      name: .long, parsing: .unconditional,
+      help: ArgumentHelp("A file with the secret access key, or - for standard input.", valueName: "file"))
+    var secretFile: String?
+    @Option(
+      name: .customLong("local-kms"),
+      help: ArgumentHelp("Take endpoint, authority and credentials of the local KMS of this folder.", valueName: "dir"))
+    var localKMS: String?
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      let (settings, secret) = try localKMS.map { try local($0) } ?? given()
+      guard case .kms(let kms) = try await session.ask(.setKMS(project: project, settings: settings), secret: secret)
+      else { throw OperatorFailure.unexpectedAnswer() }
+      terminal.show(kms) { kms, palette in
+        ["The key wrapped and unwrapped a test value; project \(kms.project) uses it now."]
+          + ProjectRendering.kms(kms, palette)
+      }
+    }
+  }
+
+  struct Show: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Shows a project's KMS settings; the secret is never shown.",
+      discussion: "Example: keyfold kms show shop")
+
+    @Argument(help: "The project.", transform: Parse.project) var project: ProjectName
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      guard case .kms(let kms) = try await session.ask(.showKMS(project: project)) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      terminal.show(kms, ProjectRendering.kms)
+    }
+  }
+
+  struct Check: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Checks the key now: the coordinator unwraps its own canary.",
+      discussion: """
+        The verdict is 'valid', 'revoked' or 'unreachable'; the exit code is 0 for 'valid' and 1 for anything else. \
+        'revoked' disables clusters only after a node confirmed it; 'unreachable' never disables anything.
+
+        Example: keyfold kms check shop
+        """)
+
+    @Argument(help: "The project.", transform: Parse.project) var project: ProjectName
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      guard case .kms(let kms) = try await session.ask(.checkKMS(project: project)) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      terminal.show(kms, ProjectRendering.kms)
+      if kms.lastCheck?.verdict != "valid" { throw ExitCode(ExitStatus.failed.rawValue) }
+    }
+  }
+}

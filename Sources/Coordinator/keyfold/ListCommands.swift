@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ArgumentParser
+internal import ClusterModel
+
+/// `keyfold iplist …`
+struct IPListCommands: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "iplist", abstract: "The versioned list of the nodes' and the control plane's addresses.",
+    subcommands: [Show.self])
+
+  struct Show: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Shows the list and which version each node holds.",
+      discussion: "These are the addresses to allow in your KMS's policy.\n\nExample: keyfold iplist show --json")
+
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      guard case .ipList(let list) = try await session.ask(.showIPList) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      terminal.show(list, ListRendering.addresses)
+    }
+  }
+}
+
+/// `keyfold alert …`
+struct AlertCommands: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "alert", abstract: "What needs an operator's attention.", subcommands: [List.self])
+
+  struct List: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Lists what needs attention now, newest first.", discussion: "Example: keyfold alert list")
+
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      guard case .alerts(let alerts) = try await session.ask(.listAlerts) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      terminal.show(alerts, as: "alerts", empty: "Nothing needs attention.") {
+        ListRendering.alerts($0, now: .now, $1)
+      }
+    }
+  }
+}
+
+/// Addresses and alerts as text.
+enum ListRendering {
+  static func addresses(_ view: IPListView, _ palette: Palette) -> [String] {
+    var table = Table("cluster", "node", "address", "holds version")
+    for entry in view.list.nodes {
+      let held = view.heldBy.first { $0.node == entry.node }?.version ?? 0
+      table.rows.append([
+        "\(entry.cluster)", "\(entry.node)", "\(entry.address)",
+        held == view.list.version ? Table.Cell("\(held)", .good) : Table.Cell("\(held)", .warning),
+      ])
+    }
+    let control = view.list.controlPlane.isEmpty ? "not known" : view.list.controlPlane.joined(separator: ", ")
+    return ["version \(view.list.version), control plane: \(control)"]
+      + (view.list.nodes.isEmpty ? ["no node has told its address yet"] : table.lines(palette))
+  }
+
+  static func alerts(_ alerts: [AlertView], now: OperatorTime, _ palette: Palette) -> [String] {
+    var table = Table("severity", "about", "since", "what")
+    for alert in alerts {
+      table.rows.append([
+        Table.Cell(alert.severity, alert.severity == "critical" ? .bad : .warning),
+        "\(alert.subject)", "\(Wording.ago(alert.since, now: now))", "\(alert.text)",
+      ])
+    }
+    return table.lines(palette)
+  }
+}

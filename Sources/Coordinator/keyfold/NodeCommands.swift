@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ArgumentParser
+internal import ClusterModel
+internal import DaemonRuntime
+internal import Foundation
+
+/// `keyfold node …`
+struct NodeCommands: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "node", abstract: "Nodes: one agent process each, known by its CURVE key.",
+    subcommands: [Enroll.self, List.self, Show.self])
+
+  struct Enroll: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Admits a node by its public key.",
+      discussion: """
+        'keyfold-agent init' on the node makes its key pair and prints the public key. Until it is enrolled, an agent \
+        never completes a handshake.
+
+        Example: keyfold node enroll node-a --cluster orders --key "$(keyfold-agent init --data /var/lib/keyfold/a)"
+        """)
+
+    @Argument(help: "The node's name.", transform: Parse.node) var name: NodeName
+    @Option(
+      name: .long, help: "The cluster it is meant for (default: any); the cluster need not exist yet.",
+      transform: Parse.cluster)
+    var cluster: ClusterName?
+    @Option(
+      name: .long, parsing: .unconditional,
+      help: ArgumentHelp("The node's CURVE public key: 40 characters of Z85.", valueName: "key"))
+    var key: String
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      let command = OperatorCommand.enrollNode(
+        name: name, cluster: cluster, publicKey: key.trimmingCharacters(in: .whitespacesAndNewlines))
+      guard case .node(let node) = try await session.ask(command) else { throw OperatorFailure.unexpectedAnswer() }
+      terminal.show(node) { node, _ in
+        ["Node \(node.name) may connect now\(node.cluster.map { "; it is meant for cluster \($0)" } ?? "")."]
+      }
+    }
+  }
+
+  struct List: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Lists nodes.", discussion: "Example: keyfold node list --cluster orders")
+
+    @Option(name: .long, help: "Only nodes of this cluster.", transform: Parse.cluster) var cluster: ClusterName?
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      guard case .nodes(let nodes) = try await session.ask(.listNodes(cluster: cluster)) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      terminal.show(
+        nodes, as: "nodes", empty: "There is no node. Admit one: keyfold node enroll NAME --cluster CLUSTER --key KEY"
+      ) { nodes, palette in NodeRendering.list(nodes, now: .now, palette) }
+    }
+  }
+
+  struct Show: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Shows all that is known of one node.", discussion: "Example: keyfold node show node-a")
+
+    @Argument(help: "The node's name.", transform: Parse.node) var name: NodeName
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      guard case .node(let node) = try await session.ask(.showNode(name: name)) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      terminal.show(node) { node, palette in NodeRendering.facts(node, now: .now, palette) }
+    }
+  }
+}
+
+extension OperatorTime {
+  /// The present on this machine's clock.
+  static var now: OperatorTime { OperatorTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
+}

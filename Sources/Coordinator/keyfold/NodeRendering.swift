@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+/// Nodes and clusters as text.
+enum NodeRendering {
+  static func list(_ nodes: [NodeView], now: OperatorTime, _ palette: Palette) -> [String] {
+    var table = Table("node", "cluster", "phase", "role", "drivers", "encrypted", "applied", "heard")
+    for node in nodes {
+      table.rows.append([
+        "\(node.name)", "\(node.cluster?.text ?? "-")", phase(node), "\(node.role?.rawValue ?? "-")",
+        "\(node.driverAddress ?? "-")", encryption(node), "\(node.oplog.map { Wording.count($0.appliedIndex) } ?? "-")",
+        heard(node, now: now),
+      ])
+    }
+    return table.lines(palette) + remarks(nodes, palette)
+  }
+
+  static func facts(_ node: NodeView, now: OperatorTime, _ palette: Palette) -> [String] {
+    let own: [(String, Table.Cell?)] = [
+      ("node", "\(node.name)"),
+      ("cluster", "\(node.cluster?.text ?? "none yet")"),
+      ("phase", phase(node)),
+      ("reason", node.reason.map { "\($0)" }),
+      ("role", node.role.map { "\($0.rawValue)" }),
+      ("heard", heard(node, now: now)),
+      ("enrolled", node.enrolledAt.map { "\($0)" }),
+      ("public key", "\(node.publicKey)"),
+      ("drivers", node.driverAddress.map { "\($0)" }),
+      ("replication", node.replicationAddress.map { "\($0)" }),
+      ("agent version", node.agentVersion.map { "\($0)" }),
+      ("boot", node.boot.map { "\($0)" }),
+      ("distrusted", node.distrust.map { Table.Cell($0, .bad) }),
+    ]
+    return Table.facts(own + data(node) + check(node), palette) + remarks([node], palette)
+  }
+
+  private static func data(_ node: NodeView) -> [(String, Table.Cell?)] {
+    [
+      ("encrypted", encryption(node)),
+      ("generation", node.generation.map { "\($0.id)" }),
+      (
+        "superseded generations",
+        node.supersededGenerations > 0 ? "\(node.supersededGenerations), being destroyed" : nil
+      ),
+      ("master key", node.generation?.masterKeyID.map { "\($0)" }),
+      ("customer's key", node.generation?.customerKeyID.map { "\($0)" }),
+      ("keystore version", node.generation?.masterKeyID == nil ? nil : node.generation.map { "\($0.keystoreVersion)" }),
+      (
+        "oplog",
+        node.oplog.map {
+          Table.Cell(
+            "term \($0.term), on disk \(Wording.count($0.lastIndex)), committed \(Wording.count($0.commitIndex)), "
+              + "applied \(Wording.count($0.appliedIndex))")
+        }
+      ),
+      ("assignment", "version \(node.assignmentVersion)"),
+      ("IP list", "version \(node.ipListVersion)"),
+    ]
+  }
+
+  private static func check(_ node: NodeView) -> [(String, Table.Cell?)] {
+    [
+      ("last KMS check", node.lastCheck.map { ProjectRendering.verdict($0) }),
+      ("checked at", node.lastCheck?.checkedAt.map { "\($0)" }),
+    ]
+  }
+
+  /// What does not fit into a row: reasons and damage.
+  private static func remarks(_ nodes: [NodeView], _ palette: Palette) -> [String] {
+    nodes.flatMap { node in
+      var lines: [String] = []
+      if nodes.count > 1, let reason = node.reason { lines.append("\(node.name): \(reason)") }
+      for damage in node.damage {
+        lines.append(palette.paint("\(node.name): \(damage.file) is damaged: \(damage.reason)", .bad))
+      }
+      return lines
+    }
+  }
+
+  private static func phase(_ node: NodeView) -> Table.Cell {
+    switch node.phase {
+    case "serving": Table.Cell(node.phase, .good)
+    case "failed", "disabled": Table.Cell(node.phase, .bad)
+    case "stopped", "empty": Table.Cell(node.phase)
+    default: Table.Cell(node.phase, .warning)
+    }
+  }
+
+  private static func encryption(_ node: NodeView) -> Table.Cell {
+    guard let generation = node.generation else { return Table.Cell("no data", .faint) }
+    return generation.encrypted ? Table.Cell("yes", .good) : Table.Cell("no")
+  }
+
+  private static func heard(_ node: NodeView, now: OperatorTime) -> Table.Cell {
+    let text = Wording.ago(node.lastHeardAt, now: now)
+    return node.connected ? Table.Cell(text) : Table.Cell(text == "never" ? text : "silent, \(text)", .bad)
+  }
+}

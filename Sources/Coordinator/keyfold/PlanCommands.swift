@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ArgumentParser
+internal import ClusterModel
+
+/// `keyfold plan …`
+struct PlanCommands: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plan", abstract: "Plans: what the coordinator is doing with a cluster, step by step.",
+    subcommands: [List.self, Show.self, Watch.self])
+
+  struct List: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Lists plans, newest first.", discussion: "Example: keyfold plan list --cluster orders")
+
+    @Option(name: .long, help: "Only plans of this cluster.", transform: Parse.cluster) var cluster: ClusterName?
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      guard case .plans(let plans) = try await session.ask(.listPlans(cluster: cluster)) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      terminal.show(plans, as: "plans", empty: "There is no plan.") { plans, palette in
+        PlanRendering.list(plans, now: .now, palette)
+      }
+    }
+  }
+
+  struct Show: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Shows one plan as it stands.",
+      discussion: "The beginning of an id is enough.\n\nExample: keyfold plan show 3f2a91c0")
+
+    @Argument(help: "The plan's id, or its beginning.") var id: String
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      let plan = try await session.plan(id)
+      terminal.show(plan) { plan, palette in PlanRendering.lines(plan, now: .now, palette) }
+    }
+  }
+
+  struct Watch: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Follows a plan to its end, with rates and the time left.",
+      discussion: """
+        Exits with 0 when the plan is done and with 1 when it ended without reaching its goal. Ctrl-C ends the watching, \
+        not the plan. Without a terminal the plan is shown once, unless --follow is given; with --json each change is \
+        one line.
+
+        Example: keyfold plan watch 3f2a91c0
+        """)
+
+    @Argument(help: "The plan's id, or its beginning.") var id: String
+    @Flag(name: .long, inversion: .prefixedNo, help: "Follow it to its end (default: on a terminal).")
+    var follow: Bool?
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      let plan = try await session.plan(id)
+      if follow ?? terminal.isInteractive {
+        try await PlanFollower(session: session, terminal: terminal, style: .everyChange).follow(plan)
+      } else {
+        terminal.show(plan) { plan, palette in PlanRendering.lines(plan, now: .now, palette) }
+        try PlanFollower.conclude(plan)
+      }
+    }
+  }
+}
+
+/// What commands take that make a plan.
+struct WaitOptions: ParsableArguments {
+  @Flag(name: .long, help: "Follow the plan to its end; exit with 1 if it does not reach its goal.")
+  var wait = false
+
+  /// Orders a plan and shows it, or follows it to its end.
+  func order(_ command: OperatorCommand, _ session: OperatorSession, _ terminal: Terminal) async throws {
+    guard case .plan(let plan) = try await session.ask(command) else { throw OperatorFailure.unexpectedAnswer() }
+    if wait {
+      return try await PlanFollower(session: session, terminal: terminal, style: .onlyEnd).follow(plan)
+    }
+    terminal.show(plan) { plan, palette in
+      PlanRendering.lines(plan, now: .now, palette)
+        + (plan.state.isFinal ? [] : ["Follow it with: keyfold plan watch \(plan.id.text.prefix(8))"])
+    }
+  }
+}
+
+extension OperatorSession {
+  /// One plan as it stands.
+  func plan(_ id: String) async throws -> PlanView {
+    guard case .plan(let plan) = try await ask(.showPlan(id: id)) else { throw OperatorFailure.unexpectedAnswer() }
+    return plan
+  }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ArgumentParser
+internal import ClusterModel
+
+/// `keyfold project …`
+struct ProjectCommands: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "project", abstract: "Projects: the unit that owns KMS settings and clusters.",
+    subcommands: [Create.self, List.self, Show.self])
+
+  struct Create: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Makes a project.",
+      discussion: "Example: keyfold project create shop --owner security@example.com")
+
+    @Argument(help: "The project's name.", transform: Parse.project) var name: ProjectName
+    @Option(name: .long, help: ArgumentHelp("An owner's mail address; may be given more than once.", valueName: "mail"))
+    var owner: [String] = []
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      guard case .project(let project) = try await session.ask(.createProject(name: name, owners: owner)) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      terminal.show(project) { project, _ in
+        ["Project \(project.name) is there. Next: keyfold kms set \(project.name) --provider aws --key ARN …"]
+      }
+    }
+  }
+
+  struct List: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Lists all projects.", discussion: "Example: keyfold project list --json")
+
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      guard case .projects(let projects) = try await session.ask(.listProjects) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      terminal.show(
+        projects, as: "projects", empty: "There is no project yet. Make one: keyfold project create NAME",
+        ProjectRendering.list)
+    }
+  }
+
+  struct Show: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Shows one project with its KMS settings and clusters.",
+      discussion: "Example: keyfold project show shop")
+
+    @Argument(help: "The project's name.", transform: Parse.project) var name: ProjectName
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      guard case .project(let project) = try await session.ask(.showProject(name: name)) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      terminal.show(project, ProjectRendering.facts)
+    }
+  }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+/// Projects and KMS settings as text.
+enum ProjectRendering {
+  static func list(_ projects: [ProjectView], _ palette: Palette) -> [String] {
+    var table = Table("project", "clusters", "provider", "key", "last check")
+    for project in projects {
+      table.rows.append([
+        "\(project.name)", "\(project.clusters.map(\.text).joined(separator: ", "))",
+        "\(project.kms?.provider.rawValue ?? "-")", "\(project.kms?.keyID ?? "not set")",
+        verdict(project.kms?.lastCheck),
+      ])
+    }
+    return table.lines(palette)
+  }
+
+  static func facts(_ project: ProjectView, _ palette: Palette) -> [String] {
+    let own: [(String, Table.Cell?)] = [
+      ("project", "\(project.name)"),
+      ("owners", project.owners.isEmpty ? nil : "\(project.owners.joined(separator: ", "))"),
+      ("created", project.createdAt.map { "\($0)" }),
+      ("clusters", project.clusters.isEmpty ? "none" : "\(project.clusters.map(\.text).joined(separator: ", "))"),
+      ("KMS", project.kms == nil ? "not set" : nil),
+    ]
+    return Table.facts(own + (project.kms.map(facts) ?? []), palette)
+  }
+
+  static func kms(_ kms: KMSView, _ palette: Palette) -> [String] {
+    Table.facts([("project", "\(kms.project)")] + facts(kms), palette)
+  }
+
+  private static func facts(_ kms: KMSView) -> [(String, Table.Cell?)] {
+    [
+      ("provider", "\(kms.provider.rawValue)"),
+      ("key", "\(kms.keyID)"),
+      ("region", "\(kms.region)"),
+      ("endpoint", "\(kms.endpoint ?? "the provider's own")"),
+      ("trusted authority", kms.hasOwnAuthority ? "the operator's own" : "the system's"),
+      ("access key id", "\(kms.accessKeyID)"),
+      ("settings version", "\(kms.settingsVersion)"),
+      ("last check", verdict(kms.lastCheck)),
+      ("checked at", kms.lastCheck?.checkedAt.map { "\($0)" }),
+      ("detail", kms.lastCheck?.detail.map { "\($0)" }),
+    ]
+  }
+
+  /// A verdict in a word or two and its colour.
+  static func verdict(_ check: CheckView?) -> Table.Cell {
+    guard let check else { return Table.Cell("not checked yet", .faint) }
+    let text = check.reason.map { "\(check.verdict) (\($0))" } ?? check.verdict
+    return Table.Cell(text, check.verdict == "valid" ? .good : check.verdict == "revoked" ? .bad : .warning)
+  }
+}

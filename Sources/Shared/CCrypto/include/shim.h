@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The door to libcrypto: what Swift can't call itself (macros) and the two paths that have to be fast (pages, key wraps).
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// Bytes of an AES-256 key, of XAES-256-GCM's nonce, of GCM's nonce and of GCM's tag.
+enum { KF_KEY_BYTES = 32, KF_PAGE_NONCE_BYTES = 24, KF_GCM_NONCE_BYTES = 12, KF_TAG_BYTES = 16 };
+
+/// What the sealing functions answer.
+enum { KF_DONE = 1, KF_FAILED = 0, KF_FORGED = -1 };
+
+/// Zeroed memory of the secure heap, NULL if it is used up; OpenSSL offers it as a macro only.
+static inline void *kf_secure_allocate(size_t count) { return OPENSSL_secure_zalloc(count); }
+
+/// Wipes and frees memory of the secure heap; a macro in OpenSSL.
+static inline void kf_secure_release(void *bytes, size_t count) { OPENSSL_secure_clear_free(bytes, count); }
+
+/// A context for AES-256-GCM under one key, NULL on failure; free with EVP_CIPHER_CTX_free, which wipes it.
+EVP_CIPHER_CTX *kf_gcm_new(const uint8_t *key);
+
+/// Encrypts `count` bytes to `out` and writes the tag; in one call because each step has its own failure.
+int kf_gcm_seal(EVP_CIPHER_CTX *context, const uint8_t *nonce, const void *associated, size_t associated_count,
+                const void *plaintext, size_t count, uint8_t *out, uint8_t *tag);
+
+/// Decrypts `count` bytes to `out`, which is wiped unless the tag fits.
+int kf_gcm_open(EVP_CIPHER_CTX *context, const uint8_t *nonce, const void *associated, size_t associated_count,
+                const void *ciphertext, size_t count, const uint8_t *tag, uint8_t *out);
+
+/// What XAES-256-GCM needs of one key, expanded once; used by one thread at a time.
+typedef struct kf_page_context kf_page_context;
+
+/// Expands `key`; NULL on failure.
+kf_page_context *kf_page_new(const uint8_t *key);
+
+/// Wipes and frees every expanded copy in the context.
+void kf_page_free(kf_page_context *context);
+
+/// Writes nonce, ciphertext and tag to `out` (`count` + 40 bytes). A NULL nonce means a fresh random one; given ones are
+/// for published test vectors only.
+int kf_page_seal(kf_page_context *context, const uint8_t *nonce, const void *associated, size_t associated_count,
+                 const void *plaintext, size_t count, uint8_t *out);
+
+/// Opens `count` bytes of nonce, ciphertext and tag to `out` (`count` - 40 bytes), which is wiped unless the tag fits.
+int kf_page_open(kf_page_context *context, const void *associated, size_t associated_count, const uint8_t *sealed,
+                 size_t count, uint8_t *out);

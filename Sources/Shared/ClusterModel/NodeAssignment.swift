@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// One life of a coordinator: the number is one higher at each start or take-over, the incarnation is random.
+public struct Epoch: Sendable, Codable, Hashable {
+  /// The fencing number.
+  public var number: UInt64
+  /// A random number that tells two coordinators of the same number apart.
+  public var incarnation: UInt64
+
+  /// Makes an epoch of its parts.
+  public init(number: UInt64, incarnation: UInt64) {
+    self.number = number
+    self.incarnation = incarnation
+  }
+}
+
+/// A member of a shard as its peers have to know it.
+public struct MemberAddress: Sendable, Codable, Equatable {
+  /// The member.
+  public var node: NodeName
+  /// Its replication address, `host:port`; empty while not known.
+  public var replicationAddress: String
+  /// Its driver address, `host:port`; empty while not known.
+  public var driverAddress: String
+  /// Its CURVE public key in Z85, 40 characters.
+  public var publicKey: String
+
+  /// Makes an address of its parts.
+  public init(node: NodeName, replicationAddress: String, driverAddress: String, publicKey: String) {
+    self.node = node
+    self.replicationAddress = replicationAddress
+    self.driverAddress = driverAddress
+    self.publicKey = publicKey
+  }
+}
+
+/// What the coordinator tells a node about itself: whom it belongs to, who its peers are, where its key is.
+///
+/// The secret part of the KMS credentials travels beside it, never in it.
+public struct NodeAssignment: Sendable, Codable, Equatable {
+  /// One higher at each change; a node drops older ones.
+  public var version: UInt64
+  /// The project that owns the cluster.
+  public var project: ProjectName
+  /// The cluster.
+  public var cluster: ClusterName
+  /// All members of the node's shard, itself included.
+  public var members: [MemberAddress]
+  /// The project's KMS settings, nil if none are set.
+  public var kms: KMSSettings?
+  /// The version of the KMS settings, 0 if none are set.
+  public var settingsVersion: UInt64
+  /// Whether the cluster is meant to run; false after `cluster shutdown`.
+  public var running: Bool
+  /// The newest verdict-driven lock-out, nil if none: a node that starts under one stays disabled until a valid check.
+  public var disabledReason: String?
+
+  /// Makes an assignment of its parts.
+  public init(
+    version: UInt64, project: ProjectName, cluster: ClusterName, members: [MemberAddress], kms: KMSSettings?,
+    settingsVersion: UInt64, running: Bool, disabledReason: String? = nil
+  ) {
+    self.version = version
+    self.project = project
+    self.cluster = cluster
+    self.members = members
+    self.kms = kms
+    self.settingsVersion = settingsVersion
+    self.running = running
+    self.disabledReason = disabledReason
+  }
+}
+
+/// The versioned list of addresses by which nodes, control plane and KMS find and admit one another.
+public struct IPList: Sendable, Codable, Equatable {
+  /// One address of one node.
+  public struct Entry: Sendable, Codable, Equatable {
+    /// The cluster the node belongs to.
+    public var cluster: ClusterName
+    /// The node.
+    public var node: NodeName
+    /// Its address, without port.
+    public var address: String
+
+    /// Makes an entry of its parts.
+    public init(cluster: ClusterName, node: NodeName, address: String) {
+      self.cluster = cluster
+      self.node = node
+      self.address = address
+    }
+  }
+
+  /// One higher at each change; 0 is the empty list before the first.
+  public var version: UInt64
+  /// The nodes' addresses, ordered by cluster and node.
+  public var nodes: [Entry]
+  /// The control plane's addresses.
+  public var controlPlane: [String]
+
+  /// Makes a list of its parts.
+  public init(version: UInt64 = 0, nodes: [Entry] = [], controlPlane: [String] = []) {
+    self.version = version
+    self.nodes = nodes
+    self.controlPlane = controlPlane
+  }
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// Where a node's life stands; every phase says how it ends.
+public enum NodePhase: Sendable, Codable, Equatable {
+  /// The agent runs but has no settings yet; ends with the coordinator's first assignment.
+  case awaitingSettings
+  /// Settings are known, no data exists and no shard was formed yet; ends with `formShard`.
+  case empty
+  /// The KMS could not be asked for the master key; tries again by itself until the KMS answers.
+  case awaitingKMS(reason: String)
+  /// The engine is being opened and the oplog replayed; ends in `serving` or `failed`.
+  case opening
+  /// Drivers are served and the node takes part in its shard.
+  case serving
+  /// A revoked key locked the node out; ends at the next valid check.
+  case disabled(reason: String)
+  /// An operator shut the cluster down; ends with `startDatabase`.
+  case stopped
+  /// The data or its keys are damaged; needs an operator or a new initial sync.
+  case failed(reason: String)
+
+  /// The phase's name as operators see it.
+  public var name: String {
+    switch self {
+    case .awaitingSettings: "awaiting settings"
+    case .empty: "empty"
+    case .awaitingKMS: "awaiting KMS"
+    case .opening: "opening"
+    case .serving: "serving"
+    case .disabled: "disabled"
+    case .stopped: "stopped"
+    case .failed: "failed"
+    }
+  }
+
+  /// The sentence behind the phase, where it has one.
+  public var reason: String? {
+    switch self {
+    case .awaitingKMS(let reason), .disabled(let reason), .failed(let reason): reason
+    case .awaitingSettings, .empty, .opening, .serving, .stopped: nil
+    }
+  }
+}
+
+/// A member's part in its shard, in the words shown outside.
+public enum MemberRole: String, Sendable, Codable { case primary, secondary, candidate, learner }
+
+/// What a node's live generation is and under which keys.
+public struct GenerationReport: Sendable, Codable, Equatable {
+  /// The live generation.
+  public var id: GenerationID
+  /// Whether its files are encrypted.
+  public var encrypted: Bool
+  /// The keystore's version counter, 0 when not encrypted.
+  public var keystoreVersion: UInt64
+  /// The master key in use, nil when not encrypted.
+  public var masterKeyID: MasterKeyID?
+  /// The master key's check value in hex, nil when not encrypted.
+  public var masterKeyCheckValue: String?
+  /// The CMK that wrapped the master key, nil when not encrypted.
+  public var customerKeyID: String?
+  /// When the master key was made, milliseconds since 1970; 0 when not encrypted.
+  public var masterKeyCreatedAtMilliseconds: Int64
+
+  /// Makes a report of its parts.
+  public init(
+    id: GenerationID, encrypted: Bool, keystoreVersion: UInt64 = 0, masterKeyID: MasterKeyID? = nil,
+    masterKeyCheckValue: String? = nil, customerKeyID: String? = nil, masterKeyCreatedAtMilliseconds: Int64 = 0
+  ) {
+    self.id = id
+    self.encrypted = encrypted
+    self.keystoreVersion = keystoreVersion
+    self.masterKeyID = masterKeyID
+    self.masterKeyCheckValue = masterKeyCheckValue
+    self.customerKeyID = customerKeyID
+    self.masterKeyCreatedAtMilliseconds = masterKeyCreatedAtMilliseconds
+  }
+}
+
+/// One key below a master key, as shown in `keyfold keys tree`.
+public struct KeyReport: Sendable, Codable, Equatable {
+  /// The key's id, `<scope>.<uuid>`.
+  public var id: KeyID
+  /// When it was made, milliseconds since 1970.
+  public var createdAtMilliseconds: Int64
+
+  /// Makes a report of its parts.
+  public init(id: KeyID, createdAtMilliseconds: Int64) {
+    self.id = id
+    self.createdAtMilliseconds = createdAtMilliseconds
+  }
+}
+
+/// Where a member stands in its shard's oplog.
+public struct ReplicationReport: Sendable, Codable, Equatable {
+  /// The member's part.
+  public var role: MemberRole
+  /// The Raft term it is in.
+  public var term: UInt64
+  /// The primary it knows of.
+  public var primary: NodeName?
+  /// The last oplog index on its disk.
+  public var lastIndex: UInt64
+  /// The last index it knows to be committed.
+  public var commitIndex: UInt64
+  /// The last index its data holds.
+  public var appliedIndex: UInt64
+
+  /// Makes a report of its parts.
+  public init(
+    role: MemberRole, term: UInt64, primary: NodeName?, lastIndex: UInt64, commitIndex: UInt64, appliedIndex: UInt64
+  ) {
+    self.role = role
+    self.term = term
+    self.primary = primary
+    self.lastIndex = lastIndex
+    self.commitIndex = commitIndex
+    self.appliedIndex = appliedIndex
+  }
+}
+
+/// A long job on a node, with what is needed to show rate and time left.
+public struct WorkReport: Sendable, Codable, Equatable {
+  /// The command that asked for it.
+  public var command: CommandID
+  /// What is being done now, for an operator: "copying", "catching up", "swapping".
+  public var stage: String
+  /// Documents copied so far.
+  public var documentsDone: UInt64
+  /// Documents there are in all, as far as known.
+  public var documentsTotal: UInt64
+  /// Bytes copied so far.
+  public var bytesDone: UInt64
+  /// When the job began, milliseconds since 1970.
+  public var startedAtMilliseconds: Int64
+
+  /// Makes a report of its parts.
+  public init(
+    command: CommandID, stage: String, documentsDone: UInt64, documentsTotal: UInt64, bytesDone: UInt64,
+    startedAtMilliseconds: Int64
+  ) {
+    self.command = command
+    self.stage = stage
+    self.documentsDone = documentsDone
+    self.documentsTotal = documentsTotal
+    self.bytesDone = bytesDone
+    self.startedAtMilliseconds = startedAtMilliseconds
+  }
+}
+
+/// What one KMS check on a node said, of which key, under which settings.
+public struct CheckReport: Sendable, Codable, Equatable {
+  /// What the check said.
+  public var verdict: Verdict
+  /// The CMK that was asked.
+  public var customerKeyID: String
+  /// The version of the settings it ran under; older versions are dropped.
+  public var settingsVersion: UInt64
+  /// When it began, milliseconds since 1970.
+  public var startedAtMilliseconds: Int64
+
+  /// Makes a report of its parts.
+  public init(verdict: Verdict, customerKeyID: String, settingsVersion: UInt64, startedAtMilliseconds: Int64) {
+    self.verdict = verdict
+    self.customerKeyID = customerKeyID
+    self.settingsVersion = settingsVersion
+    self.startedAtMilliseconds = startedAtMilliseconds
+  }
+}
+
+/// All a node says of itself in a hello and in every heartbeat.
+public struct NodeReport: Sendable, Codable, Equatable {
+  /// The node.
+  public var node: NodeName
+  /// This life of its process.
+  public var boot: BootID
+  /// The agent's version.
+  public var agentVersion: String
+  /// Where its life stands.
+  public var phase: NodePhase
+  /// Where drivers connect, `host:port`; empty while unbound.
+  public var driverAddress: String
+  /// Where other members connect, `host:port`; empty while unbound.
+  public var replicationAddress: String
+  /// Its live generation, nil if it has no data.
+  public var generation: GenerationReport?
+  /// Superseded generations not yet destroyed.
+  public var supersededGenerations: Int
+  /// Its place in the shard, nil while closed.
+  public var replication: ReplicationReport?
+  /// Its long job, nil if none.
+  public var work: WorkReport?
+  /// The version of the assignment it follows, 0 for none.
+  public var assignmentVersion: UInt64
+  /// The version of the IP list it holds, 0 for none.
+  public var ipListVersion: UInt64
+  /// Its last KMS check.
+  public var lastCheck: CheckReport?
+  /// Damage found in its files: file and reason.
+  public var damage: [DamageReport]
+
+  /// Makes a report with nothing opened yet.
+  public init(node: NodeName, boot: BootID, agentVersion: String, phase: NodePhase) {
+    self.node = node
+    self.boot = boot
+    self.agentVersion = agentVersion
+    self.phase = phase
+    driverAddress = ""
+    replicationAddress = ""
+    supersededGenerations = 0
+    assignmentVersion = 0
+    ipListVersion = 0
+    damage = []
+  }
+}
+
+/// A damaged or missing file of a node.
+public struct DamageReport: Sendable, Codable, Equatable {
+  /// The file, relative to the node's data directory.
+  public var file: String
+  /// What is wrong with it.
+  public var reason: String
+
+  /// Makes a report of its parts.
+  public init(file: String, reason: String) {
+    self.file = file
+    self.reason = reason
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// What the coordinator answers an operator.
+public enum OperatorAnswer: Sendable, Codable, Equatable {
+  /// One project.
+  case project(ProjectView)
+  /// All projects.
+  case projects([ProjectView])
+  /// A project's KMS settings as they are in force.
+  case kms(KMSView)
+  /// One node.
+  case node(NodeView)
+  /// Several nodes.
+  case nodes([NodeView])
+  /// One cluster.
+  case cluster(ClusterView)
+  /// All clusters.
+  case clusters([ClusterView])
+  /// One plan, new or as it stands.
+  case plan(PlanView)
+  /// Several plans.
+  case plans([PlanView])
+  /// The tree of keys.
+  case keysTree(KeysTreeView)
+  /// The list of addresses.
+  case ipList(IPListView)
+  /// What needs attention.
+  case alerts([AlertView])
+  /// It was not done.
+  case failure(OperatorFailure)
+}
+
+/// Why something an operator asked for was not done: what happened, why, and what to do next.
+public struct OperatorFailure: Error, Sendable, Codable, Equatable, CustomStringConvertible {
+  /// The kind of failure; scripts decide by it, and the exit code follows from it.
+  public enum Code: String, Sendable, Codable, CaseIterable {
+    /// The request makes no sense as it stands.
+    case invalid
+    /// Something it names does not exist.
+    case notFound
+    /// What it would make exists already.
+    case alreadyExists
+    /// The present state forbids it: another plan runs, a key is missing, nodes are not ready.
+    case conflict
+    /// The caller may not do this.
+    case forbidden
+    /// The KMS did not do what the settings need.
+    case kmsFailed
+    /// The coordinator cannot be reached or did not answer in time.
+    case unreachable
+    /// It was tried and failed.
+    case failed
+    /// The other side speaks another version.
+    case versionMismatch
+  }
+
+  /// The kind of failure.
+  public var code: Code
+  /// What happened, one sentence.
+  public var what: String
+  /// Why, one sentence; empty if `what` says it all.
+  public var why: String
+  /// What to do next, a sentence or a command line; empty if there is nothing to do.
+  public var next: String
+
+  /// Makes a failure of its parts.
+  public init(_ code: Code, what: String, why: String = "", next: String = "") {
+    self.code = code
+    self.what = what
+    self.why = why
+    self.next = next
+  }
+
+  /// All of it in one line.
+  public var description: String { [what, why, next].filter { !$0.isEmpty }.joined(separator: " ") }
+}

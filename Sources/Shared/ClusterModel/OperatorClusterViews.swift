@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// A cluster as an operator sees it.
+public struct ClusterView: Sendable, Codable, Equatable {
+  /// Its name.
+  public var name: ClusterName
+  /// The project that owns it.
+  public var project: ProjectName
+  /// Whether it is meant to run.
+  public var running: Bool
+  /// In a word or two: `serving`, `degraded`, `creating`, `stopped`, `disabled`…
+  public var state: String
+  /// The sentence behind the state, where it has one.
+  public var reason: String?
+  /// Customer-key encryption: `off`, `turning on`, `on`, `turning off`.
+  public var encryption: String
+  /// The primary, if one is known.
+  public var primary: NodeName?
+  /// What drivers connect to: `mongodb://…`, nil while no address is known.
+  public var connectionString: String?
+  /// Its nodes by name.
+  public var nodes: [NodeView]
+  /// Plans that are not finished, by id.
+  public var openPlans: [PlanID]
+
+  /// Makes a view of its parts.
+  public init(
+    name: ClusterName, project: ProjectName, running: Bool, state: String, reason: String?, encryption: String,
+    primary: NodeName?, connectionString: String?, nodes: [NodeView], openPlans: [PlanID]
+  ) {
+    self.name = name
+    self.project = project
+    self.running = running
+    self.state = state
+    self.reason = reason
+    self.encryption = encryption
+    self.primary = primary
+    self.connectionString = connectionString
+    self.nodes = nodes
+    self.openPlans = openPlans
+  }
+}

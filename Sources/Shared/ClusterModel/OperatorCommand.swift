@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// What an operator asks of the coordinator; one case for each thing the command line can do.
+///
+/// It travels as JSON (see `OperatorPayload`). The secret of `setKMS` travels beside it and is part of no request value.
+public enum OperatorCommand: Sendable, Codable, Equatable {
+  /// Make a project; its owners are mail addresses.
+  case createProject(name: ProjectName, owners: [String])
+  /// List all projects.
+  case listProjects
+  /// Show one project.
+  case showProject(name: ProjectName)
+  /// Prove these KMS settings and then use them for the project; the secret part of the credentials travels beside.
+  case setKMS(project: ProjectName, settings: KMSSettings)
+  /// Show a project's KMS settings, without the secret.
+  case showKMS(project: ProjectName)
+  /// Check the project's key now and tell the verdict.
+  case checkKMS(project: ProjectName)
+  /// Admit a node: its name, the cluster it is meant for (nil for any) and its CURVE public key in Z85.
+  case enrollNode(name: NodeName, cluster: ClusterName?, publicKey: String)
+  /// List nodes, all of them or one cluster's.
+  case listNodes(cluster: ClusterName?)
+  /// Show one node.
+  case showNode(name: NodeName)
+  /// Make a cluster of enrolled nodes; no names mean every node enrolled for it.
+  case createCluster(name: ClusterName, project: ProjectName, nodes: [NodeName])
+  /// List all clusters.
+  case listClusters
+  /// Show one cluster with its nodes.
+  case showCluster(name: ClusterName)
+  /// Open the databases of a cluster that was shut down.
+  case startCluster(name: ClusterName)
+  /// Close the databases of a cluster until it is started.
+  case shutdownCluster(name: ClusterName)
+  /// Restart every node of a cluster, one after another.
+  case restartCluster(name: ClusterName)
+  /// Turn customer-key encryption on for a running cluster.
+  case encryptCluster(name: ClusterName)
+  /// Ask the cluster's primary to hand over to a caught-up secondary.
+  case stepDown(cluster: ClusterName)
+  /// Draw the tree of keys, of everything or of one cluster.
+  case keysTree(cluster: ClusterName?)
+  /// Give every node of a cluster a new master key.
+  case rotateKeys(cluster: ClusterName)
+  /// List plans, newest first, all of them or one cluster's.
+  case listPlans(cluster: ClusterName?)
+  /// Show one plan; `id` may be the beginning of a plan's id, if it fits only one.
+  case showPlan(id: String)
+  /// Show the list of addresses.
+  case showIPList
+  /// List what needs an operator's attention.
+  case listAlerts
+
+  /// The command as the operator typed it, for logs and error texts; never with a secret.
+  public var commandName: String {
+    switch self {
+    case .createProject: "project create"
+    case .listProjects: "project list"
+    case .showProject: "project show"
+    case .setKMS: "kms set"
+    case .showKMS: "kms show"
+    case .checkKMS: "kms check"
+    case .enrollNode: "node enroll"
+    case .listNodes: "node list"
+    case .showNode: "node show"
+    case .createCluster: "cluster create"
+    case .listClusters: "cluster list"
+    case .showCluster: "cluster show"
+    case .startCluster: "cluster start"
+    case .shutdownCluster: "cluster shutdown"
+    case .restartCluster: "cluster restart"
+    case .encryptCluster: "cluster encrypt"
+    case .stepDown: "cluster stepdown"
+    case .keysTree: "keys tree"
+    case .rotateKeys: "keys rotate"
+    case .listPlans: "plan list"
+    case .showPlan: "plan show"
+    case .showIPList: "iplist show"
+    case .listAlerts: "alert list"
+    }
+  }
+}

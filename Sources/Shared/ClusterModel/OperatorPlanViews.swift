@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// A plan as an operator sees it.
+public struct PlanView: Sendable, Codable, Equatable {
+  /// How a plan stands.
+  public enum State: String, Sendable, Codable, CaseIterable {
+    /// Nothing is being done now; `waitingReason` says why.
+    case waiting
+    /// A step is being worked on.
+    case running
+    /// All steps are done.
+    case done
+    /// A later wish of an operator replaced it.
+    case superseded
+    /// It ended without reaching its goal, and what it had begun is undone.
+    case failed
+
+    /// Whether nothing will change any more.
+    public var isFinal: Bool { self == .done || self == .superseded || self == .failed }
+  }
+
+  /// Its id.
+  public var id: PlanID
+  /// What it does: `create`, `encrypt`, `rotate master keys`…
+  public var kind: String
+  /// The cluster.
+  public var cluster: ClusterName
+  /// How it stands.
+  public var state: State
+  /// Why it waits or why it failed.
+  public var waitingReason: String?
+  /// When it was made.
+  public var createdAt: OperatorTime?
+  /// When it ended.
+  public var finishedAt: OperatorTime?
+  /// Its steps in order.
+  public var steps: [PlanStepView]
+
+  /// Makes a view of its parts.
+  public init(
+    id: PlanID, kind: String, cluster: ClusterName, state: State, waitingReason: String?, createdAt: OperatorTime?,
+    finishedAt: OperatorTime?, steps: [PlanStepView]
+  ) {
+    self.id = id
+    self.kind = kind
+    self.cluster = cluster
+    self.state = state
+    self.waitingReason = waitingReason
+    self.createdAt = createdAt
+    self.finishedAt = finishedAt
+    self.steps = steps
+  }
+
+  /// Steps that are done, for a bar.
+  public var stepsDone: Int { steps.count { $0.state == .done } }
+}
+
+/// One step of a plan as an operator sees it.
+public struct PlanStepView: Sendable, Codable, Equatable {
+  /// How a step stands.
+  public enum State: String, Sendable, Codable, CaseIterable { case pending, waiting, running, done, failed }
+
+  /// What it does: `re-sync into an encrypted generation`.
+  public var title: String
+  /// The node it is for, nil if for none.
+  public var node: NodeName?
+  /// How it stands.
+  public var state: State
+  /// The last thing known of it, empty if nothing.
+  public var detail: String
+  /// When it was begun.
+  public var startedAt: OperatorTime?
+  /// When it ended.
+  public var finishedAt: OperatorTime?
+  /// What the node says of its work, nil if it says nothing.
+  public var progress: ProgressView?
+
+  /// Makes a view of its parts.
+  public init(
+    title: String, node: NodeName?, state: State, detail: String, startedAt: OperatorTime?, finishedAt: OperatorTime?,
+    progress: ProgressView?
+  ) {
+    self.title = title
+    self.node = node
+    self.state = state
+    self.detail = detail
+    self.startedAt = startedAt
+    self.finishedAt = finishedAt
+    self.progress = progress
+  }
+}
+
+/// How far a node's long job is, with its rate and the time left.
+public struct ProgressView: Sendable, Codable, Equatable {
+  /// What is being done now: `copying`, `catching up`, `swapping`.
+  public var stage: String
+  /// Documents done.
+  public var documentsDone: UInt64
+  /// Documents in all, as far as known.
+  public var documentsTotal: UInt64
+  /// Bytes done.
+  public var bytesDone: UInt64
+  /// Documents a second since the job began, 0 while unknown.
+  public var documentsPerSecond: Double
+  /// Bytes a second since the job began, 0 while unknown.
+  public var bytesPerSecond: Double
+  /// Seconds left at this rate, nil while unknown.
+  public var secondsLeft: Double?
+
+  /// Works out rate and time left of a report at `nowMilliseconds` since 1970.
+  public init(_ work: WorkReport, nowMilliseconds: Int64) {
+    stage = work.stage
+    documentsDone = work.documentsDone
+    documentsTotal = max(work.documentsTotal, work.documentsDone)
+    bytesDone = work.bytesDone
+    let (elapsed, overflow) = nowMilliseconds.subtractingReportingOverflow(work.startedAtMilliseconds)
+    let seconds = overflow || elapsed <= 0 ? 0 : Double(elapsed) / 1000
+    documentsPerSecond = seconds > 0 ? Double(documentsDone) / seconds : 0
+    bytesPerSecond = seconds > 0 ? Double(bytesDone) / seconds : 0
+    secondsLeft = documentsPerSecond > 0 ? Double(documentsTotal - documentsDone) / documentsPerSecond : nil
+  }
+
+  /// The part that is done, 0 to 1; 0 while the total is unknown.
+  public var fraction: Double { documentsTotal == 0 ? 0 : Double(documentsDone) / Double(documentsTotal) }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// A project as an operator sees it.
+public struct ProjectView: Sendable, Codable, Equatable {
+  /// Its name.
+  public var name: ProjectName
+  /// Its owners' mail addresses.
+  public var owners: [String]
+  /// When it was made.
+  public var createdAt: OperatorTime?
+  /// Its clusters, by name.
+  public var clusters: [ClusterName]
+  /// Its KMS settings, nil if none are set.
+  public var kms: KMSView?
+
+  /// Makes a view of its parts.
+  public init(
+    name: ProjectName, owners: [String] = [], createdAt: OperatorTime?, clusters: [ClusterName], kms: KMSView?
+  ) {
+    self.name = name
+    self.owners = owners
+    self.createdAt = createdAt
+    self.clusters = clusters
+    self.kms = kms
+  }
+}
+
+/// KMS settings as an operator sees them; there is no field for the secret.
+public struct KMSView: Sendable, Codable, Equatable {
+  /// The project they belong to.
+  public var project: ProjectName
+  /// The provider.
+  public var provider: KMSProvider
+  /// The key's full id.
+  public var keyID: String
+  /// The key's region.
+  public var region: String
+  /// The endpoint, nil for the provider's own.
+  public var endpoint: String?
+  /// Whether a certificate authority of the operator's own is trusted instead of the system's.
+  public var hasOwnAuthority: Bool
+  /// The public part of the credentials.
+  public var accessKeyID: String
+  /// One higher at each change.
+  public var settingsVersion: UInt64
+  /// What the coordinator's last check said, nil before the first.
+  public var lastCheck: CheckView?
+
+  /// Makes a view of settings; the secret is no part of them.
+  public init(project: ProjectName, settings: KMSSettings, settingsVersion: UInt64, lastCheck: CheckView?) {
+    self.project = project
+    provider = settings.provider
+    keyID = settings.keyID
+    region = settings.region
+    endpoint = settings.endpoint
+    hasOwnAuthority = settings.certificateAuthorityPEM != nil
+    accessKeyID = settings.accessKeyID
+    self.settingsVersion = settingsVersion
+    self.lastCheck = lastCheck
+  }
+}
+
+/// One KMS check as an operator sees it.
+public struct CheckView: Sendable, Codable, Equatable {
+  /// `valid`, `revoked` or `unreachable`.
+  public var verdict: String
+  /// Why, for anything but `valid`.
+  public var reason: String?
+  /// The provider's words, for anything but `valid`.
+  public var detail: String?
+  /// When the check began.
+  public var checkedAt: OperatorTime?
+
+  /// Makes a view of a verdict and the moment its check began, milliseconds since 1970.
+  public init(_ verdict: Verdict, startedAtMilliseconds: Int64) {
+    checkedAt = OperatorTime(known: startedAtMilliseconds)
+    switch verdict {
+    case .valid: self.verdict = "valid"
+    case .revoked(let why, let text): (self.verdict, reason, detail) = ("revoked", why.rawValue, text)
+    case .unreachable(let why, let text): (self.verdict, reason, detail) = ("unreachable", why.rawValue, text)
+    }
+  }
+}
+
+/// The list of addresses as an operator sees it.
+public struct IPListView: Sendable, Codable, Equatable {
+  /// The list.
+  public var list: IPList
+  /// The version each node says it holds, by node.
+  public var heldBy: [Holder]
+
+  /// A node and the version of the list it holds.
+  public struct Holder: Sendable, Codable, Equatable {
+    /// The node.
+    public var node: NodeName
+    /// The version it holds, 0 for none.
+    public var version: UInt64
+
+    /// Makes a holder of its parts.
+    public init(node: NodeName, version: UInt64) {
+      self.node = node
+      self.version = version
+    }
+  }
+
+  /// Makes a view of its parts.
+  public init(list: IPList, heldBy: [Holder]) {
+    self.list = list
+    self.heldBy = heldBy
+  }
+}
+
+/// Something that needs an operator's attention.
+public struct AlertView: Sendable, Codable, Equatable {
+  /// How bad it is: `warning` or `critical`.
+  public var severity: String
+  /// What it is about: a project, cluster or node.
+  public var subject: String
+  /// What is the matter.
+  public var text: String
+  /// Since when.
+  public var since: OperatorTime?
+
+  /// Makes a view of its parts.
+  public init(severity: String, subject: String, text: String, since: OperatorTime?) {
+    self.severity = severity
+    self.subject = subject
+    self.text = text
+    self.since = since
+  }
+}

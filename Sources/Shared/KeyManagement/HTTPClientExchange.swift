@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import AsyncHTTPClient
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import NIOSSL
+
+/// HTTPS with async-http-client: TLS 1.2 or newer, one attempt, a bounded answer, bounded time.
+struct HTTPClientExchange: HTTPExchange {
+  /// The largest answer accepted; the largest of KMS is a few kilobytes.
+  static let maximumAnswerBytes = 256 * 1024
+
+  let client: HTTPClient
+  let tls: TLSConfiguration
+  let localAddress: String?
+
+  /// The settings of the one client that all services share.
+  static var clientConfiguration: HTTPClient.Configuration {
+    var configuration = HTTPClient.Configuration(
+      redirectConfiguration: .disallow,
+      timeout: .init(connect: .seconds(5), read: .seconds(10)),
+      decompression: .disabled)
+    configuration.httpVersion = .http1Only
+    configuration.connectionPool.retryConnectionEstablishment = false  // repeating is the caller's, within its deadline
+    configuration.connectionPool.idleTimeout = .seconds(20)
+    return configuration
+  }
+
+  /// TLS that trusts the given PEM certificates, or the system's; throws with what is wrong with the PEM.
+  static func tlsConfiguration(authorityPEM: String?) throws(HTTPFailure) -> TLSConfiguration {
+    var tls = TLSConfiguration.makeClientConfiguration()
+    tls.minimumTLSVersion = .tlsv12
+    tls.certificateVerification = .fullVerification
+    guard let authorityPEM else { return tls }
+    let certificates = (try? NIOSSLCertificate.fromPEMBytes(Array(authorityPEM.utf8))) ?? []
+    guard !certificates.isEmpty else {
+      throw HTTPFailure(.tls, "the certificate authority is no PEM certificate; give the KMS's own ca.pem")
+    }
+    tls.trustRoots = .certificates(certificates)
+    return tls
+  }
+
+  func post(_ request: HTTPPost, timeout: Duration) async throws(HTTPFailure) -> HTTPAnswer {
+    var outgoing = HTTPClientRequest(url: request.url)
+    outgoing.method = .POST
+    for header in request.headers { outgoing.headers.add(name: header.name, value: header.value) }
+    outgoing.body = .bytes(request.body)
+    outgoing.tlsConfiguration = tls
+    outgoing.localAddress = localAddress
+    let prepared = outgoing
+    // The client's own deadline ends with the answer's head; a body that drips has to end as well.
+    let result = await withTaskGroup(of: Result<HTTPAnswer, HTTPFailure>.self) { group in
+      group.addTask { await self.exchange(prepared, timeout: timeout) }
+      group.addTask {
+        try? await Task.sleep(for: timeout)
+        return .failure(Task.isCancelled ? Self.cancelled : HTTPFailure(.timeout, "no answer within \(timeout)"))
+      }
+      defer { group.cancelAll() }
+      return await group.next() ?? .failure(Self.cancelled)
+    }
+    return try result.get()
+  }
+
+  private static let cancelled = HTTPFailure(.timeout, "the call was given up by its caller")
+
+  private func exchange(_ request: HTTPClientRequest, timeout: Duration) async -> Result<HTTPAnswer, HTTPFailure> {
+    do {
+      let (seconds, attoseconds) = timeout.components
+      let amount = TimeAmount.seconds(min(seconds, 3600)) + .nanoseconds(attoseconds / 1_000_000_000)
+      let response = try await client.execute(request, timeout: amount)
+      let body = try await response.body.collect(upTo: Self.maximumAnswerBytes)
+      let headers = response.headers.map { (name: $0.name, value: $0.value) }
+      return .success(HTTPAnswer(status: Int(response.status.code), headers: headers, body: body))
+    } catch {
+      return .failure(Self.failure(of: error))
+    }
+  }
+
+  /// The kind of outage behind an error of the HTTP and TLS libraries; none of them says anything of a key.
+  static func failure(of error: any Error) -> HTTPFailure {
+    switch error {
+    case is CancellationError: cancelled
+    case let error as HTTPClientError: failure(of: error)
+    case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
+      HTTPFailure(.tls, "TLS failed: \(error); does the KMS's certificate fit its name and the trusted authority?")
+    case let error as NIOConnectionError: failure(of: error)
+    case is NIOTooManyBytesError:
+      HTTPFailure(.malformedAnswer, "the answer is larger than \(maximumAnswerBytes) bytes")
+    case is HTTPParserError: HTTPFailure(.malformedAnswer, "the answer is not HTTP: \(error)")
+    case let error as IOError: HTTPFailure(.network, "the connection failed: \(error)")
+    default: HTTPFailure(.network, "the connection failed: \(type(of: error))")
+    }
+  }
+
+  private static func failure(of error: HTTPClientError) -> HTTPFailure {
+    switch error {
+    case .connectTimeout, .readTimeout, .writeTimeout, .deadlineExceeded, .getConnectionFromPoolTimeout:
+      HTTPFailure(.timeout, "no answer in time: \(error.shortDescription)")
+    case .tlsHandshakeTimeout: HTTPFailure(.timeout, "the TLS handshake did not end in time")
+    case .cancelled: cancelled
+    case .uncleanShutdown, .remoteConnectionClosed:
+      HTTPFailure(.network, "the connection was closed before the answer was complete")
+    case .contentLengthMissing:
+      HTTPFailure(.malformedAnswer, "the answer is not complete HTTP")
+    default: HTTPFailure(.network, "the request could not be sent: \(error.shortDescription)")
+    }
+  }
+
+  private static func failure(of error: NIOConnectionError) -> HTTPFailure {
+    guard error.connectionErrors.isEmpty else {
+      let reasons = error.connectionErrors.map { "\($0.target): \($0.error)" }.joined(separator: ", ")
+      return HTTPFailure(.network, "cannot connect to \(error.host):\(error.port): \(reasons)")
+    }
+    return HTTPFailure(.network, "cannot find an address for \(error.host)")
+  }
+}

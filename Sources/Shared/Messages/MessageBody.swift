@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+/// All that coordinator, agents and operators can say to one another.
+public enum MessageBody: Sendable {
+  /// Agent to coordinator, first on every connection.
+  case hello(Hello)
+  /// Agent to coordinator, at the pace the welcome names.
+  case heartbeat(NodeReport)
+  /// Agent to coordinator, whenever its keystore changed.
+  case keysReport(KeysReport)
+  /// Coordinator to agent: answer to the hello, and again at each change of the assignment.
+  case welcome(Welcome)
+  /// Coordinator to agent: do one thing.
+  case command(NodeCommand)
+  /// Agent to coordinator: how a command ended.
+  case commandResult(CommandResult)
+  /// Coordinator to agent: the newest IP list.
+  case ipList(IPList)
+  /// Operator to coordinator; the typed request is JSON in the payload frame.
+  case operatorRequest(OperatorRequest)
+  /// Coordinator to operator; the typed reply is JSON in the payload frame.
+  case operatorReply(OperatorReply)
+  /// Either side: your message was not taken.
+  case fault(Fault)
+  /// Member to member: Raft.
+  case requestVote(RequestVote)
+  case voteResponse(VoteResponse)
+  case appendEntries(AppendEntries)
+  case appendResponse(AppendResponse)
+  case timeoutNow(TimeoutNow)
+  case needSync(NeedSync)
+  /// Member to member: initial sync.
+  case syncRequest(SyncRequest)
+  case syncBegin(SyncBegin)
+  case syncChunk(SyncChunk)
+  case syncCredit(SyncCredit)
+  case syncEnd(SyncEnd)
+
+  /// The kind of message, for logs and counters; carries no content.
+  public var name: String {
+    switch self {
+    case .hello: "hello"
+    case .heartbeat: "heartbeat"
+    case .keysReport: "keys report"
+    case .welcome: "welcome"
+    case .command: "command"
+    case .commandResult: "command result"
+    case .ipList: "IP list"
+    case .operatorRequest: "operator request"
+    case .operatorReply: "operator reply"
+    case .fault: "fault"
+    case .requestVote: "request vote"
+    case .voteResponse: "vote response"
+    case .appendEntries: "append entries"
+    case .appendResponse: "append response"
+    case .timeoutNow: "timeout now"
+    case .needSync: "need sync"
+    case .syncRequest: "sync request"
+    case .syncBegin: "sync begin"
+    case .syncChunk: "sync chunk"
+    case .syncCredit: "sync credit"
+    case .syncEnd: "sync end"
+    }
+  }
+}

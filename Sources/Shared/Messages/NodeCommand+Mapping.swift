@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import CMessages
+internal import ClusterModel
+
+/// The most voters of one shard.
+private let maximumVoters = 64
+
+extension NodeCommand: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(id: try wire.id("id"), plan: try wire.optionalID("plan"), action: try NodeAction(wire: wire))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("id", id)
+    try wire.set("plan", optional: plan?.text)
+    try action.write(to: wire)
+  }
+}
+
+/// An action is a oneof inside the command.
+extension NodeAction: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    switch Keyfold__V1__Command__ActionCase(rawValue: wire.chosen(memberLike: "form_shard")) {
+    case KEYFOLD__V1__COMMAND__ACTION_FORM_SHARD:
+      self = .formShard(voters: (try wire.value("form_shard") as FormShard).voters)
+    case KEYFOLD__V1__COMMAND__ACTION_RESYNC:
+      let part: Resync = try wire.value("resync")
+      self = .resync(encrypted: part.encrypted, expecting: part.expecting)
+    case KEYFOLD__V1__COMMAND__ACTION_ROTATE_MASTER_KEY:
+      let part: RotateMasterKey = try wire.value("rotate_master_key")
+      self = .rotateMasterKey(expecting: part.expecting, masterKey: part.masterKey)
+    case KEYFOLD__V1__COMMAND__ACTION_STEP_DOWN: self = .stepDown
+    case KEYFOLD__V1__COMMAND__ACTION_STOP_DATABASE: self = .stopDatabase
+    case KEYFOLD__V1__COMMAND__ACTION_START_DATABASE: self = .startDatabase
+    case KEYFOLD__V1__COMMAND__ACTION_RESTART: self = .restart(boot: (try wire.value("restart") as Restart).boot)
+    case KEYFOLD__V1__COMMAND__ACTION_CHECK_KMS: self = .checkKMS
+    case KEYFOLD__V1__COMMAND__ACTION_DISABLE:
+      self = .disable(reason: (try wire.value("disable") as Disable).reason)
+    default: throw MessageError(.unknownMessage, field: "action", "a command of a kind unknown here")
+    }
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    switch self {
+    case .formShard(let voters): try wire.set("form_shard", FormShard(voters: voters))
+    case .resync(let encrypted, let expecting):
+      try wire.set("resync", Resync(encrypted: encrypted, expecting: expecting))
+    case .rotateMasterKey(let expecting, let masterKey):
+      try wire.set("rotate_master_key", RotateMasterKey(expecting: expecting, masterKey: masterKey))
+    case .stepDown: try wire.set("step_down", Nothing())
+    case .stopDatabase: try wire.set("stop_database", Nothing())
+    case .startDatabase: try wire.set("start_database", Nothing())
+    case .restart(let boot): try wire.set("restart", Restart(boot: boot))
+    case .checkKMS: try wire.set("check_kms", Nothing())
+    case .disable(let reason): try wire.set("disable", Disable(reason: reason))
+    }
+  }
+}
+
+private struct Nothing: WireMapped {
+  init() {}
+  init(wire: WireReader) {}
+  func write(to wire: WireWriter) {}
+}
+
+private struct FormShard: WireMapped {
+  let voters: [NodeName]
+
+  init(voters: [NodeName]) { self.voters = voters }
+
+  init(wire: WireReader) throws(MessageError) {
+    var voters: [NodeName] = []
+    for text in try wire.texts("voters", limit: maximumVoters) {
+      voters.append(try WireReader.accepted("voters") { () throws(ModelError) in try NodeName(text) })
+    }
+    self.voters = voters
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) { try wire.set("voters", texts: voters.map(\.text)) }
+}
+
+private struct Resync: WireMapped {
+  let encrypted: Bool
+  let expecting: GenerationID
+
+  init(encrypted: Bool, expecting: GenerationID) {
+    self.encrypted = encrypted
+    self.expecting = expecting
+  }
+
+  init(wire: WireReader) throws(MessageError) {
+    self.init(encrypted: wire.bool("encrypted"), expecting: try wire.id("expecting"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    wire.set("encrypted", encrypted)
+    try wire.set("expecting", expecting)
+  }
+}
+
+private struct RotateMasterKey: WireMapped {
+  let expecting: GenerationID
+  let masterKey: MasterKeyID
+
+  init(expecting: GenerationID, masterKey: MasterKeyID) {
+    self.expecting = expecting
+    self.masterKey = masterKey
+  }
+
+  init(wire: WireReader) throws(MessageError) {
+    self.init(expecting: try wire.id("expecting"), masterKey: try wire.id("master_key"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("expecting", expecting)
+    try wire.set("master_key", masterKey)
+  }
+}
+
+private struct Restart: WireMapped {
+  let boot: BootID
+
+  init(boot: BootID) { self.boot = boot }
+  init(wire: WireReader) throws(MessageError) { boot = try wire.id("boot") }
+  func write(to wire: WireWriter) throws(MessageError) { try wire.set("boot", boot) }
+}
+
+private struct Disable: WireMapped {
+  let reason: String
+
+  init(reason: String) { self.reason = reason }
+  init(wire: WireReader) throws(MessageError) { reason = try wire.text("reason") }
+  func write(to wire: WireWriter) throws(MessageError) { try wire.set("reason", reason) }
+}
+
+/// The schema's `Outcome`.
+private enum OutcomeKind: WireChoice {
+  case done, accepted, failed, refused
+
+  static let wireOrder: [OutcomeKind] = [.done, .accepted, .failed, .refused]
+}
+
+extension CommandResult: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    let kind: OutcomeKind = try wire.choice("outcome")
+    let reason = try wire.text("reason")
+    let outcome: CommandOutcome =
+      switch kind {
+      case .done: .done
+      case .accepted: .accepted
+      case .failed: .failed(reason: reason)
+      case .refused: .refused(reason: reason)
+      }
+    self.init(command: try wire.id("command"), outcome: outcome, replayed: wire.bool("replayed"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    let (kind, reason): (OutcomeKind, String) =
+      switch outcome {
+      case .done: (.done, "")
+      case .accepted: (.accepted, "")
+      case .failed(let reason): (.failed, reason)
+      case .refused(let reason): (.refused, reason)
+      }
+    try wire.set("command", command)
+    wire.set("outcome", kind)
+    try wire.set("reason", reason)
+    wire.set("replayed", replayed)
+  }
+}

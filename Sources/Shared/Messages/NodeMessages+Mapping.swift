@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+/// The most members of one shard in an assignment; MongoDB allows 50.
+private let maximumMembers = 64
+/// The most entries of an IP list: thousands of nodes and their control plane.
+private let maximumAddresses = 20_000
+
+extension Hello: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(report: try wire.value("report"), highestEpoch: try wire.optional("highest_epoch"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("report", report)
+    try wire.set("highest_epoch", highestEpoch)
+  }
+}
+
+extension KeysReport: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      generation: try wire.id("generation"), keystoreVersion: wire.uint64("keystore_version"),
+      part: wire.uint32("part"), last: wire.bool("last"), keys: try wire.list("keys", limit: Self.maximumKeysInPart))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("generation", generation)
+    wire.set("keystore_version", keystoreVersion)
+    wire.set("part", part)
+    wire.set("last", last)
+    try wire.set("keys", list: keys)
+  }
+}
+
+extension KeyReport: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    let text = try wire.text("id")
+    self.init(
+      id: try WireReader.accepted("id") { () throws(ModelError) in try KeyID(text) },
+      createdAtMilliseconds: wire.int64("created_at_ms"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("id", id.text)
+    wire.set("created_at_ms", createdAtMilliseconds)
+  }
+}
+
+extension Welcome: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      assignment: try wire.value("assignment"), kmsSecret: try wire.optionalSecret("kms_secret"),
+      heartbeatMilliseconds: wire.uint32("heartbeat_ms"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("assignment", assignment)
+    try wire.set("kms_secret", secret: kmsSecret)
+    wire.set("heartbeat_ms", heartbeatMilliseconds)
+  }
+}
+
+extension NodeAssignment: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      version: wire.uint64("version"), project: try wire.name("project"), cluster: try wire.name("cluster"),
+      members: try wire.list("members", limit: maximumMembers), kms: try wire.optional("kms"),
+      settingsVersion: wire.uint64("settings_version"), running: wire.bool("running"),
+      disabledReason: try wire.optionalText("disabled_reason"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    wire.set("version", version)
+    try wire.set("project", project)
+    try wire.set("cluster", cluster)
+    try wire.set("members", list: members)
+    try wire.set("kms", kms)
+    wire.set("settings_version", settingsVersion)
+    wire.set("running", running)
+    try wire.set("disabled_reason", optional: disabledReason)
+  }
+}
+
+extension MemberAddress: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      node: try wire.name("node"), replicationAddress: try wire.text("replication_address"),
+      driverAddress: try wire.text("driver_address"), publicKey: try wire.text("public_key"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("node", node)
+    try wire.set("replication_address", replicationAddress)
+    try wire.set("driver_address", driverAddress)
+    try wire.set("public_key", publicKey)
+  }
+}
+
+extension KMSProvider: WireChoice { static let wireOrder: [KMSProvider] = [.aws, .azure, .gcp] }
+
+extension KMSSettings: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      provider: try wire.choice("provider"), keyID: try wire.text("key_id"), region: try wire.text("region"),
+      endpoint: try wire.optionalText("endpoint"),
+      certificateAuthorityPEM: try wire.optionalText("certificate_authority_pem"),
+      accessKeyID: try wire.text("access_key_id"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    wire.set("provider", provider)
+    try wire.set("key_id", keyID)
+    try wire.set("region", region)
+    try wire.set("endpoint", optional: endpoint)
+    try wire.set("certificate_authority_pem", optional: certificateAuthorityPEM)
+    try wire.set("access_key_id", accessKeyID)
+  }
+}
+
+extension IPList: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      version: wire.uint64("version"), nodes: try wire.list("nodes", limit: maximumAddresses),
+      controlPlane: try wire.texts("control_plane", limit: maximumAddresses))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    wire.set("version", version)
+    try wire.set("nodes", list: nodes)
+    try wire.set("control_plane", texts: controlPlane)
+  }
+}
+
+extension IPList.Entry: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(cluster: try wire.name("cluster"), node: try wire.name("node"), address: try wire.text("address"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("cluster", cluster)
+    try wire.set("node", node)
+    try wire.set("address", address)
+  }
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+/// The most damaged files in one report; a node with more is beyond counting them.
+private let maximumDamageEntries = 1_024
+
+extension NodeReport: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      node: try wire.name("node"), boot: try wire.id("boot"), agentVersion: try wire.text("agent_version"),
+      phase: try NodePhase(wire: wire))
+    driverAddress = try wire.text("driver_address")
+    replicationAddress = try wire.text("replication_address")
+    generation = try wire.optional("generation")
+    supersededGenerations = Int(wire.uint32("superseded_generations"))
+    replication = try wire.optional("replication")
+    work = try wire.optional("work")
+    assignmentVersion = wire.uint64("assignment_version")
+    ipListVersion = wire.uint64("ip_list_version")
+    lastCheck = try wire.optional("last_check")
+    damage = try wire.list("damage", limit: maximumDamageEntries)
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("node", node)
+    try wire.set("boot", boot)
+    try wire.set("agent_version", agentVersion)
+    try phase.write(to: wire)
+    try wire.set("driver_address", driverAddress)
+    try wire.set("replication_address", replicationAddress)
+    try wire.set("generation", generation)
+    wire.set("superseded_generations", UInt32(clamping: supersededGenerations))
+    try wire.set("replication", replication)
+    try wire.set("work", work)
+    wire.set("assignment_version", assignmentVersion)
+    wire.set("ip_list_version", ipListVersion)
+    try wire.set("last_check", lastCheck)
+    try wire.set("damage", list: Array(damage.prefix(maximumDamageEntries)))
+  }
+}
+
+/// The schema's `Phase`.
+private enum PhaseKind: WireChoice {
+  case awaitingSettings, empty, awaitingKMS, opening, serving, disabled, stopped, failed
+
+  static let wireOrder: [PhaseKind] = [
+    .awaitingSettings, .empty, .awaitingKMS, .opening, .serving, .disabled, .stopped, .failed,
+  ]
+}
+
+/// A phase has no message of its own: kind and reason stand in the report.
+extension NodePhase: WireMapped {
+  private var kind: PhaseKind {
+    switch self {
+    case .awaitingSettings: .awaitingSettings
+    case .empty: .empty
+    case .awaitingKMS: .awaitingKMS
+    case .opening: .opening
+    case .serving: .serving
+    case .disabled: .disabled
+    case .stopped: .stopped
+    case .failed: .failed
+    }
+  }
+
+  init(wire: WireReader) throws(MessageError) {
+    let kind: PhaseKind = try wire.choice("phase")
+    let reason = try wire.optionalText("phase_reason") ?? ""
+    self =
+      switch kind {
+      case .awaitingSettings: .awaitingSettings
+      case .empty: .empty
+      case .awaitingKMS: .awaitingKMS(reason: reason)
+      case .opening: .opening
+      case .serving: .serving
+      case .disabled: .disabled(reason: reason)
+      case .stopped: .stopped
+      case .failed: .failed(reason: reason)
+      }
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    wire.set("phase", kind)
+    try wire.set("phase_reason", optional: reason)
+  }
+}
+
+extension GenerationReport: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      id: try wire.id("id"), encrypted: wire.bool("encrypted"), keystoreVersion: wire.uint64("keystore_version"),
+      masterKeyID: try wire.optionalID("master_key_id"),
+      masterKeyCheckValue: try wire.optionalText("master_key_check_value"),
+      customerKeyID: try wire.optionalText("customer_key_id"),
+      masterKeyCreatedAtMilliseconds: wire.int64("master_key_created_at_ms"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("id", id)
+    wire.set("encrypted", encrypted)
+    wire.set("keystore_version", keystoreVersion)
+    try wire.set("master_key_id", optional: masterKeyID?.text)
+    try wire.set("master_key_check_value", optional: masterKeyCheckValue)
+    try wire.set("customer_key_id", optional: customerKeyID)
+    wire.set("master_key_created_at_ms", masterKeyCreatedAtMilliseconds)
+  }
+}
+
+extension MemberRole: WireChoice { static let wireOrder: [MemberRole] = [.primary, .secondary, .candidate, .learner] }
+
+extension ReplicationReport: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      role: try wire.choice("role"), term: wire.uint64("term"), primary: try wire.optionalName("primary"),
+      lastIndex: wire.uint64("last_index"), commitIndex: wire.uint64("commit_index"),
+      appliedIndex: wire.uint64("applied_index"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    wire.set("role", role)
+    wire.set("term", term)
+    try wire.set("primary", primary?.text ?? "")
+    wire.set("last_index", lastIndex)
+    wire.set("commit_index", commitIndex)
+    wire.set("applied_index", appliedIndex)
+  }
+}
+
+extension WorkReport: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      command: try wire.id("command"), stage: try wire.text("stage"), documentsDone: wire.uint64("documents_done"),
+      documentsTotal: wire.uint64("documents_total"), bytesDone: wire.uint64("bytes_done"),
+      startedAtMilliseconds: wire.int64("started_at_ms"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("command", command)
+    try wire.set("stage", stage)
+    wire.set("documents_done", documentsDone)
+    wire.set("documents_total", documentsTotal)
+    wire.set("bytes_done", bytesDone)
+    wire.set("started_at_ms", startedAtMilliseconds)
+  }
+}
+
+extension DamageReport: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(file: try wire.text("file"), reason: try wire.text("reason"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("file", file)
+    try wire.set("reason", reason)
+  }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+extension SyncRequest: WireMapped {
+  init(wire: WireReader) { self.init(streamID: wire.uint64("stream_id"), window: wire.uint32("window")) }
+
+  func write(to wire: WireWriter) {
+    wire.set("stream_id", streamID)
+    wire.set("window", window)
+  }
+}
+
+extension SyncBegin: WireMapped {
+  init(wire: WireReader) {
+    self.init(
+      streamID: wire.uint64("stream_id"), baseTerm: wire.uint64("base_term"), baseIndex: wire.uint64("base_index"),
+      documentsTotal: wire.uint64("documents_total"), bytesTotal: wire.uint64("bytes_total"))
+  }
+
+  func write(to wire: WireWriter) {
+    wire.set("stream_id", streamID)
+    wire.set("base_term", baseTerm)
+    wire.set("base_index", baseIndex)
+    wire.set("documents_total", documentsTotal)
+    wire.set("bytes_total", bytesTotal)
+  }
+}
+
+extension SyncChunk: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      streamID: wire.uint64("stream_id"), sequence: wire.uint64("sequence"), collection: try wire.id("collection"),
+      documents: wire.uint32("documents"), crc32c: wire.uint32("crc32c"),
+      lastOfCollection: wire.bool("last_of_collection"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    wire.set("stream_id", streamID)
+    wire.set("sequence", sequence)
+    try wire.set("collection", collection)
+    wire.set("documents", documents)
+    wire.set("crc32c", crc32c)
+    wire.set("last_of_collection", lastOfCollection)
+  }
+}
+
+extension SyncCredit: WireMapped {
+  init(wire: WireReader) { self.init(streamID: wire.uint64("stream_id"), credits: wire.uint32("credits")) }
+
+  func write(to wire: WireWriter) {
+    wire.set("stream_id", streamID)
+    wire.set("credits", credits)
+  }
+}
+
+extension SyncEnd: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      streamID: wire.uint64("stream_id"), sequence: wire.uint64("sequence"), succeeded: wire.bool("succeeded"),
+      reason: try wire.text("reason"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    wire.set("stream_id", streamID)
+    wire.set("sequence", sequence)
+    wire.set("succeeded", succeeded)
+    try wire.set("reason", reason)
+  }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+/// A node asks another member for everything it has.
+public struct SyncRequest: Sendable, Equatable {
+  /// Names the stream in all messages that follow; drawn by the asking node.
+  public var streamID: UInt64
+  /// How many chunks may be on their way before the first credit.
+  public var window: UInt32
+
+  /// Makes a request of its parts.
+  public init(streamID: UInt64, window: UInt32) {
+    self.streamID = streamID
+    self.window = window
+  }
+}
+
+/// The source's first answer: where in the oplog the copy stands, and how much comes. The payload frame is replication's.
+public struct SyncBegin: Sendable, Equatable {
+  /// The stream.
+  public var streamID: UInt64
+  /// The term of the entry the copy includes last.
+  public var baseTerm: UInt64
+  /// The index of the entry the copy includes last.
+  public var baseIndex: UInt64
+  /// How many documents come, as far as known.
+  public var documentsTotal: UInt64
+  /// How many bytes come, as far as known.
+  public var bytesTotal: UInt64
+
+  /// Makes a message of its parts.
+  public init(streamID: UInt64, baseTerm: UInt64, baseIndex: UInt64, documentsTotal: UInt64, bytesTotal: UInt64) {
+    self.streamID = streamID
+    self.baseTerm = baseTerm
+    self.baseIndex = baseIndex
+    self.documentsTotal = documentsTotal
+    self.bytesTotal = bytesTotal
+  }
+}
+
+/// Some rows of one collection; they stand in the payload frame.
+public struct SyncChunk: Sendable, Equatable {
+  /// The stream.
+  public var streamID: UInt64
+  /// Counts the chunks of the stream, from 0 without a gap.
+  public var sequence: UInt64
+  /// The collection of the rows.
+  public var collection: CollectionID
+  /// How many rows.
+  public var documents: UInt32
+  /// CRC-32C of the payload frame.
+  public var crc32c: UInt32
+  /// Whether these are the collection's last rows.
+  public var lastOfCollection: Bool
+
+  /// Makes a chunk's description of its parts.
+  public init(
+    streamID: UInt64, sequence: UInt64, collection: CollectionID, documents: UInt32, crc32c: UInt32,
+    lastOfCollection: Bool
+  ) {
+    self.streamID = streamID
+    self.sequence = sequence
+    self.collection = collection
+    self.documents = documents
+    self.crc32c = crc32c
+    self.lastOfCollection = lastOfCollection
+  }
+}
+
+/// The receiver took chunks: that many more may come.
+public struct SyncCredit: Sendable, Equatable {
+  /// The stream.
+  public var streamID: UInt64
+  /// How many more.
+  public var credits: UInt32
+
+  /// Makes a message of its parts.
+  public init(streamID: UInt64, credits: UInt32) {
+    self.streamID = streamID
+    self.credits = credits
+  }
+}
+
+/// The stream is over.
+public struct SyncEnd: Sendable, Equatable {
+  /// The stream.
+  public var streamID: UInt64
+  /// How many chunks there were in all.
+  public var sequence: UInt64
+  /// Whether everything was sent.
+  public var succeeded: Bool
+  /// Why not; empty if it was.
+  public var reason: String
+
+  /// Makes a message of its parts.
+  public init(streamID: UInt64, sequence: UInt64, succeeded: Bool, reason: String = "") {
+    self.streamID = streamID
+    self.sequence = sequence
+    self.succeeded = succeeded
+    self.reason = reason
+  }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import ClusterModel
+import DaemonRuntime
+import Foundation
+import KeyManagement
+import Testing
+import Transport
+
+@testable import CoordinatorRuntime
+
+private let shop = ProjectName(checked: "shop")
+
+@Suite("KMS settings are proven before they are in force", .timeLimit(.minutes(2)))
+struct KMSTests {
+  @Test("wraps and unwraps a canary, then uses the settings")
+  func proven() async throws {
+    try await CoordinatorHarness.run { harness in
+      let admin = try await harness.admin()
+      defer { admin.link.close() }
+      _ = try await admin.ask(.createProject(name: shop, owners: []))
+      guard
+        case .kms(let view) = try await admin.ask(.setKMS(project: shop, settings: FakeKMS.settings), secret: "s3cr3t")
+      else { throw OperatorTests.Failure() }
+      #expect(view.settingsVersion == 1 && view.lastCheck?.verdict == "valid")
+      #expect(harness.kms.calls == 2)
+      #expect(harness.kms.seenSecrets == [Array("s3cr3t".utf8)])
+    }
+  }
+
+  @Test(
+    "keeps the old settings if the proof fails, and names the missing right",
+    arguments: [(KMSError.Operation.wrap, "kms:Encrypt"), (.unwrap, "kms:Decrypt")])
+  func notProven(_ sample: (KMSError.Operation, String)) async throws {
+    try await CoordinatorHarness.run { harness in
+      let admin = try await harness.admin()
+      defer { admin.link.close() }
+      _ = try await admin.ask(.createProject(name: shop, owners: []))
+      _ = try await admin.ask(.setKMS(project: shop, settings: FakeKMS.settings), secret: "old")
+      harness.kms.fail(.accessDenied, in: sample.0)
+      var other = FakeKMS.settings
+      other.accessKeyID = "AKIAOTHER"
+      let failure = try await admin.refused(.setKMS(project: shop, settings: other), secret: "new")
+      #expect(failure?.code == .kmsFailed && failure?.next.contains(sample.1) == true)
+      guard case .kms(let view) = try await admin.ask(.showKMS(project: shop)) else { throw OperatorTests.Failure() }
+      #expect(view.accessKeyID == "AKIATEST" && view.settingsVersion == 1)
+      harness.kms.fail(nil)
+      _ = try await admin.ask(.checkKMS(project: shop))
+      #expect(harness.kms.seenSecrets.last == Array("old".utf8))
+    }
+  }
+
+  @Test("tells a revoked key from one that can't be asked")
+  func verdicts() async throws {
+    try await CoordinatorHarness.run { harness in
+      let admin = try await harness.admin()
+      defer { admin.link.close() }
+      _ = try await admin.ask(.createProject(name: shop, owners: []))
+      _ = try await admin.ask(.setKMS(project: shop, settings: FakeKMS.settings), secret: "s")
+      for (kind, verdict) in [(KMSError.Kind.keyDisabled, "revoked"), (.timeout, "unreachable")] {
+        harness.kms.fail(kind)
+        guard case .kms(let view) = try await admin.ask(.checkKMS(project: shop)) else { throw OperatorTests.Failure() }
+        #expect(view.lastCheck?.verdict == verdict)
+      }
+      harness.kms.fail(.corruptBlob)
+      #expect(try await admin.refused(.checkKMS(project: shop))?.code == .failed)
+      guard case .alerts(let alerts) = try await admin.ask(.listAlerts) else { throw OperatorTests.Failure() }
+      #expect(alerts.contains { $0.subject == "shop" })
+    }
+  }
+
+  @Test("leaves no secret in clear on the disk")
+  func atRest() async throws {
+    let secret = "ThisSecretMustNotRestInClear"
+    try await CoordinatorHarness.withFolder { directory in
+      try await CoordinatorHarness.run(directory: directory) { harness in
+        let admin = try await harness.admin()
+        defer { admin.link.close() }
+        _ = try await admin.ask(.createProject(name: shop, owners: []))
+        _ = try await admin.ask(.setKMS(project: shop, settings: FakeKMS.settings), secret: secret)
+        try Self.scan(directory, for: secret)
+      }
+      try Self.scan(directory, for: secret)
+    }
+  }
+
+  private static func scan(_ directory: String, for secret: String) throws {
+    let files = try FileManager.default.contentsOfDirectory(atPath: directory)
+    #expect(files.contains("coordinator.sqlite"))
+    for file in files {
+      let path = directory + "/" + file
+      let data = try Data(contentsOf: URL(fileURLWithPath: path))
+      #expect(data.range(of: Data(secret.utf8)) == nil, "\(file)")
+      let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? NSNumber
+      #expect((mode?.intValue ?? 0o777) & 0o077 == 0, "\(file)")
+    }
+  }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import ClusterModel
+import Messages
+import Secrets
+
+/// One message of each kind, every optional part filled in at least once.
+enum Samples {
+  static let cluster = ClusterName(checked: "orders")
+  static let node = NodeName(checked: "orders-1")
+  static let generation = GenerationID(checked: "5c9f3c3a-52f0-4f0c-9d7e-0d7e6a5b4c3d")
+  static let boot = BootID(checked: "11111111-2222-4333-8444-555555555555")
+  static let command = CommandID(checked: "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee")
+  static let masterKey = MasterKeyID(checked: "0f0e0d0c-0b0a-4908-8706-050403020100")
+  static let collection = CollectionID(checked: "99999999-8888-4777-8666-555555555555")
+  static let epoch = Epoch(number: 7, incarnation: .max)
+
+  static var report: NodeReport {
+    var report = NodeReport(node: node, boot: boot, agentVersion: "1.2.3", phase: .awaitingKMS(reason: "no route"))
+    report.driverAddress = "127.0.0.1:27117"
+    report.replicationAddress = "127.0.0.1:7450"
+    report.generation = GenerationReport(
+      id: generation, encrypted: true, keystoreVersion: 3, masterKeyID: masterKey, masterKeyCheckValue: "00ff",
+      customerKeyID: "arn:aws:kms:eu-central-1:1:key/2", masterKeyCreatedAtMilliseconds: 1_700_000_000_000)
+    report.supersededGenerations = 2
+    report.replication = ReplicationReport(
+      role: .secondary, term: 9, primary: NodeName(checked: "orders-2"), lastIndex: .max, commitIndex: 5, appliedIndex: 4)
+    report.work = WorkReport(
+      command: command, stage: "copying – läuft", documentsDone: 1, documentsTotal: 2, bytesDone: 3,
+      startedAtMilliseconds: -1)
+    report.assignmentVersion = 12
+    report.ipListVersion = 13
+    report.lastCheck = CheckReport(
+      verdict: .revoked(.keyPendingDeletion, detail: "pending"), customerKeyID: "arn", settingsVersion: 4,
+      startedAtMilliseconds: 5)
+    report.damage = [DamageReport(file: "a.wt", reason: "checksum"), DamageReport(file: "b.wt", reason: "")]
+    return report
+  }
+
+  static var assignment: NodeAssignment {
+    NodeAssignment(
+      version: 4, project: ProjectName(checked: "shop"), cluster: cluster,
+      members: [
+        MemberAddress(node: node, replicationAddress: "127.0.0.1:7450", driverAddress: "", publicKey: "k"),
+        MemberAddress(node: NodeName(checked: "orders-2"), replicationAddress: "", driverAddress: "d:1", publicKey: ""),
+      ],
+      kms: KMSSettings(
+        provider: .gcp, keyID: "projects/p", region: "europe-west3", endpoint: "https://127.0.0.1:7443",
+        certificateAuthorityPEM: "-----BEGIN", accessKeyID: "AKIA"),
+      settingsVersion: 5, running: true, disabledReason: "key revoked")
+  }
+
+  static var ipList: IPList {
+    IPList(
+      version: 6, nodes: [IPList.Entry(cluster: cluster, node: node, address: "10.0.0.1")],
+      controlPlane: ["10.0.0.9", "::1"])
+  }
+
+  static let actions: [NodeAction] = [
+    .formShard(voters: [node, NodeName(checked: "orders-2")]), .formShard(voters: []),
+    .resync(encrypted: true, expecting: generation), .resync(encrypted: false, expecting: generation),
+    .rotateMasterKey(expecting: generation, masterKey: masterKey), .stepDown, .stopDatabase, .startDatabase,
+    .restart(boot: boot), .checkKMS, .disable(reason: "revoked"),
+  ]
+
+  static let outcomes: [CommandOutcome] = [.done, .accepted, .failed(reason: "disk full"), .refused(reason: "old epoch")]
+
+  static let phases: [NodePhase] = [
+    .awaitingSettings, .empty, .awaitingKMS(reason: "x"), .opening, .serving, .disabled(reason: ""), .stopped,
+    .failed(reason: "damage"),
+  ]
+
+  static var keys: KeysReport {
+    KeysReport(
+      generation: generation, keystoreVersion: 8, part: 1, last: true,
+      keys: [
+        KeyReport(id: .random(for: .system), createdAtMilliseconds: 1),
+        KeyReport(id: .random(for: .database(DatabaseName(checked: "shop-ö"))), createdAtMilliseconds: 2),
+      ])
+  }
+
+  static var bodies: [MessageBody] {
+    [
+      .hello(Hello(report: report, highestEpoch: epoch)), .heartbeat(report), .keysReport(keys),
+      .welcome(Welcome(assignment: assignment, kmsSecret: secret("wJalrXUtnFEMI"), heartbeatMilliseconds: 1_000)),
+      .command(NodeCommand(id: command, plan: PlanID(checked: boot.text), action: actions[0])),
+      .commandResult(CommandResult(command: command, outcome: .failed(reason: "no"), replayed: true)), .ipList(ipList),
+      .operatorRequest(OperatorRequest(name: "cluster.encrypt")), .operatorReply(OperatorReply(status: 4, final: true)),
+      .fault(Fault(code: .staleEpoch, text: "epoch 3 is over")),
+      .requestVote(RequestVote(term: 2, lastTerm: 1, lastIndex: 9, preVote: true, transfer: true)),
+      .voteResponse(VoteResponse(term: 2, electionTerm: 3, granted: true, preVote: true)),
+      .appendEntries(
+        AppendEntries(
+          term: 3, previousTerm: 2, previousIndex: 10, commitIndex: 9,
+          entries: [
+            EntryHeader(term: 3, kind: 1, payloadLength: 2), EntryHeader(term: 3, kind: 2, payloadLength: 0),
+          ], round: 77)),
+      .appendResponse(
+        AppendResponse(term: 3, success: true, matchIndex: 12, conflictIndex: 4, conflictTerm: 2, round: 77)),
+      .timeoutNow(TimeoutNow(term: 7)), .needSync(NeedSync(term: 4, baseTerm: 3, baseIndex: 100, round: 78)),
+      .syncRequest(SyncRequest(streamID: .max, window: 16)),
+      .syncBegin(SyncBegin(streamID: 1, baseTerm: 2, baseIndex: 3, documentsTotal: 4, bytesTotal: 5)),
+      .syncChunk(
+        SyncChunk(
+          streamID: 1, sequence: 2, collection: collection, documents: 3, crc32c: .max, lastOfCollection: true)),
+      .syncCredit(SyncCredit(streamID: 1, credits: 4)),
+      .syncEnd(SyncEnd(streamID: 1, sequence: 9, succeeded: false, reason: "disk full")),
+    ]
+  }
+
+  static func envelope(_ body: MessageBody) -> Envelope {
+    Envelope(
+      body, cluster: cluster, node: node, epoch: epoch, messageID: 42, correlationID: 41, deadlineMilliseconds: -5)
+  }
+
+  static func secret(_ text: String) -> Secret? { try? Secret(SecretBytes(copying: Array(text.utf8))) }
+}
+
+/// Writes protobuf by hand, as a peer of another make would.
+enum Wire {
+  static func varint(_ value: UInt64) -> [UInt8] {
+    var (value, bytes) = (value, [UInt8]())
+    while value >= 0x80 {
+      bytes.append(UInt8(truncatingIfNeeded: value) | 0x80)
+      value >>= 7
+    }
+    return bytes + [UInt8(value)]
+  }
+
+  static func number(_ field: UInt64, _ value: UInt64) -> [UInt8] { varint(field << 3) + varint(value) }
+
+  static func bytes(_ field: UInt64, _ content: [UInt8]) -> [UInt8] {
+    varint(field << 3 | 2) + varint(UInt64(content.count)) + content
+  }
+
+  /// Version 1, message id 42, and a body.
+  static func envelope(_ field: UInt64, _ body: [UInt8]) -> [UInt8] { number(1, 1) + number(2, 42) + bytes(field, body) }
+}

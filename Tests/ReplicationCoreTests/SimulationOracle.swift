@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import ClusterModel
+import ReplicationCore
+
+/// A promise that was broken, with the moment in virtual time.
+struct BrokenPromise: Error, CustomStringConvertible {
+  var sentence: String
+  var description: String { sentence }
+}
+
+/// Knows everything that ever happened in a simulated shard and checks each step against Raft's promises.
+struct SimulationOracle {
+  struct Committed {
+    var position: LogPosition
+    var chain: UInt64
+    /// The term of the member that reported the commit first.
+    var byTerm: UInt64
+  }
+  struct Ballot: Hashable { var voter: MemberID; var term: UInt64 }
+  struct Written { var digest: UInt64; var previous: LogPosition }
+
+  private(set) var committed: [Committed] = []
+  private(set) var acknowledged: [LogPosition] = []
+  private var leaders: [UInt64: MemberID] = [:]
+  private var votes: [Ballot: MemberID] = [:]
+  private var written: [LogPosition: Written] = [:]
+  private var revealed: [MemberID: UInt64] = [:]
+
+  static func chain(_ before: UInt64, _ entry: LogEntry) -> UInt64 {
+    var hash = before ^ 0xCBF2_9CE4_8422_2325
+    func mix(_ value: UInt64) { hash = (hash ^ value) &* 0x0000_0100_0000_01B3 ^ (hash >> 29) }
+    mix(entry.position.term)
+    mix(entry.position.index)
+    mix(UInt64(entry.kind.rawValue))
+    for byte in entry.payload { mix(UInt64(byte)) }
+    return hash
+  }
+
+  /// Election safety and leader completeness.
+  mutating func becameLeader(_ member: MemberID, _ core: RaftCore) throws {
+    let before = leaders.updateValue(member, forKey: core.term)
+    try require((before ?? member) == member, "two leaders in term \(core.term): \(before?.text ?? "") and \(member)")
+    for entry in committed where entry.byTerm < core.term && entry.position.index >= core.log.base.index {
+      try require(
+        core.term(at: entry.position.index) == entry.position.term,
+        "\(member) leads term \(core.term) without the committed entry \(entry.position)")
+    }
+  }
+
+  /// Log matching: one position has one content and one predecessor, in all logs that ever were.
+  mutating func wrote(_ member: MemberID, _ entry: LogEntry, after previous: LogPosition) throws {
+    let digest = Self.chain(0, entry)
+    if let known = written[entry.position] {
+      try require(
+        known.digest == digest && known.previous == previous, "\(member) has another entry at \(entry.position)")
+    }
+    written[entry.position] = Written(digest: digest, previous: previous)
+    try require(entry.position.index == previous.index + 1, "\(member) writes \(entry.position) after \(previous)")
+  }
+
+  /// State machine safety: all apply the same at the same index. Returns the content after `entry`.
+  mutating func applied(_ member: MemberID, _ entry: LogEntry, on chain: UInt64, term: UInt64) throws -> UInt64 {
+    let after = Self.chain(chain, entry)
+    let index = entry.position.index
+    try require(index <= committed.count + 1, "\(member) applies \(entry.position) beyond what is committed")
+    if index == committed.count + 1 {
+      committed.append(Committed(position: entry.position, chain: after, byTerm: term))
+    }
+    let known = committed[Int(index) - 1]
+    try require(
+      known.position == entry.position && known.chain == after,
+      "\(member) applies \(entry.position), others have \(known.position)")
+    return after
+  }
+
+  mutating func acknowledged(_ position: LogPosition) throws {
+    acknowledged.append(position)
+    try require(holds(position), "the acknowledged entry \(position) is not the committed one")
+  }
+
+  private func holds(_ position: LogPosition) -> Bool {
+    position.index <= committed.count && committed[Int(position.index) - 1].position == position
+  }
+
+  /// Nothing that was acknowledged may be missing from the data of `member`.
+  func checkAcknowledged(_ member: MemberID, applied index: UInt64, chain: UInt64) throws {
+    for position in acknowledged {
+      try require(holds(position) && position.index <= index, "\(member) lacks the acknowledged entry \(position)")
+    }
+    let expected = index == 0 ? 0 : committed[Int(index) - 1].chain
+    try require(chain == expected, "\(member) has other data at \(index)")
+  }
+
+  /// Terms never go back, a member votes once per term, over any restart.
+  mutating func sent(_ member: MemberID, _ message: RaftMessage, to receiver: MemberID) throws {
+    let term: UInt64? =
+      switch message {
+      case .requestVote(let request): request.preVote ? nil : request.term
+      case .voteResponse(let response): response.term
+      case .appendEntries(let request): request.term
+      case .appendResponse(let response): response.term
+      case .timeoutNow(let request): request.term
+      case .needSync(let demand): demand.term
+      }
+    if let term {
+      try require(term >= revealed[member, default: 0], "\(member) went back to term \(term)")
+      revealed[member] = term
+    }
+    if case .voteResponse(let response) = message, response.granted, !response.preVote {
+      try vote(of: member, for: receiver, in: response.term)
+    }
+    if case .requestVote(let request) = message, !request.preVote {
+      try vote(of: member, for: member, in: request.term)
+    }
+  }
+
+  private mutating func vote(of voter: MemberID, for candidate: MemberID, in term: UInt64) throws {
+    let before = votes.updateValue(candidate, forKey: Ballot(voter: voter, term: term))
+    try require(
+      (before ?? candidate) == candidate, "\(voter) voted in term \(term) for \(before?.text ?? "") and \(candidate)")
+  }
+
+  /// The member lost its disk: what it said of its own term, and its votes for itself, died with it.
+  mutating func lostDisk(_ member: MemberID) {
+    revealed[member] = nil
+    votes = votes.filter { $0.key.voter != member || $0.value != member }
+  }
+
+  private func require(_ condition: Bool, _ sentence: @autoclosure () -> String) throws {
+    if !condition { throw BrokenPromise(sentence: sentence()) }
+  }
+}
