@@ -124,15 +124,50 @@ let package = Package(
     module(
       "Coordinator", "LocalKMS",
       ["CCertificates", "KeyManagement", "Sealing", "Secrets", lifecycle, logging, nioCore, nioHTTP, nioPosix, nioTLS]),
-    program("Coordinator", "keyfold-coordinator", ["CoordinatorRuntime", arguments]),
+    program(
+      "Coordinator", "keyfold-coordinator",
+      ["CoordinatorRuntime", "DaemonRuntime", "Secrets", arguments, lifecycle, lifecycleSignals, logging]),
     program(
       "Coordinator", "keyfold",
       [
-        "ClusterModel", "DaemonRuntime", "LocalKMS", "Messages", "Secrets", "Transport", arguments, lifecycle,
-        lifecycleSignals, logging,
+        "ClusterModel", "DaemonRuntime", "KeyManagement", "LocalKMS", "Messages", "Secrets", "Transport", arguments,
+        lifecycle, lifecycleSignals, logging,
       ]),
 
     // Tests: one folder per module, then the ones that span modules.
+    tests("SecretsTests", ["CCrypto", "Secrets"]),
+    tests("SealingTests", ["CCrypto", "Sealing", "Secrets"]),
+    tests("KeyHierarchyTests", ["ClusterModel", "KeyHierarchy", "Sealing", "Secrets"]),
+    tests("EncryptedStoreTests", ["EncryptedStore", "Sealing", "Secrets"]),
+    tests("ClusterModelTests", ["ClusterModel"]),
+    tests("MessagesTests", ["ClusterModel", "Messages", "Secrets"]),
+    tests("TransportTests", ["CZeroMQ", "ClusterModel", "Messages", "Secrets", "Transport", logging]),
+    tests("DaemonRuntimeTests", ["ClusterModel", "DaemonRuntime", "Secrets", logging]),
+    tests("KeyManagementTests", ["ClusterModel", "KeyManagement", "Secrets", nioCore]),
+    tests("DocumentsTests", ["Documents"]),
+    tests("ReplicationCoreTests", ["ClusterModel", "ReplicationCore"]),
+    tests("DocumentServerTests", ["DocumentServer", "Documents", logging, nioCore, nioPosix]),
     tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
+    tests("CoordinatorCoreTests", ["ClusterModel", "CoordinatorCore"]),
+    tests("StateStoreTests", ["ClusterModel", "CoordinatorCore", "StateStore", sqlite]),
+    tests(
+      "CoordinatorRuntimeTests",
+      [
+        "ClusterModel", "CoordinatorRuntime", "DaemonRuntime", "KeyManagement", "Messages", "Secrets", "Transport",
+        logging,
+      ]),
+    tests(
+      "LocalKMSTests",
+      ["ClusterModel", "KeyManagement", "LocalKMS", "Secrets", logging, nioCore, nioHTTP, nioPosix, nioTLS]),
+    tests("KeyfoldTests", ["ClusterModel", "keyfold"]),
+    tests("Simulation", ["ClusterModel", "CoordinatorCore"]),
+    tests(
+      "Interop", ["ClusterModel", "KeyManagement", "LocalKMS", "Secrets", logging],
+      exclude: ["kms_awscli.sh", "kms_boto3.py", "ministack_server.py", "venv.sh"]),
+    tests("ClusterTests", ["Documents"]),
+    tests("Tidy", []),
+    .executableTarget(
+      name: "keyfold-bench", dependencies: ["CCrypto", "EncryptedStore", "Sealing", "Secrets", arguments],
+      path: "Tests/Bench", swiftSettings: house),
   ]
 )

@@ -114,9 +114,10 @@ import Testing
   func replays() {
     var life = Life.serving()
     let id = CommandID.random()
-    #expect(life.command(.stepDown, id: id) == [
-      .reply(CommandResult(command: id, outcome: .accepted)), .stepDown(id),
-    ])
+    #expect(
+      life.command(.stepDown, id: id) == [
+        .reply(CommandResult(command: id, outcome: .accepted)), .stepDown(id),
+      ])
     _ = life.core.onWorkFinished(id, outcome: .done, generation: nil, now: 0)
     #expect(life.command(.stepDown, id: id) == [.reply(CommandResult(command: id, outcome: .done, replayed: true))])
   }
@@ -143,7 +144,8 @@ import Testing
     }
     #expect(life.command(.resync(encrypted: false, expecting: .random())).outcome == .done)
     let id = CommandID.random()
-    #expect(life.command(.resync(encrypted: true, expecting: Life.generation), id: id).contains(.resync(id, encrypted: true)))
+    #expect(
+      life.command(.resync(encrypted: true, expecting: Life.generation), id: id).contains(.resync(id, encrypted: true)))
     guard case .failed = life.command(.stepDown).outcome else {
       Issue.record("a second job was taken")
       return

@@ -50,7 +50,8 @@ struct Life {
     return life
   }
 
-  mutating func command(_ action: NodeAction, id: CommandID = .random(), epoch: Epoch = Life.epoch) -> [AgentDirective] {
+  mutating func command(_ action: NodeAction, id: CommandID = .random(), epoch: Epoch = Life.epoch) -> [AgentDirective]
+  {
     core.onCommand(NodeCommand(id: id, plan: nil, action: action), epoch: epoch, now: now)
   }
 }

@@ -21,7 +21,7 @@ final class BenchStore {
   private let keys: BenchKeys
   private(set) var store: Store
 
-  init(encrypted: Bool, cacheBytes: Int, compression: Compression, in folder: String) throws {
+  init(encrypted: Bool, cacheBytes: Int, compression: Compression, leafKiB: Int = 8, in folder: String) throws {
     path = folder + "/keyfold-bench-" + UUID().uuidString
     keys = try BenchKeys()
     options = StoreOptions(
@@ -30,7 +30,8 @@ final class BenchStore {
     store = try Store.create(at: path, options: options, keys: keys)
     let session = try store.openSession()
     defer { session.close() }
-    try session.createTable(Self.table, TableOptions(keyID: encrypted ? "db" : nil, logged: false))
+    try session.createTable(
+      Self.table, TableOptions(keyID: encrypted ? "db" : nil, logged: false, leafPageBytes: leafKiB << 10))
   }
 
   deinit {

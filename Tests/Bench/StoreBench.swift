@@ -12,11 +12,12 @@ struct StoreBench: ParsableCommand {
   @Option(help: "Rows of 1 KiB.") var rows = 200_000
   @Option(help: "Random reads.") var reads = 100_000
   @Option(help: "MiB of cache, much less than the data.") var cache = 32
+  @Option(help: "KiB of a leaf page.") var leaf = 8
   @Option(help: "Folder for the data.") var folder = FileManager.default.temporaryDirectory.path
   @Flag(help: "Compress with snappy.") var snappy = false
 
   func run() throws {
-    report("\(rows) rows of 1 KiB, \(cache) MiB cache, 8 KiB leaves: encrypted, plaintext")
+    report("\(rows) rows of 1 KiB, \(cache) MiB cache, \(leaf) KiB leaves: encrypted, plaintext")
     let made = Rows()
     var loads = Pairs("bulk load", unit: "MB/s")
     var points = Pairs("random point read", unit: "1000/s")
@@ -46,7 +47,8 @@ struct StoreBench: ParsableCommand {
   }
 
   private func makeStore(encrypted: Bool) throws -> BenchStore {
-    try BenchStore(encrypted: encrypted, cacheBytes: cache << 20, compression: snappy ? .snappy : .none, in: folder)
+    try BenchStore(
+      encrypted: encrypted, cacheBytes: cache << 20, compression: snappy ? .snappy : .none, leafKiB: leaf, in: folder)
   }
 
   private func loadRate(_ time: Double) -> Double { Double(rows * Rows.valueBytes) / 1e6 / time }

@@ -83,6 +83,21 @@ struct KMSTests {
     }
   }
 
+  @Test("does not start with another root key in place of a lost one")
+  func lostRootKey() async throws {
+    try await CoordinatorHarness.withFolder { directory in
+      try await CoordinatorHarness.run(directory: directory) { harness in
+        let admin = try await harness.admin()
+        defer { admin.link.close() }
+        _ = try await admin.ask(.createProject(name: shop, owners: []))
+        _ = try await admin.ask(.setKMS(project: shop, settings: FakeKMS.settings), secret: "s")
+      }
+      try FileManager.default.removeItem(atPath: directory + "/root.key")
+      await #expect(throws: ConfigurationError.self) { try await CoordinatorHarness.run(directory: directory) { _ in } }
+      #expect(!DurableFile.exists(directory + "/root.key"))
+    }
+  }
+
   private static func scan(_ directory: String, for secret: String) throws {
     let files = try FileManager.default.contentsOfDirectory(atPath: directory)
     #expect(files.contains("coordinator.sqlite"))

@@ -123,6 +123,7 @@ struct OperatorTests {
       let second = CoordinatorService(
         configuration: CoordinatorConfiguration(data: harness.directory, listen: "127.0.0.1:0"), logger: quiet)
       await #expect(throws: CoordinatorFault.self) { try await second.run() }
+      #expect(DurableFile.exists(harness.directory + "/ready.json"))
     }
   }
 

@@ -23,7 +23,8 @@ struct CoordinatorConfigurationTests {
   @Test("reads every key it knows")
   func everyKey() throws {
     let settings = try parse(
-      #"{"data":"/x","listen":"127.0.0.1:0","rootKeyFile":"/k","controlPlane":["10.0.0.1"],"kmsTimeoutSeconds":3,"logLevel":"debug"}"#
+      #"{"data":"/x","listen":"127.0.0.1:0","rootKeyFile":"/k","controlPlane":["10.0.0.1"],"#
+        + #""kmsTimeoutSeconds":3,"logLevel":"debug"}"#
     )
     #expect(settings.rootKeyFile == "/k" && settings.controlPlane == ["10.0.0.1"])
     #expect(settings.kmsTimeoutSeconds == 3 && settings.logLevel == "debug")

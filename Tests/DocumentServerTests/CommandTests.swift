@@ -37,7 +37,9 @@ struct CommandTests {
     #expect(reply["secondary"] == false)
     #expect(reply["electionId"] == nil)
     #expect(reply["primary"] == nil)
-    for command: Document in [["find": "c"], ["count": "c"], ["insert": "c", "documents": [[:]]], ["listCollections": 1]] {
+    for command: Document in [
+      ["find": "c"], ["count": "c"], ["insert": "c", "documents": [[:]]], ["listCollections": 1],
+    ] {
       let refusal = try await session.run(command)
       #expect(refusal.number("code") == 13436)
       #expect(refusal.text("errmsg").contains("the key was revoked"))
@@ -45,23 +47,27 @@ struct CommandTests {
     #expect(try await session.code(["ping": 1]) == 0)
   }
 
-  @Test("refuses what it doesn't know by name", arguments: [
-    (["findAndModify": "c"], 59, "findAndModify"), (["getParameter": 1], 59, "getParameter"),
-    (["find": "c", "collation": ["locale": "de"]], 40415, "collation"), (["find": "c", "hint": "_id_"], 40415, "hint"),
-    (["find": "c", "let": [:]], 40415, "let"), (["find": "c", "tailable": true], 72, "tailable"),
-    (["find": "c", "limit": -1], 2, "limit"), (["find": "c", "filter": 1], 14, "filter"), (["find": 1], 14, "find"),
-    (["find": ""], 73, "empty"), (["find": "a$b"], 73, "$"), (["find": "c", "readConcern": ["level": "snapshot"]], 72, "snapshot"),
-    (["insert": "c"], 40414, "documents"), (["insert": "c", "documents": []], 2, "documents"),
-    (["insert": "c", "documents": [1]], 14, "documents"), (["update": "c", "updates": [["q": [:]]]], 40414, "u"),
-    (["update": "c", "updates": [["q": [:], "u": [:], "arrayFilters": []]]], 40415, "arrayFilters"),
-    (["delete": "c", "deletes": [["q": [:], "limit": 2]]], 9, "limit"),
-    (["insert": "c", "documents": [[:]], "writeConcern": ["w": "dc"]], 79, "dc"),
-    (["aggregate": "c", "pipeline": [["$lookup": [:]]], "cursor": [:]], 40324, "$lookup"),
-    (["aggregate": "c", "pipeline": [["$match": [:]]], "cursor": [:]], 2, "$group"),
-    (["create": "c", "capped": true], 72, "capped"), (["create": "c", "validator": [:]], 40415, "validator"),
-    (["ping": 1, "apiVersion": "2"], 322, "version"), (["ping": 1, "txnNumber": .int64(1)], 40415, "txnNumber"),
-    (["getMore": .int64(5), "collection": "c"], 43, "5"), (["ping": 1, "ping": 1], 40413, "ping"),
-  ] as [(Document, Int, String)])
+  @Test(
+    "refuses what it doesn't know by name",
+    arguments: [
+      (["findAndModify": "c"], 59, "findAndModify"), (["getParameter": 1], 59, "getParameter"),
+      (["find": "c", "collation": ["locale": "de"]], 40415, "collation"),
+      (["find": "c", "hint": "_id_"], 40415, "hint"),
+      (["find": "c", "let": [:]], 40415, "let"), (["find": "c", "tailable": true], 72, "tailable"),
+      (["find": "c", "limit": -1], 2, "limit"), (["find": "c", "filter": 1], 14, "filter"), (["find": 1], 14, "find"),
+      (["find": ""], 73, "empty"), (["find": "a$b"], 73, "$"),
+      (["find": "c", "readConcern": ["level": "snapshot"]], 72, "snapshot"),
+      (["insert": "c"], 40414, "documents"), (["insert": "c", "documents": []], 2, "documents"),
+      (["insert": "c", "documents": [1]], 14, "documents"), (["update": "c", "updates": [["q": [:]]]], 40414, "u"),
+      (["update": "c", "updates": [["q": [:], "u": [:], "arrayFilters": []]]], 40415, "arrayFilters"),
+      (["delete": "c", "deletes": [["q": [:], "limit": 2]]], 9, "limit"),
+      (["insert": "c", "documents": [[:]], "writeConcern": ["w": "dc"]], 79, "dc"),
+      (["aggregate": "c", "pipeline": [["$lookup": [:]]], "cursor": [:]], 40324, "$lookup"),
+      (["aggregate": "c", "pipeline": [["$match": [:]]], "cursor": [:]], 2, "$group"),
+      (["create": "c", "capped": true], 72, "capped"), (["create": "c", "validator": [:]], 40415, "validator"),
+      (["ping": 1, "apiVersion": "2"], 322, "version"), (["ping": 1, "txnNumber": .int64(1)], 40415, "txnNumber"),
+      (["getMore": .int64(5), "collection": "c"], 43, "5"), (["ping": 1, "ping": 1], 40413, "ping"),
+    ] as [(Document, Int, String)])
   func refused(_ command: Document, _ code: Int, _ name: String) async throws {
     let reply = try await Session().run(command)
     #expect(reply["ok"] == 0.0)
@@ -77,7 +83,9 @@ struct CommandTests {
     #expect(try await session.accept(["count": "c"]).number("n") == 10)
     #expect(try await session.accept(["count": "c", "query": ["even": true], "skip": 1, "limit": 3]).number("n") == 3)
     #expect(try await session.accept(["count": "absent"]).number("n") == 0)
-    let pipeline: BSONValue = [["$match": ["even": true]], ["$skip": 1], ["$limit": 9], ["$group": ["_id": 1, "n": ["$sum": 1]]]]
+    let pipeline: BSONValue = [
+      ["$match": ["even": true]], ["$skip": 1], ["$limit": 9], ["$group": ["_id": 1, "n": ["$sum": 1]]],
+    ]
     let reply = try await session.accept(["aggregate": "c", "pipeline": pipeline, "cursor": [:]])
     #expect(reply.batch("firstBatch") == [["_id": 1, "n": 4]])
     let none: BSONValue = [["$match": ["even": 7]], ["$group": ["_id": 1, "n": ["$sum": 1]]]]
@@ -147,7 +155,8 @@ struct WriteCommandTests {
     let found = try await session.find()
     #expect(found[0] == ["_id": 5, "a": 1])
     #expect(found[1]["_id"]?.type == .objectID)
-    #expect(try await session.accept(["insert": "c", "documents": [["$a": 1]]]).list("writeErrors")[0].number("code") == 52)
+    #expect(
+      try await session.accept(["insert": "c", "documents": [["$a": 1]]]).list("writeErrors")[0].number("code") == 52)
   }
 
   @Test("updates one, many, none and inserts when asked to")
@@ -175,7 +184,9 @@ struct WriteCommandTests {
   func partialUpdate() async throws {
     let session = Session()
     try await session.insert(["_id": 1, "n": 1], ["_id": 2, "n": "text"], ["_id": 3, "n": 1])
-    let reply = try await session.accept(["update": "c", "updates": [["q": [:], "u": ["$inc": ["n": 1]], "multi": true]]])
+    let reply = try await session.accept([
+      "update": "c", "updates": [["q": [:], "u": ["$inc": ["n": 1]], "multi": true]],
+    ])
     #expect((reply.number("n"), reply.number("nModified")) == (1, 1))
     #expect(reply.list("writeErrors")[0].number("code") == 14)
     #expect(try await session.find(["n": 2]) == [["_id": 1, "n": 2]])
@@ -206,7 +217,9 @@ struct WriteCommandTests {
     let transaction = MemoryTransaction(MemoryStore())
     var progress = WriteProgress()
     var steps = 0
-    while !progress.isFinished, steps < 10_000 { (progress, steps) = (try run.step(transaction, from: progress), steps + 1) }
+    while !progress.isFinished, steps < 10_000 {
+      (progress, steps) = (try run.step(transaction, from: progress), steps + 1)
+    }
     #expect(progress.count == 50 + 50 + 10)
     #expect(progress.modified == 50)
     #expect(progress.upserted.count == 1)
@@ -283,9 +296,15 @@ struct CursorTests {
     #expect(try await CursorTests.all(session, ["find": "c", "batchSize": 0]) == expected)
     #expect(try await CursorTests.all(session, ["find": "c", "batchSize": 3]) == expected)
     #expect(try await CursorTests.all(session, ["find": "c", "sort": ["r": 1], "batchSize": 3]) == expected.reversed())
-    #expect(try await CursorTests.all(session, ["find": "c", "skip": 2, "limit": 20, "batchSize": 3]) == Array(expected.dropFirst(2).prefix(20)))
-    #expect(try await CursorTests.all(session, ["find": "c", "sort": ["r": 1], "skip": 2, "limit": 20]) == Array(expected.reversed().dropFirst(2).prefix(20)))
-    #expect(try await CursorTests.all(session, ["find": "c", "filter": ["_id": ["$in": [3, 1, 2]]], "batchSize": 1]) == expected.filter { (1...3).contains($0) })
+    #expect(
+      try await CursorTests.all(session, ["find": "c", "skip": 2, "limit": 20, "batchSize": 3])
+        == Array(expected.dropFirst(2).prefix(20)))
+    #expect(
+      try await CursorTests.all(session, ["find": "c", "sort": ["r": 1], "skip": 2, "limit": 20])
+        == Array(expected.reversed().dropFirst(2).prefix(20)))
+    #expect(
+      try await CursorTests.all(session, ["find": "c", "filter": ["_id": ["$in": [3, 1, 2]]], "batchSize": 1])
+        == expected.filter { (1...3).contains($0) })
     #expect(session.interpreter.cursors.count == 0)
   }
 
@@ -302,7 +321,9 @@ struct CursorTests {
     let session = Session()
     let large = BSONValue.binary(subtype: 0, bytes: [UInt8](repeating: 0, count: 7 << 20))
     for number in 0..<5 { try await session.insert(["_id": .integer(number), "a": large]) }
-    try await session.insert(["_id": 9, "a": .binary(subtype: 0, bytes: [UInt8](repeating: 0, count: (16 << 20) - 100))])
+    try await session.insert([
+      "_id": 9, "a": .binary(subtype: 0, bytes: [UInt8](repeating: 0, count: (16 << 20) - 100)),
+    ])
     #expect(try await session.find([:], ["limit": 9]).count == 2)
     #expect(try await CursorTests.all(session, ["find": "c"]) == [0, 1, 2, 3, 4, 9])
   }
@@ -312,7 +333,7 @@ struct CursorTests {
     let now = TestClock()
     let session = try await CursorTests.filled(300, cursors: CursorStore(now: { now.instant }))
     func open(_ options: Document = [:]) async throws -> BSONValue {
-      try await session.accept(["find": "c", "batchSize": 2]).inner("cursor")["id"] ?? nil
+      try await session.accept(["find": "c", "batchSize": 2]).inner("cursor")["id"] ?? .null
     }
     let killed = try await open()
     let reply = try await session.accept(["killCursors": "c", "cursors": [killed, .int64(1)]])
@@ -337,7 +358,9 @@ struct CursorTests {
     let store = CursorStore(limits: .init(maximumCursors: 2, maximumMemory: 100))
     let document: Document = ["a": .binary(subtype: 0, bytes: [UInt8](repeating: 0, count: 60))]
     let id = try store.open(.results([document]), namespace: "d.c")
-    #expect { try store.open(.results([document]), namespace: "d.c") } throws: { ($0 as? CommandError)?.code == .memoryLimit }
+    #expect { try store.open(.results([document]), namespace: "d.c") } throws: {
+      ($0 as? CommandError)?.code == .memoryLimit
+    }
     _ = try store.open(.results([]), namespace: "d.c")
     #expect(throws: CommandError.self) { try store.open(.results([]), namespace: "d.c") }
     let content = try store.checkOut(id, namespace: "d.c")

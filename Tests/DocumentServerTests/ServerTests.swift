@@ -41,7 +41,7 @@ private struct Client {
       {
         return bytes
       }
-      guard var more = try? await stream.next() else { return nil }
+      guard var more = try? await stream.next(isolation: #isolation) else { return nil }
       pending.writeBuffer(&more)
     }
   }
@@ -67,7 +67,8 @@ struct ServerTests {
     _ engine: InMemoryEngine = InMemoryEngine(), limits: ServerLimits = ServerLimits(),
     _ body: @Sendable @escaping (DocumentServer, Int) async throws -> Void
   ) async throws {
-    let server = DocumentServer(engine: engine, port: 0, limits: limits, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    let server = DocumentServer(
+      engine: engine, port: 0, limits: limits, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await server.run { continuation.yield($0) } }
@@ -94,7 +95,7 @@ struct ServerTests {
         #expect(try await client.document().number("n") == 250)
         let first = try await client.ask(["find": "c", "$db": "d"])
         #expect(first.batch("firstBatch") == Array(documents.prefix(101)))
-        let id = first.inner("cursor")["id"] ?? nil
+        let id = first.inner("cursor")["id"] ?? .null
         let rest = try await client.ask(["getMore": id, "collection": "c", "$db": "d"])
         #expect(rest.batch("nextBatch") == Array(documents.dropFirst(101)))
         try await client.send(Wire.message(WireTests.ping) + Wire.message(["hello": 1, "$db": "admin"]))
@@ -138,17 +139,21 @@ struct ServerTests {
     }
   }
 
-  @Test("closes a connection that sends hostile bytes, and serves others", arguments: [
-    Array("GET / HTTP/1.1\r\n\r\n".utf8), Wire.int32(48_000_001) + [0], Wire.int32(15), Wire.int32(-1),
-    Wire.frame(opcode: 2012, []), Wire.frame([1, 2, 3]),
-  ] as [[UInt8]])
+  @Test(
+    "closes a connection that sends hostile bytes, and serves others",
+    arguments: [
+      Array("GET / HTTP/1.1\r\n\r\n".utf8), Wire.int32(48_000_001) + [0], Wire.int32(15), Wire.int32(-1),
+      Wire.frame(opcode: 2012, []), Wire.frame([1, 2, 3]),
+    ] as [[UInt8]])
   func hostile(_ bytes: [UInt8]) async throws {
     try await ServerTests.serving { _, port in
       try await Client.with(port) { (client: inout Client) async throws -> Void in
         try await client.send(bytes)
         #expect(try await client.receive() == nil)
       }
-      try await Client.with(port) { (client: inout Client) async throws -> Void in #expect(try await client.ask(WireTests.ping)["ok"] == 1.0) }
+      try await Client.with(port) { (client: inout Client) async throws -> Void in
+        #expect(try await client.ask(WireTests.ping)["ok"] == 1.0)
+      }
     }
   }
 
@@ -159,7 +164,9 @@ struct ServerTests {
     try await ServerTests.serving(limits: limits) { _, port in
       try await Client.with(port) { (first: inout Client) async throws -> Void in
         #expect(try await first.ask(WireTests.ping)["ok"] == 1.0)
-        try await Client.with(port) { (second: inout Client) async throws -> Void in #expect(try await second.receive() == nil) }
+        try await Client.with(port) { (second: inout Client) async throws -> Void in
+          #expect(try await second.receive() == nil)
+        }
         #expect(try await first.ask(WireTests.ping)["ok"] == 1.0)
       }
     }

@@ -36,7 +36,8 @@ struct Session {
   }
 
   /// The first batch of a find.
-  func find(_ filter: Document = [:], _ options: Document = [:], in collection: String = "c") async throws -> [Document] {
+  func find(_ filter: Document = [:], _ options: Document = [:], in collection: String = "c") async throws -> [Document]
+  {
     var command = DocumentBuilder()
     command.append("find", .string(collection))
     command.append("filter", .document(filter))

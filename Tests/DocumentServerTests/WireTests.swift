@@ -78,31 +78,40 @@ struct WireTests {
     guard case .refused(let error) = try MessageDecoder.decode(broken).content else { throw WireError("accepted") }
     #expect(error.code == .invalidBSON)
     for document: Document in [[:], ["ping": 1], ["ping": 1, "$db": 5], ["ping": 1, "$db": "a.b"]] {
-      guard case .refused = try MessageDecoder.decode(Wire.message(document)).content else { throw WireError("accepted") }
+      guard case .refused = try MessageDecoder.decode(Wire.message(document)).content else {
+        throw WireError("accepted")
+      }
     }
     let twice = Wire.message(["insert": "c", "documents": [], "$db": "d"], sequences: Wire.sequence("documents", []))
     guard case .refused = try MessageDecoder.decode(twice).content else { throw WireError("accepted") }
   }
 
-  @Test("ends the connection on", arguments: [
-    [], [1], Wire.int32(16), Wire.frame([]), Wire.frame(Wire.int32(0) + [0]), Wire.frame(Wire.int32(0) + [2]),
-    Wire.frame(Wire.int32(0) + Wire.body(ping) + Wire.body(ping)), Wire.message(ping, flags: 4),
-    Wire.message(ping, flags: 1 << 15), Wire.message(ping, flags: 1), Wire.frame(opcode: 2012, Wire.int32(0)),
-    Wire.frame(opcode: 2002, []), Wire.frame(opcode: -1, []), Wire.frame(Wire.int32(0) + [1] + Wire.int32(-1)),
-    Wire.frame(Wire.int32(0) + [1] + Wire.int32(100) + [97, 0]), Wire.frame(Wire.int32(0) + [1] + Wire.int32(6) + [97, 97]),
-    Wire.frame(Wire.int32(0) + [1] + Wire.int32(8) + [97, 0, 5, 0]), Wire.frame(Wire.int32(0) + [0] + Wire.int32(-5) + [0]),
-    Wire.frame(Wire.int32(0) + [0] + Wire.int32(1 << 30) + [0]), Wire.query(ping, collection: "shop.things"),
-    Wire.frame(opcode: 2004, Wire.int32(0) + [97, 97]), Wire.checksummed(ping).dropLast(1) + [0xAA],
-  ] as [[UInt8]])
+  @Test(
+    "ends the connection on",
+    arguments: [
+      [], [1], Wire.int32(16), Wire.frame([]), Wire.frame(Wire.int32(0) + [0]), Wire.frame(Wire.int32(0) + [2]),
+      Wire.frame(Wire.int32(0) + Wire.body(ping) + Wire.body(ping)), Wire.message(ping, flags: 4),
+      Wire.message(ping, flags: 1 << 15), Wire.message(ping, flags: 1), Wire.frame(opcode: 2012, Wire.int32(0)),
+      Wire.frame(opcode: 2002, []), Wire.frame(opcode: -1, []), Wire.frame(Wire.int32(0) + [1] + Wire.int32(-1)),
+      Wire.frame(Wire.int32(0) + [1] + Wire.int32(100) + [97, 0]),
+      Wire.frame(Wire.int32(0) + [1] + Wire.int32(6) + [97, 97]),
+      Wire.frame(Wire.int32(0) + [1] + Wire.int32(8) + [97, 0, 5, 0]),
+      Wire.frame(Wire.int32(0) + [0] + Wire.int32(-5) + [0]),
+      Wire.frame(Wire.int32(0) + [0] + Wire.int32(1 << 30) + [0]), Wire.query(ping, collection: "shop.things"),
+      Wire.frame(opcode: 2004, Wire.int32(0) + [97, 97]), Wire.checksummed(ping).dropLast(1) + [0xAA],
+    ] as [[UInt8]])
   func hostile(_ bytes: [UInt8]) { #expect(throws: WireError.self) { try MessageDecoder.decode(bytes) } }
 
   @Test("survives random changes", arguments: 0..<10 as Range<UInt64>)
   func mutations(seed: UInt64) async throws {
     var generator = SeededGenerator(seed: seed)
     let good = [
-      Wire.message(["insert": "c", "$db": "d"], sequences: Wire.sequence("documents", [["_id": 1, "a": ["b": [1, 2]]]])),
+      Wire.message(
+        ["insert": "c", "$db": "d"], sequences: Wire.sequence("documents", [["_id": 1, "a": ["b": [1, 2]]]])),
       Wire.checksummed(["find": "c", "filter": ["a.b": ["$gt": 1]], "$db": "d"]), Wire.query(["isMaster": 1]),
-      Wire.message(["update": "c", "updates": [["q": ["a": 1], "u": ["$set": ["a.b.1": 2]], "upsert": true]], "$db": "d"]),
+      Wire.message([
+        "update": "c", "updates": [["q": ["a": 1], "u": ["$set": ["a.b.1": 2]], "upsert": true]], "$db": "d",
+      ]),
     ]
     let session = Session()
     for _ in 0..<500 {

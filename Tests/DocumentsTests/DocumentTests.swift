@@ -6,8 +6,9 @@ import Testing
 struct DocumentTests {
   static let everyType: Document = [
     "double": 1.5, "string": "text\0more", "document": ["a": 1], "array": [1, "two", [3]],
-    "binary": .binary(subtype: 0, bytes: [1, 2]), "old binary": .binary(subtype: 2, bytes: [3]), "undefined": .undefined,
-    "objectID": .objectID(ObjectID(term: 7)), "true": true, "false": false, "date": .date(-1), "null": nil,
+    "binary": .binary(subtype: 0, bytes: [1, 2]), "old binary": .binary(subtype: 2, bytes: [3]),
+    "undefined": .undefined,
+    "objectID": .objectID(ObjectID(term: 7)), "true": true, "false": false, "date": .date(-1), "null": .null,
     "regex": .regex(pattern: "a+", options: "i"), "dbPointer": .dbPointer(namespace: "a.b", id: ObjectID(term: 8)),
     "code": .code("f()"), "symbol": .symbol("s"), "scope": .codeWithScope("g()", scope: ["x": 1]), "int32": .int32(-5),
     "timestamp": .timestamp(1 << 32 | 2), "int64": .int64(.min), "decimal": .decimal128(Decimal128(high: 1, low: 2)),
@@ -54,7 +55,8 @@ struct DocumentTests {
     var bytes: [UInt8] = []
     for level in 0..<depth {
       let length = UInt32((depth - level) * 8 - 3)
-      bytes += (0..<4).map { UInt8(truncatingIfNeeded: length >> (8 * UInt32($0))) } + (level == depth - 1 ? [] : [3, 97, 0])
+      bytes +=
+        (0..<4).map { UInt8(truncatingIfNeeded: length >> (8 * UInt32($0))) } + (level == depth - 1 ? [] : [3, 97, 0])
     }
     bytes += [UInt8](repeating: 0, count: depth)
     let limits = DocumentLimits(maximumSize: .max, maximumNesting: .max)
@@ -72,27 +74,31 @@ struct DocumentTests {
     #expect { try Document(larger.bytes) } throws: { ($0 as? DocumentError)?.code == .tooLarge }
   }
 
-  @Test("refuses bytes that are not a document", arguments: [
-    [], [0], [5, 0, 0, 0], [4, 0, 0, 0, 0], [5, 0, 0, 0, 1], [5, 0, 0, 0, 0, 0], [6, 0, 0, 0, 0],
-    [255, 255, 255, 255, 0], [0, 0, 0, 128, 0],
-    [12, 0, 0, 0, 16, 97, 0, 1, 0, 0, 0, 1],  // no NUL at the end
-    [12, 0, 0, 0, 99, 97, 0, 1, 0, 0, 0, 0],  // an unknown type
-    [11, 0, 0, 0, 16, 97, 0, 1, 0, 0, 0],  // a number cut off
-    [9, 0, 0, 0, 8, 97, 0, 2, 0],  // a bool of 2
-    [8, 0, 0, 0, 10, 97, 97, 97],  // a key without an end
-    [14, 0, 0, 0, 2, 97, 0, 0, 0, 0, 0, 0, 0, 0],  // a string of length 0
-    [14, 0, 0, 0, 2, 97, 0, 2, 0, 0, 0, 97, 97, 0],  // a string without NUL
-    [14, 0, 0, 0, 2, 97, 0, 255, 255, 255, 255, 97, 0, 0],  // a negative length
-    [14, 0, 0, 0, 2, 97, 0, 2, 0, 0, 0, 255, 0, 0],  // not UTF-8
-    [9, 0, 0, 0, 10, 255, 0, 0, 0],  // a key that is not UTF-8, and a stray byte
-    [13, 0, 0, 0, 3, 97, 0, 6, 0, 0, 0, 0, 0],  // an embedded document past its parent
-    [14, 0, 0, 0, 5, 97, 0, 2, 0, 0, 0, 2, 1, 0],  // an old binary without its inner length
-  ] as [[UInt8]])
+  @Test(
+    "refuses bytes that are not a document",
+    arguments: [
+      [], [0], [5, 0, 0, 0], [4, 0, 0, 0, 0], [5, 0, 0, 0, 1], [5, 0, 0, 0, 0, 0], [6, 0, 0, 0, 0],
+      [255, 255, 255, 255, 0], [0, 0, 0, 128, 0],
+      [12, 0, 0, 0, 16, 97, 0, 1, 0, 0, 0, 1],  // no NUL at the end
+      [12, 0, 0, 0, 99, 97, 0, 1, 0, 0, 0, 0],  // an unknown type
+      [11, 0, 0, 0, 16, 97, 0, 1, 0, 0, 0],  // a number cut off
+      [9, 0, 0, 0, 8, 97, 0, 2, 0],  // a bool of 2
+      [8, 0, 0, 0, 10, 97, 97, 97],  // a key without an end
+      [14, 0, 0, 0, 2, 97, 0, 0, 0, 0, 0, 0, 0, 0],  // a string of length 0
+      [14, 0, 0, 0, 2, 97, 0, 2, 0, 0, 0, 97, 97, 0],  // a string without NUL
+      [14, 0, 0, 0, 2, 97, 0, 255, 255, 255, 255, 97, 0, 0],  // a negative length
+      [14, 0, 0, 0, 2, 97, 0, 2, 0, 0, 0, 255, 0, 0],  // not UTF-8
+      [9, 0, 0, 0, 10, 255, 0, 0, 0],  // a key that is not UTF-8, and a stray byte
+      [13, 0, 0, 0, 3, 97, 0, 6, 0, 0, 0, 0, 0],  // an embedded document past its parent
+      [14, 0, 0, 0, 5, 97, 0, 2, 0, 0, 0, 2, 1, 0],  // an old binary without its inner length
+    ] as [[UInt8]])
   func malformed(_ bytes: [UInt8]) {
     #expect(throws: DocumentError.self) { try Document(bytes) }
   }
 
-  static func nested(_ depth: Int) -> Document { (1..<depth).reduce(Document()) { inner, _ in ["a": .document(inner)] } }
+  static func nested(_ depth: Int) -> Document {
+    (1..<depth).reduce(Document()) { inner, _ in ["a": .document(inner)] }
+  }
 }
 
 @Suite("Hostile bytes give an error or a document, never a crash")
@@ -101,7 +107,8 @@ struct HostileBytesTests {
   func mutations(seed: UInt64) {
     var generator = SeededGenerator(seed: seed)
     for _ in 0..<1_000 {
-      var bytes = (Bool.random(using: &generator) ? DocumentTests.everyType : BSONValue.randomDocument(using: &generator)).bytes
+      var bytes =
+        (Bool.random(using: &generator) ? DocumentTests.everyType : BSONValue.randomDocument(using: &generator)).bytes
       for _ in 0...Int.random(in: 0..<4, using: &generator) where !bytes.isEmpty {
         let place = Int.random(in: 0..<bytes.count, using: &generator)
         switch Int.random(in: 0..<5, using: &generator) {

@@ -5,7 +5,8 @@ import Testing
 @Suite("Values stand in MongoDB's order")
 struct OrderTests {
   static let ascending: [BSONValue] = [
-    .minKey, .undefined, nil, .double(.nan), .double(-.infinity), .int64(.min), -1, -0.5, 0, .double(.leastNonzeroMagnitude),
+    .minKey, .undefined, .null, .double(.nan), .double(-.infinity), .int64(.min), -1, -0.5, 0,
+    .double(.leastNonzeroMagnitude),
     1, 1.5, .int64(9_007_199_254_740_991), .double(9_007_199_254_740_992), .int64(9_007_199_254_740_993),
     .int64(.max), .double(0x1p63), .double(.infinity), "", "a", "a\0", "aa", "b", "é", [:], ["a": 1], ["a": 1, "b": 0],
     ["a": 2], ["b": 1], ["a": "x"], .array(of: []), [1], [1, 2], [2], ["a"], .binary(subtype: 0, bytes: []),
@@ -25,11 +26,13 @@ struct OrderTests {
     }
   }
 
-  @Test("counts equal numbers of different types as the same", arguments: [
-    (.int32(1), .int64(1)), (.int32(1), .double(1)), (.double(0), .double(-0.0)), (.int64(1 << 62), .double(0x1p62)),
-    (.int32(3), .decimal128(Decimal128(high: 0x3040_0000_0000_0000, low: 3))),
-    (.int32(3), .decimal128(Decimal128(high: 0x303E_0000_0000_0000, low: 30))), (.string("a"), .symbol("a")),
-  ] as [(BSONValue, BSONValue)])
+  @Test(
+    "counts equal numbers of different types as the same",
+    arguments: [
+      (.int32(1), .int64(1)), (.int32(1), .double(1)), (.double(0), .double(-0.0)), (.int64(1 << 62), .double(0x1p62)),
+      (.int32(3), .decimal128(Decimal128(high: 0x3040_0000_0000_0000, low: 3))),
+      (.int32(3), .decimal128(Decimal128(high: 0x303E_0000_0000_0000, low: 30))), (.string("a"), .symbol("a")),
+    ] as [(BSONValue, BSONValue)])
   func equivalence(_ left: BSONValue, _ right: BSONValue) throws {
     #expect(left.order(right) == .same)
     #expect(left != right)
@@ -70,10 +73,12 @@ struct DocumentKeyTests {
     }
   }
 
-  @Test("refuses what can't be an _id", arguments: [
-    [1], .regex(pattern: "a", options: ""), .undefined, .decimal128(Decimal128(high: 0x303E_0000_0000_0000, low: 1)),
-    ["a": .decimal128(Decimal128(high: 0x303E_0000_0000_0000, low: 1))],
-  ] as [BSONValue])
+  @Test(
+    "refuses what can't be an _id",
+    arguments: [
+      [1], .regex(pattern: "a", options: ""), .undefined, .decimal128(Decimal128(high: 0x303E_0000_0000_0000, low: 1)),
+      ["a": .decimal128(Decimal128(high: 0x303E_0000_0000_0000, low: 1))],
+    ] as [BSONValue])
   func refused(_ value: BSONValue) {
     #expect { try DocumentKey(value) } throws: { ($0 as? DocumentError)?.code == .invalidIdentifier }
   }
@@ -99,13 +104,17 @@ struct FieldPathTests {
     return found
   }
 
-  @Test("visits what MongoDB visits", arguments: [
-    ("a.b", ["1"]), ("a.x", ["missing"]), ("x", ["missing"]), ("scalar.x", ["missing"]),
-    ("list.b", ["1", "missing", "4", "5", "whole"]), ("list.0.b", ["missing", "1", "missing", "missing"]),
-    ("list.2", ["missing", "missing", "3", "missing"]), ("empty", ["whole"]), ("empty.x", []),
-    ("nested", ["array", "whole"]), ("nested.0", ["array"]), ("nested.0.1", ["2"]), ("nested.x", []),
-  ])
-  func visits(_ path: String, _ expected: [String]) { #expect(FieldPathTests.found(path).sorted() == expected.sorted()) }
+  @Test(
+    "visits what MongoDB visits",
+    arguments: [
+      ("a.b", ["1"]), ("a.x", ["missing"]), ("x", ["missing"]), ("scalar.x", ["missing"]),
+      ("list.b", ["1", "missing", "4", "5", "whole"]), ("list.0.b", ["missing", "1", "missing", "missing"]),
+      ("list.2", ["missing", "missing", "3", "missing"]), ("empty", ["whole"]), ("empty.x", []),
+      ("nested", ["array", "whole"]), ("nested.0", ["array"]), ("nested.0.1", ["2"]), ("nested.x", []),
+    ])
+  func visits(_ path: String, _ expected: [String]) {
+    #expect(FieldPathTests.found(path).sorted() == expected.sorted())
+  }
 
   @Test("leaves arrays whole when asked to")
   func whole() { #expect(FieldPathTests.found("list.3.b", spreading: false).contains("whole")) }

@@ -23,10 +23,17 @@ extension BSONValue {
     case 0: .double(randomDouble(using: &generator))
     case 1: .string(randomText(using: &generator))
     case 2 where depth > 0: .document(randomDocument(using: &generator, depth: depth - 1))
-    case 3 where depth > 0: .array(of: (0..<Int.random(in: 0..<3, using: &generator)).map { _ in random(using: &generator, depth: depth - 1) })
-    case 4: .binary(subtype: UInt8.random(in: 0...3, using: &generator), bytes: Array(randomText(using: &generator).utf8))
+    case 3 where depth > 0:
+      .array(
+        of: (0..<Int.random(in: 0..<3, using: &generator)).map { _ in random(using: &generator, depth: depth - 1) })
+    case 4:
+      .binary(subtype: UInt8.random(in: 0...3, using: &generator), bytes: Array(randomText(using: &generator).utf8))
     case 5: .undefined
-    case 6: .objectID(ObjectID(seconds: UInt32.random(in: 0...2, using: &generator), maker: 1, counter: UInt32.random(in: 0...2, using: &generator)))
+    case 6:
+      .objectID(
+        ObjectID(
+          seconds: UInt32.random(in: 0...2, using: &generator), maker: 1,
+          counter: UInt32.random(in: 0...2, using: &generator)))
     case 7: .bool(Bool.random(using: &generator))
     case 8: .date([Int64.min, -1, 0, 1, Int64.max].randomElement(using: &generator) ?? 0)
     case 9: .null
@@ -34,7 +41,8 @@ extension BSONValue {
     case 11: .dbPointer(namespace: randomText(using: &generator), id: ObjectID(term: 1))
     case 12: .code(randomText(using: &generator))
     case 13: .symbol(randomText(using: &generator))
-    case 14 where depth > 0: .codeWithScope(randomText(using: &generator), scope: randomDocument(using: &generator, depth: depth - 1))
+    case 14 where depth > 0:
+      .codeWithScope(randomText(using: &generator), scope: randomDocument(using: &generator, depth: depth - 1))
     case 15: .int32([Int32.min, -1, 0, 1, 2, Int32.max].randomElement(using: &generator) ?? 0)
     case 16: .timestamp([0, 1, 1 << 32, UInt64.max].randomElement(using: &generator) ?? 0)
     case 17: .int64(randomInteger(using: &generator))

@@ -6,8 +6,9 @@ set -euo pipefail
 venv=$1
 endpoint=$2
 export AWS_CA_BUNDLE=$3
-AWS_ACCESS_KEY_ID=$("$venv/bin/python" -c 'import json,sys; print(json.load(open(sys.argv[1]))["accessKeyId"])' "$4")
-AWS_SECRET_ACCESS_KEY=$("$venv/bin/python" -c 'import json,sys; print(json.load(open(sys.argv[1]))["secretAccessKey"])' "$4")
+credential() { "$venv/bin/python" -c 'import json,sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$1" "$2"; }
+AWS_ACCESS_KEY_ID=$(credential "$4" accessKeyId)
+AWS_SECRET_ACCESS_KEY=$(credential "$4" secretAccessKey)
 export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
 export AWS_DEFAULT_REGION=${5:-us-east-1} AWS_PAGER= AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
 unset AWS_SESSION_TOKEN AWS_PROFILE
@@ -36,7 +37,8 @@ check "other context" "$(code decrypt --encryption-context node=n2)" InvalidCiph
 aws kms disable-key --key-id "$key"
 check "disabled" "$(code decrypt --encryption-context node=n1)" DisabledException
 aws kms enable-key --key-id "$key"
-check "scheduled" "$(aws kms schedule-key-deletion --key-id "$key" --pending-window-in-days 7 --query KeyState)" PendingDeletion
+state=$(aws kms schedule-key-deletion --key-id "$key" --pending-window-in-days 7 --query KeyState)
+check "scheduled" "$state" PendingDeletion
 check "pending" "$(code decrypt --encryption-context node=n1)" KMSInvalidStateException
 aws kms cancel-key-deletion --key-id "$key" >/dev/null
 check "described" "$(aws kms describe-key --key-id "$key" --query KeyMetadata.KeyState)" Disabled

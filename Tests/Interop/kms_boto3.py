@@ -110,7 +110,8 @@ check("disabled: described", kms.describe_key(KeyId=key)["KeyMetadata"]["KeyStat
 refused("disabled: encrypt", "DisabledException", kms.encrypt, KeyId=key, Plaintext=b"x")
 refused(
     "disabled: decrypt", "DisabledException", kms.decrypt, CiphertextBlob=blob, EncryptionContext=context, KeyId=arn)
-refused("disabled: decrypt without key", "DisabledException", kms.decrypt, CiphertextBlob=blob, EncryptionContext=context)
+refused(
+    "disabled: decrypt without key", "DisabledException", kms.decrypt, CiphertextBlob=blob, EncryptionContext=context)
 kms.enable_key(KeyId=key)
 check("enabled again", kms.decrypt(CiphertextBlob=blob, EncryptionContext=context)["Plaintext"] == b"master key")
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# usage: venv.sh NAME PACKAGE==VERSION... : makes .build-interop/NAME with these packages unless it is there with exactly
-# them, and prints its folder. Exits 3, and says why, if Python or the packages cannot be had.
+# usage: venv.sh NAME PACKAGE==VERSION... : makes .build-interop/NAME with these packages unless it is there
+# with exactly them, and prints its folder. Exits 3, and says why, if Python or the packages cannot be had.
 set -euo pipefail
 name=$1
 shift

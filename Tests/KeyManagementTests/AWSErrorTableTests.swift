@@ -114,7 +114,8 @@ struct AWSErrorTableTests {
       Self.expectation(Self.refusal("DisabledException", status: 400, dateSeconds: nil)) == .revoked(.keyDisabled))
   }
 
-  @Test("never revokes by an HTTP status", arguments: [300, 301, 400, 401, 403, 404, 407, 410, 418, 429, 451, 500, 503])
+  @Test(
+    "never revokes by an HTTP status", arguments: [300, 301, 400, 401, 403, 404, 407, 410, 418, 429, 451, 500, 503])
   func statusAlone(status: Int) {
     guard case .unreachable = Self.expectation(Self.refusal("", status: status, dateSeconds: Self.now)) else {
       Issue.record("status \(status) without a type must be an outage")

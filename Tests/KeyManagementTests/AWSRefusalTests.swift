@@ -37,7 +37,8 @@ struct AWSRefusalTests {
   @Test(
     "finds no type in anything else",
     arguments: [
-      "", "null", "[]", "{}", #"{"__type":7}"#, #"{"__type":"a b"}"#, #"{"__type":"x\ny"}"#, "<html>403 Forbidden</html>",
+      "", "null", "[]", "{}", #"{"__type":7}"#, #"{"__type":"a b"}"#, #"{"__type":"x\ny"}"#,
+      "<html>403 Forbidden</html>",
       "<Code>", "<Code></Code>", "{\"__type\":\"DisabledException\"", #"{"__type":"DisabledException"} trailing"#,
     ])
   func noType(body: String) {

@@ -8,10 +8,12 @@ import Testing
 
 @Suite("Base64, JSON, dates and names on the wire")
 struct EncodingTests {
-  @Test("base64 agrees with RFC 4648", arguments: [
-    ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
-    ("foobar", "Zm9vYmFy"),
-  ])
+  @Test(
+    "base64 agrees with RFC 4648",
+    arguments: [
+      ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
+      ("foobar", "Zm9vYmFy"),
+    ])
   func base64(plain: String, text: String) {
     #expect(Base64.text(Array(plain.utf8)) == text)
     #expect(Base64.bytes(text) == Array(plain.utf8))
@@ -31,13 +33,16 @@ struct EncodingTests {
 
   @Test(
     "base64 refuses what is not canonical",
-    arguments: ["Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Z*==", "Zg==Zg==", "====", "Zm8\n", "Zm9v ", "Zm-_", "é==="])
+    arguments: [
+      "Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Z*==", "Zg==Zg==", "====", "Zm8\n", "Zm9v ", "Zm-_", "é===",
+    ])
   func base64Refusals(text: String) { #expect(Base64.bytes(text) == nil) }
 
   @Test(
     "the JSON reader refuses what RFC 8259 does not allow",
     arguments: [
-      "", " ", "{", "}", "{]", "[", "[1,]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "nul", "truex", "01", "1.", ".1",
+      "", " ", "{", "}", "{]", "[", "[1,]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "nul", "truex", "01", "1.",
+      ".1",
       "-", "1e", "+1", "\"", "\"\\", "\"\u{1}\"", "1 2", "{\"a\":1,\"a\":2}", "NaN",
     ])
   func jsonRefusals(text: String) {
@@ -114,7 +119,8 @@ struct EncodingTests {
     let refused = [
       "", "1234abcd-12ab-34cd-56ef-1234567890ab", "alias/shop", "arn:aws:kms:us-east-1:111122223333:alias/shop",
       "arn:aws:kms:us-east-1:11112222333:key/a", "arn:aws:s3:us-east-1:111122223333:key/a",
-      "arn:aws:kms::111122223333:key/a", "arn:aws:kms:us-east-1:111122223333:key/", "arn:aws:kms:us east:111122223333:key/a",
+      "arn:aws:kms::111122223333:key/a", "arn:aws:kms:us-east-1:111122223333:key/",
+      "arn:aws:kms:us east:111122223333:key/a",
       "arn:aws:kms:us-east-1:111122223333:key/a/b", String(repeating: "a", count: 5000),
     ]
     for text in refused { #expect(throws: ModelError.self) { try KeyARN(text) } }

@@ -68,7 +68,8 @@ struct RetryTests {
     #expect(headers["Host"] == "kms.test:7443")
     #expect(headers["X-Amz-Target"] == "TrentService.Decrypt")
     #expect(headers["X-Amz-Security-Token"] == "token")
-    #expect(headers["Authorization"]?.contains("SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target") == true)
+    let signed = "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
+    #expect(headers["Authorization"]?.contains(signed) == true)
     #expect(requests[0].url == "https://kms.test:7443/")
     let expected =
       #"{"KeyId":"\#(Self.arn)","EncryptionContext":{"keyfold:project":"p","keyfold:purpose":"probe"},"#
@@ -86,10 +87,12 @@ struct RetryTests {
     #expect(script.requests.count == 5)
   }
 
-  @Test("refusals are not repeated", arguments: [
-    "DisabledException", "NotFoundException", "AccessDeniedException", "InvalidSignatureException",
-    "UnrecognizedClientException", "ExpiredTokenException", "InvalidCiphertextException", "ValidationException",
-  ])
+  @Test(
+    "refusals are not repeated",
+    arguments: [
+      "DisabledException", "NotFoundException", "AccessDeniedException", "InvalidSignatureException",
+      "UnrecognizedClientException", "ExpiredTokenException", "InvalidCiphertextException", "ValidationException",
+    ])
   func notRepeated(type: String) async throws {
     let script = Script([Self.answer(400, #"{"__type":"\#(type)"}"#), Self.success])
     guard case .failure(let error) = try await Self.unwrap(script) else { throw Unexpected() }
@@ -120,10 +123,12 @@ struct RetryTests {
     #expect(RetrySchedule.pause(after: 0, remaining: .seconds(60), random: 0) == nil)
   }
 
-  @Test("an invalid state is resolved by asking for it", arguments: [
-    ("PendingDeletion", KMSError.Kind.keyPendingDeletion), ("Disabled", .keyDisabled), ("Enabled", .keyStateUnknown),
-    ("PendingImport", .keyStateUnknown), ("Sleeping", .keyStateUnknown),
-  ])
+  @Test(
+    "an invalid state is resolved by asking for it",
+    arguments: [
+      ("PendingDeletion", KMSError.Kind.keyPendingDeletion), ("Disabled", .keyDisabled), ("Enabled", .keyStateUnknown),
+      ("PendingImport", .keyStateUnknown), ("Sleeping", .keyStateUnknown),
+    ])
   func invalidState(state: String, kind: KMSError.Kind) async throws {
     let script = Script([
       Self.answer(400, #"{"__type":"KMSInvalidStateException"}"#),
@@ -138,19 +143,22 @@ struct RetryTests {
   @Test("an invalid state whose description fails stays an outage")
   func unresolvedState() async throws {
     let script = Script([
-      Self.answer(400, #"{"__type":"KMSInvalidStateException"}"#), Self.answer(400, #"{"__type":"AccessDeniedException"}"#),
+      Self.answer(400, #"{"__type":"KMSInvalidStateException"}"#),
+      Self.answer(400, #"{"__type":"AccessDeniedException"}"#),
     ])
     guard case .failure(let error) = try await Self.unwrap(script) else { throw Unexpected() }
     guard case .unreachable(.service, _)? = error.verdict else { throw Unexpected() }
   }
 
-  @Test("a success that is not one proves nothing", arguments: [
-    "", "{}", "null", "<html></html>", #"{"Plaintext":"Zm9v"}"#, #"{"KeyId":"\#(arn)"}"#,
-    #"{"KeyId":"\#(arn)","Plaintext":""}"#, #"{"KeyId":"\#(arn)","Plaintext":"Zm9"}"#,
-    #"{"KeyId":"\#(arn)","Plaintext":7}"#,
-    #"{"KeyId":"arn:aws:kms:us-east-1:111122223333:key/00000000-12ab-34cd-56ef-1234567890ab","Plaintext":"Zm9v"}"#,
-    #"{"KeyId":"alias/x","Plaintext":"Zm9v"}"#,
-  ])
+  @Test(
+    "a success that is not one proves nothing",
+    arguments: [
+      "", "{}", "null", "<html></html>", #"{"Plaintext":"Zm9v"}"#, #"{"KeyId":"\#(arn)"}"#,
+      #"{"KeyId":"\#(arn)","Plaintext":""}"#, #"{"KeyId":"\#(arn)","Plaintext":"Zm9"}"#,
+      #"{"KeyId":"\#(arn)","Plaintext":7}"#,
+      #"{"KeyId":"arn:aws:kms:us-east-1:111122223333:key/00000000-12ab-34cd-56ef-1234567890ab","Plaintext":"Zm9v"}"#,
+      #"{"KeyId":"alias/x","Plaintext":"Zm9v"}"#,
+    ])
   func malformed(body: String) async throws {
     let script = Script([Self.answer(200, body)])
     guard case .failure(let error) = try await Self.unwrap(script) else { throw Unexpected() }

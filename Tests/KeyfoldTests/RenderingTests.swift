@@ -173,3 +173,16 @@ struct ExitStatusTests {
     #expect(ExitStatus(.invalid).rawValue == 2 && ExitStatus(.kmsFailed).rawValue == 1)
   }
 }
+
+@Suite("A line is cut to the terminal without its colours")
+struct CutTests {
+  @Test("counts visible characters only, and ends every colour")
+  func cut() {
+    let palette = Palette(isColoured: true)
+    #expect(Palette.cut("abcdef", to: 3) == "abc")
+    #expect(Palette.cut("▕█░", to: 2) == "▕█")
+    let line = palette.paint("abc", .good) + "def"
+    #expect(Palette.cut(line, to: 4) == "\u{1B}[32mabc\u{1B}[0md\u{1B}[0m")
+    #expect(Palette.cut(line, to: 2).hasSuffix("\u{1B}[0m"))
+  }
+}

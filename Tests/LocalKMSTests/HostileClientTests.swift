@@ -32,7 +32,7 @@ struct HostileClientTests {
         }
       }
       .connect(host: "127.0.0.1", port: kms.ready.port).get()
-    try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
+    try? await channel.writeAndFlush(ByteBuffer(bytes: bytes))  // the server may have closed already
     return String(decoding: try await collected.futureResult.get(), as: UTF8.self)
   }
 
@@ -55,30 +55,34 @@ struct HostileClientTests {
   func tlsGarbage() async throws {
     let folder = TestFolder()
     try await withLocalKMS(folder.path) { kms in
-      for garbage in [[UInt8](repeating: 0x41, count: 3000), [0x16, 3, 1, 0xFF, 0xFF] + [UInt8](repeating: 0, count: 70_000)] {
+      let record: [UInt8] = [0x16, 3, 1, 0xFF, 0xFF] + [UInt8](repeating: 0, count: 70_000)
+      for garbage in [[UInt8](repeating: 0x41, count: 3000), record] {
         _ = try await exchange(kms, garbage, tls: false)
       }
       try await expectAlive(kms)
     }
   }
 
-  @Test("refuses what is not a signed call, in AWS's words", arguments: [
-    ("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "404", "UnknownOperationException"),
-    (
-      "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: TrentService.Decrypt\r\nContent-Length: 2\r\n"
-        + "Connection: close\r\n\r\n{}",
-      "400", "MissingAuthenticationTokenException"
-    ),
-    (
-      "POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=a, SignedHeaders=b\r\n"
-        + "Content-Length: 0\r\nConnection: close\r\n\r\n",
-      "400", "IncompleteSignatureException"
-    ),
-    (
-      "POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic eDp5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-      "400", "IncompleteSignatureException"
-    ),
-  ])
+  @Test(
+    "refuses what is not a signed call, in AWS's words",
+    arguments: [
+      ("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "404", "UnknownOperationException"),
+      (
+        "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: TrentService.Decrypt\r\nContent-Length: 2\r\n"
+          + "Connection: close\r\n\r\n{}",
+        "400", "MissingAuthenticationTokenException"
+      ),
+      (
+        "POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=a, SignedHeaders=b\r\n"
+          + "Content-Length: 0\r\nConnection: close\r\n\r\n",
+        "400", "IncompleteSignatureException"
+      ),
+      (
+        "POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic eDp5\r\nContent-Length: 0\r\n"
+          + "Connection: close\r\n\r\n",
+        "400", "IncompleteSignatureException"
+      ),
+    ])
   func unsigned(request: String, status: String, type: String) async throws {
     let folder = TestFolder()
     try await withLocalKMS(folder.path) { kms in
@@ -145,7 +149,7 @@ struct HostileClientTests {
       settings.certificateAuthorityPEM = otherAuthority
       let untrusted = try kms.factory.makeService(settings: settings, secret: kms.credentials.secretKey)
       let tls = await kmsError { () async throws(KMSError) in
-        _ = try await untrusted.unwrap(wrapped, context: nodeContext, deadline: .seconds(5))
+        _ = try await untrusted.unwrap(wrapped, context: nodeContext, deadline: .seconds(20))
       }
       guard case .unreachable(.tls, _)? = tls?.verdict else { throw Unexpected() }
 
@@ -153,7 +157,7 @@ struct HostileClientTests {
       settings.endpoint = "https://127.0.0.1:1"
       let closed = try kms.factory.makeService(settings: settings, secret: kms.credentials.secretKey)
       let network = await kmsError { () async throws(KMSError) in
-        _ = try await closed.unwrap(wrapped, context: nodeContext, deadline: .seconds(1))
+        _ = try await closed.unwrap(wrapped, context: nodeContext, deadline: .seconds(10))
       }
       guard case .unreachable(.network, _)? = network?.verdict else { throw Unexpected() }
     }
@@ -169,12 +173,13 @@ struct HostileClientTests {
       var settings = kms.settings(key)
       settings.endpoint = "https://127.0.0.1:\(listener.localAddress?.port ?? 0)"
       let service = try kms.factory.makeService(settings: settings, secret: kms.credentials.secretKey)
-      let started = ContinuousClock.now
       let error = await kmsError { () async throws(KMSError) in
         _ = try await service.describe(deadline: .milliseconds(700))
       }
       #expect(error?.kind == .timeout)
-      #expect(started.duration(to: .now) < .seconds(5))
+      // Ended by the caller's deadline, not by a time-out of the HTTP client, which are all longer.
+      let detail = error?.detail ?? ""
+      #expect(detail.hasPrefix("no answer within") || detail.hasSuffix("Deadline exceeded"), "\(detail)")
       try await listener.close()
     }
   }

@@ -59,7 +59,8 @@ struct RunningKMS: Sendable {
 
 /// Runs a local KMS on a free port for the length of `body`.
 func withLocalKMS(
-  _ directory: String, serverClock: TestClock = TestClock(), configure: (inout LocalKMSConfiguration) -> Void = { _ in },
+  _ directory: String, serverClock: TestClock = TestClock(),
+  configure: (inout LocalKMSConfiguration) -> Void = { _ in },
   _ body: @Sendable (RunningKMS) async throws -> Void
 ) async throws {
   var configuration = LocalKMSConfiguration(

@@ -60,7 +60,8 @@ struct HostileBytesTests {
     #expect(code(Wire.number(1, 1) + Wire.bytes(5, Array("a/b".utf8)) + Wire.bytes(36, [])) == .invalidValue)
     #expect(code(Wire.number(1, 1) + Wire.bytes(4, Array("-".utf8)) + Wire.bytes(36, [])) == .invalidValue)
     #expect(code(Wire.envelope(42, Wire.bytes(3, Array("no uuid".utf8)))) == .invalidValue)
-    #expect(code(Wire.envelope(21, Wire.bytes(1, Array(Samples.generation.text.utf8)) + Wire.bytes(5, []))) == .invalidValue)
+    #expect(
+      code(Wire.envelope(21, Wire.bytes(1, Array(Samples.generation.text.utf8)) + Wire.bytes(5, []))) == .invalidValue)
   }
 
   @Test("refuses messages without a part they need")

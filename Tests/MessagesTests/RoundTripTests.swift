@@ -39,7 +39,8 @@ struct RoundTripTests {
 
   @Test("keeps a node's report, full and bare")
   func report() throws {
-    for report in [Samples.report, NodeReport(node: Samples.node, boot: Samples.boot, agentVersion: "", phase: .empty)] {
+    for report in [Samples.report, NodeReport(node: Samples.node, boot: Samples.boot, agentVersion: "", phase: .empty)]
+    {
       guard case .hello(let hello) = try decoded(.hello(Hello(report: report))) else {
         Issue.record("another message came out")
         return

@@ -23,7 +23,8 @@ enum Samples {
       customerKeyID: "arn:aws:kms:eu-central-1:1:key/2", masterKeyCreatedAtMilliseconds: 1_700_000_000_000)
     report.supersededGenerations = 2
     report.replication = ReplicationReport(
-      role: .secondary, term: 9, primary: NodeName(checked: "orders-2"), lastIndex: .max, commitIndex: 5, appliedIndex: 4)
+      role: .secondary, term: 9, primary: NodeName(checked: "orders-2"), lastIndex: .max, commitIndex: 5,
+      appliedIndex: 4)
     report.work = WorkReport(
       command: command, stage: "copying – läuft", documentsDone: 1, documentsTotal: 2, bytesDone: 3,
       startedAtMilliseconds: -1)
@@ -62,7 +63,9 @@ enum Samples {
     .restart(boot: boot), .checkKMS, .disable(reason: "revoked"),
   ]
 
-  static let outcomes: [CommandOutcome] = [.done, .accepted, .failed(reason: "disk full"), .refused(reason: "old epoch")]
+  static let outcomes: [CommandOutcome] = [
+    .done, .accepted, .failed(reason: "disk full"), .refused(reason: "old epoch"),
+  ]
 
   static let phases: [NodePhase] = [
     .awaitingSettings, .empty, .awaitingKMS(reason: "x"), .opening, .serving, .disabled(reason: ""), .stopped,
@@ -133,5 +136,7 @@ enum Wire {
   }
 
   /// Version 1, message id 42, and a body.
-  static func envelope(_ field: UInt64, _ body: [UInt8]) -> [UInt8] { number(1, 1) + number(2, 42) + bytes(field, body) }
+  static func envelope(_ field: UInt64, _ body: [UInt8]) -> [UInt8] {
+    number(1, 1) + number(2, 42) + bytes(field, body)
+  }
 }

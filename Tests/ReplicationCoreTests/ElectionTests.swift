@@ -44,6 +44,11 @@ struct ElectionTests {
       ])
     #expect(core.onMessage(vote(3), from: c, now: .zero) == [.send(ballot(3, false), to: c)])
     #expect(core.onMessage(vote(3), from: b, now: .zero) == [.send(ballot(3, true), to: b)])
+    var heardOf = try ReplicationCoreTests.core(term: 3)
+    #expect(
+      heardOf.onMessage(vote(3), from: c, now: .zero) == [
+        .persistHardState(HardState(term: 3, vote: c)), .send(ballot(3, true), to: c),
+      ])
     var restarted = try ReplicationCoreTests.core(term: 3, vote: b)
     #expect(restarted.onMessage(vote(3), from: c, now: .zero) == [.send(ballot(3, false), to: c)])
   }
@@ -73,6 +78,18 @@ struct ElectionTests {
     #expect(core.ignored.fromStrangers == 1)
     _ = core.onMessage(ballot(1, true), from: e, now: ms(700))
     #expect(core.role == .leader)
+  }
+
+  @Test("does not count a vote of an earlier election")
+  func oldVotes() throws {
+    var core = try core()
+    _ = core.onTick(now: ms(700))
+    _ = core.onMessage(ballot(0, true, preVote: true, electionTerm: 1), from: b, now: ms(700))
+    _ = core.onTick(now: ms(1100))
+    _ = core.onMessage(ballot(1, true, preVote: true, electionTerm: 2), from: b, now: ms(1100))
+    #expect(core.role == .candidate && core.term == 2)
+    _ = core.onMessage(ballot(1, true), from: c, now: ms(1100))
+    #expect(core.role == .candidate)
   }
 
   @Test("ignores candidates while it hears the leader, unless the leader hands over")

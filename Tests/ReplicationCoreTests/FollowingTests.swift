@@ -42,6 +42,18 @@ struct FollowingTests {
       ])
   }
 
+  @Test("what was truncated is not durable any more")
+  func truncatedIsNotDurable() throws {
+    var core = try core(log: [1, 1, 1])
+    #expect(core.persistedIndex == 3)
+    _ = core.append(2, after: at(1, 1), [data(2, 2)])
+    #expect(core.persistedIndex == 1)
+    _ = core.onPersisted(upTo: at(1, 2), now: .zero)
+    #expect(core.persistedIndex == 1)
+    _ = core.onPersisted(upTo: at(2, 2), now: .zero)
+    #expect(core.persistedIndex == 2)
+  }
+
   @Test("tells the leader where the logs may agree")
   func hints() throws {
     var core = try core(log: [1, 1, 4, 4, 4])

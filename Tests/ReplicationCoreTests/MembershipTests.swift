@@ -68,7 +68,7 @@ struct MembershipTests {
     _ = core.onPersisted(upTo: last, now: now)
     _ = core.answer(.matched(index: last.index), from: b, round: 2, now: now)
     #expect(core.role == .leader && core.commitIndex == 1)
-    let directives = core.answer(.matched(index: last.index), from: c, round: 2, now: now)
+    let directives = core.answer(.matched(index: last.index), from: c, round: 1, now: now)
     #expect(directives.first == .commitAdvanced(to: last.index))
     #expect(
       directives.suffix(2) == [.send(.timeoutNow(TimeoutNow(term: 1)), to: b), .becameFollower(term: 1, leader: nil)])

@@ -13,7 +13,9 @@ extension Simulation {
     case 2: cut = []
     case 3 where plan.pauses: members[place].pausedUntil = queue.now + pick(50..<1200)
     case 4 where plan.handOvers: try handOver()
-    case 5 where plan.membershipChanges: try changeMembership()
+    case 5 where plan.membershipChanges:
+      // More at once than a leader may take.
+      for _ in 0..<pick(1..<4) { try changeMembership() }
     case 6 where plan.dataLoss: loseData(place)
     case 7, 8: if members[place].isRunning { try checkpoint(place, trim: plan.trims && chance(0.7)) }
     default: break

@@ -177,9 +177,8 @@ struct Simulation {
 
   private var summary: String {
     members.map { member in
-      let core = member.core
-      return
-        "\(member.name) \(core.map { "\($0.role) t\($0.term) \($0.lastPosition) c\($0.commitIndex) \($0.mode)" } ?? "down")"
+      guard let core = member.core else { return "\(member.name) down" }
+      return "\(member.name) \(core.role) t\(core.term) \(core.lastPosition) c\(core.commitIndex) \(core.mode)"
     }.joined(separator: "; ")
   }
 }

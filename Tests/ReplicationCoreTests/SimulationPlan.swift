@@ -32,6 +32,8 @@ struct SimulationPlan {
   var dataLoss: Bool
   var trims: Bool
   var maximumDelay: Int
+  /// Members crash very often and for a short time, and messages carry one entry: many leaders, each with a little.
+  var isStormy: Bool
   var broken = ShellFault.none
 
   init(seed: UInt64) {
@@ -51,6 +53,7 @@ struct SimulationPlan {
     trims = chance(60)
     maximumDelay = [4, 15, 60][Int.random(in: 0..<3, using: &random)]
     spares = membershipChanges ? 2 : 0
+    isStormy = crashes && chance(20)
   }
 
   static var settings: RaftSettings {

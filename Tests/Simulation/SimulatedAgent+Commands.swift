@@ -70,7 +70,8 @@ extension SimulatedAgent {
 
   private func stepDown() -> CommandOutcome {
     guard role == .primary else { return .done }
-    guard let heir = world.random.pick(world.members.filter { $0 !== self && $0.isServing && world.now >= $0.caughtUpAt })
+    guard
+      let heir = world.random.pick(world.members.filter { $0 !== self && $0.isServing && world.now >= $0.caughtUpAt })
     else { return .failed(reason: "no caught-up secondary") }
     role = .secondary
     world.elect(heir)

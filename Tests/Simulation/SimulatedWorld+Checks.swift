@@ -45,7 +45,9 @@ extension SimulatedWorld {
   /// Only a revocation locks a cluster out, however long the KMS can't be asked.
   func checkLockout(_ cluster: ClusterRecord) {
     guard cluster.lockout != nil, storedCluster?.lockout == nil else { return }
-    guard let revokedAt = kms.revokedAt, now - revokedAt < 20 * 60_000 else { return fail("locked out without a revocation") }
+    guard let revokedAt = kms.revokedAt, now - revokedAt < 20 * 60_000 else {
+      return fail("locked out without a revocation")
+    }
   }
 
   /// What is done stays done, and a plan that succeeded did what it was for.
@@ -75,7 +77,7 @@ extension SimulatedWorld {
     if out.count > 1 { fail("\(out.count) nodes are out of service because of plans") }
   }
 
-  /// A node goes out of service because of a command: everybody else has to serve, but for trouble nobody could know of.
+  /// A node goes out of service because of a command: all others have to serve, but for trouble nobody could know of.
   func noteOutage(of agent: SimulatedAgent, because what: String) { checkOthersServe(agent.name, because: what) }
 
   private func checkOthersServe(_ node: NodeName, because what: String) {

@@ -50,7 +50,8 @@ extension SimulatedWorld {
       { $0.proveKMS() },
       { world in
         world.members.allSatisfy { agent in
-          world.order { try $0.enrollNode(agent.name, cluster: Self.cluster, publicKey: key(agent.number), now: $1) } != nil
+          world.order { try $0.enrollNode(agent.name, cluster: Self.cluster, publicKey: key(agent.number), now: $1) }
+            != nil
         }
       },
       { world in
@@ -60,7 +61,10 @@ extension SimulatedWorld {
       { $0.orderPlan(.encrypt) { try $0.encryptCluster(Self.cluster, now: $1) } },
     ]
     for _ in 0..<random.within(3...7) { pending.append(randomOrder()) }
-    pending.append { $0.orderPlan(.start) { try $0.startCluster(Self.cluster, now: $1) } || $0.storedCluster?.running == true }
+    pending.append { world in
+      _ = world.order { try $0.startCluster(Self.cluster, now: $1) }
+      return world.storedCluster?.running == true
+    }
     every(2000...15_000) { [unowned self] in
       guard let next = pending.first else { return }
       if random.chance(400), storedPlans.contains(where: \.isOpen) { return }
@@ -69,7 +73,9 @@ extension SimulatedWorld {
   }
 
   private func proveKMS() -> Bool {
-    guard let version = try? core?.settingsVersion(proposing: SimulatedKMS.settings, for: Self.project) else { return false }
+    guard let version = try? core?.settingsVersion(proposing: SimulatedKMS.settings, for: Self.project) else {
+      return false
+    }
     if core?.projectRecords[Self.project]?.kms != nil { return true }
     return order {
       try $0.onKMSProven(

@@ -117,7 +117,8 @@ final class SimulatedWorld {
     let life = agent.boot
     after(random.within(20...2000)) { [unowned self] in
       guard agent.alive, agent.boot == life, !agent.linked else { return }
-      guard process != nil else { return connect(agent) }
+      // Without a coordinator there is no link, and an unknown key completes no handshake.
+      guard process?.core.nodeRecords[agent.name] != nil else { return connect(agent) }
       agent.linked = true
       hello(agent)
     }

@@ -117,4 +117,17 @@ struct AdmissionTests {
     try link.send(Stage.heartbeat(1))
     _ = try await stage.events.message()
   }
+
+  @Test("keeps trying however often it is refused, without using up sockets")
+  func manyRefusals() async throws {
+    var limits = Stage.limits
+    limits.reconnectMinimumMilliseconds = 1
+    limits.refusedMaximumMilliseconds = 1
+    let stage = try Stage()
+    let (link, events) = try stage.link(serverKey: try CurveIdentity.generate().publicKey, limits: limits)
+    try link.start()
+    for _ in 0..<200 { #expect(try await events.refused() == .keyUnknown) }
+    try link.setEndpoint(stage.endpoint, serverKey: stage.server.publicKey)
+    try await events.connected()
+  }
 }

@@ -37,7 +37,10 @@ struct PartsTests {
 
   @Test(
     "refuses texts that are no key",
-    arguments: ["", "abc", String(repeating: "~", count: 40), String(repeating: "#", count: 40), String(repeating: "0", count: 41)])
+    arguments: [
+      "", "abc", String(repeating: "~", count: 40), String(repeating: "#", count: 40),
+      String(repeating: "0", count: 41),
+    ])
   func invalidKey(_ text: String) { #expect(throws: TransportError.self) { try CurvePublicKey(text) } }
 
   @Test("keeps a key pair in a file of its owner only, and never overwrites one")
@@ -72,13 +75,17 @@ struct PartsTests {
       .node(Stage.node), .operator(OperatorName(checked: "anna")), .coordinator,
     ]
     for peer in peers { #expect(PeerIdentity(text: peer.text) == peer) }
-    for text in ["", "node:", "node:a b", "operator:-", "coordinator:x", "nodes:a"] { #expect(PeerIdentity(text: text) == nil) }
+    for text in ["", "node:", "node:a b", "operator:-", "coordinator:x", "nodes:a"] {
+      #expect(PeerIdentity(text: text) == nil)
+    }
   }
 
   @Test("checks where a link is to go")
   func targets() throws {
     let key = try CurveIdentity.generate().publicKey
-    for good in ["127.0.0.1:7440", "db.example.com:1", "[::1]:7440"] { #expect(throws: Never.self) { try LinkTarget(good, serverKey: key) } }
+    for good in ["127.0.0.1:7440", "db.example.com:1", "[::1]:7440"] {
+      #expect(throws: Never.self) { try LinkTarget(good, serverKey: key) }
+    }
     for bad in ["", "host", "host:", ":1", "host:0", "host:65536", "::1:7440", "a/b:1", "a b:1", "h;e:1", "h:1:x"] {
       #expect(throws: TransportError.self) { try LinkTarget(bad, serverKey: key) }
     }
@@ -151,6 +158,22 @@ struct PartsTests {
       expected += 1
     }
     #expect(expected == next && queue.isEmpty && queue.first == nil)
+  }
+
+  @Test("counts refused handshakes, late rather than wrongly")
+  func handshakes() {
+    var tally = HandshakeTally()
+    tally.onAccepted(5)
+    tally.onAccepted(6)
+    tally.onSucceeded()
+    // 5 or 6 succeeded; nobody has spoken, so the end of 5 proves nothing.
+    let early = tally.onDisconnected(5) { _ in false }
+    #expect(early == 0)
+    tally.onAccepted(7)
+    let known = tally.onDisconnected(7) { $0 == 6 }
+    #expect(known == 2)
+    let again = tally.onDisconnected(6) { _ in false }
+    #expect(again == 0)
   }
 
   @Test("knows which route is behind a descriptor, also when it is used again")

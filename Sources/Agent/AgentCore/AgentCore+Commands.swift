@@ -39,7 +39,8 @@ extension AgentCore {
     }
     guard let running = work, running.command.id == id else { return [.report] }
     work = nil
-    // A job that failed may be asked for again under the same id, so only an end that repeating can't change is recorded.
+    // A job that failed may be asked for again under the same id, so only an end that repeating can't
+    // change is recorded.
     if case .failed = outcome { return [.reply(result(running.command, outcome)), .report] }
     return [.reply(record(running.command, outcome)), .report]
   }

@@ -2,7 +2,8 @@
 public import ClusterModel
 
 extension AgentCore {
-  /// How often in a row a scheduled check has to see a revoked state of the key before a node without a coordinator closes.
+  /// How often in a row a scheduled check has to see a revoked state of the key before a node without a
+  /// coordinator closes.
   static let confirmationsAlone = 2
 
   /// A KMS check of the stored blob ended. A node with a coordinator leaves the decision to it; alone it acts only on a

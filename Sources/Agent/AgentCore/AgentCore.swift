@@ -77,7 +77,9 @@ public struct AgentCore: Sendable {
   }
 
   /// The engine is open on `generation` and serves.
-  public mutating func onOpened(_ opened: GenerationReport, check: CheckReport?, now: Milliseconds) -> [AgentDirective] {
+  public mutating func onOpened(
+    _ opened: GenerationReport, check: CheckReport?, now: Milliseconds
+  ) -> [AgentDirective] {
     generation = opened
     if let check { lastCheck = check }
     guard case .opening = life else { return [] }
@@ -131,7 +133,7 @@ public struct AgentCore: Sendable {
     }
   }
 
-  /// The stored keystore does not fit what the KMS answers: a fault of this node, alarmed; it keeps serving from memory.
+  /// The stored keystore does not fit what the KMS answers: a fault of this node, alarmed; it serves from memory.
   public mutating func onKeystoreFault(_ report: DamageReport) -> [AgentDirective] {
     if !damage.contains(report) { damage.append(report) }
     return [.report]

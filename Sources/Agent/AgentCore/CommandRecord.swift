@@ -43,7 +43,8 @@ struct CommandRecord: Sendable {
   }
 }
 
-/// Spreads retries and checks of many nodes; SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
+/// Spreads retries and checks of many nodes; SplitMix64 (Steele, Lea, Flood:
+/// Fast splittable pseudorandom number generators).
 struct Jitter: Sendable {
   private var state: UInt64
 

@@ -24,7 +24,7 @@ public struct Agent: Service {
   private let data: String
   private let logger: Logger
 
-  /// Makes the agent of a configuration; nothing happens before `run`. Throws `configuration` for settings that can't be.
+  /// Makes the agent of a configuration; nothing happens before `run`. Throws `configuration` for impossible settings.
   public init(_ configuration: AgentConfiguration, data: String, logger: Logger) throws(AgentError) {
     let address = configuration.drivers?.address ?? "127.0.0.1"
     guard address == "::1" || address == "localhost" || address.hasPrefix("127.") else {

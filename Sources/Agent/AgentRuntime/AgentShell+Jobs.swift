@@ -37,7 +37,8 @@ extension AgentShell {
         keystore = opened
         check = report
       } else if core.generation?.encrypted == true {
-        throw OpenStop(failure: .damaged(DamageReport(file: "keystore", reason: "the generation's keystore is missing")))
+        throw OpenStop(
+          failure: .damaged(DamageReport(file: "keystore", reason: "the generation's keystore is missing")))
       }
       let generation = try OpenGeneration.open(
         id, in: directory, keys: GenerationKeys(keystore: keystore), cacheBytes: cacheBytes, events: storeEvents())
@@ -168,7 +169,8 @@ extension AgentShell {
     let logger = logger
     return StoreEvents(
       damage: { damage in
-        logger.critical("the store is damaged", metadata: ["file": "\(damage.file ?? "?")", "reason": "\(damage.reason)"])
+        logger.critical(
+          "the store is damaged", metadata: ["file": "\(damage.file ?? "?")", "reason": "\(damage.reason)"])
       }, message: { text in logger.debug("store", metadata: ["message": "\(text)"]) })
   }
 

@@ -38,7 +38,9 @@ extension AgentShell {
     else { return }
     let version = keystore.version
     let keys = keystore.keys.map { KeyReport(id: $0.id, createdAtMilliseconds: $0.createdAtMilliseconds) }
-    for part in KeysReport.parts(generation: generation, keystoreVersion: version, keys: keys) { send(.keysReport(part)) }
+    for part in KeysReport.parts(generation: generation, keystoreVersion: version, keys: keys) {
+      send(.keysReport(part))
+    }
     reportedKeystoreVersion = version
   }
 

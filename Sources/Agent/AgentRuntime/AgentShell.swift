@@ -171,7 +171,9 @@ actor AgentShell {
 
   func send(_ body: MessageBody) {
     guard let link, link.isConnected else { return }
-    do { try link.send(Envelope(body, cluster: core.assignment?.cluster, node: configuration.node, epoch: epoch)) } catch {
+    do {
+      try link.send(Envelope(body, cluster: core.assignment?.cluster, node: configuration.node, epoch: epoch))
+    } catch {
       logger.debug("a message to the coordinator was not sent", metadata: ["reason": "\(error)"])
     }
   }

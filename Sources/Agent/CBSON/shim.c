@@ -5,7 +5,8 @@
 #include <string.h>
 
 // Values that are variable in length: libbson hands out pointers into the document, turned into offsets here.
-static int place(const uint8_t *document, size_t length, const void *start, size_t count, uint32_t *offset, uint32_t *size) {
+static int place(
+  const uint8_t *document, size_t length, const void *start, size_t count, uint32_t *offset, uint32_t *size) {
   const uint8_t *bytes = start;
   if (bytes == NULL || bytes < document || (size_t)(bytes - document) > length) return 0;
   if (count > length - (size_t)(bytes - document)) return 0;

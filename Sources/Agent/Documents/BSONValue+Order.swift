@@ -40,7 +40,8 @@ extension BSONValue {
     case (.document(let left), .document(let right)): return left.order(right, withKeys: true)
     case (.array(let left), .array(let right)): return left.order(right, withKeys: false)
     case (.binary(let subtype, let left), .binary(let otherSubtype, let right)):
-      return ValueOrder(left.count, right.count).then(ValueOrder(subtype, otherSubtype)).then(ValueOrder(bytes: left, right))
+      return ValueOrder(left.count, right.count).then(ValueOrder(subtype, otherSubtype)).then(
+        ValueOrder(bytes: left, right))
     case (.objectID(let left), .objectID(let right)): return ValueOrder(left, right)
     case (.bool(let left), .bool(let right)): return ValueOrder(left ? 1 : 0, right ? 1 : 0)
     case (.date(let left), .date(let right)): return ValueOrder(left, right)

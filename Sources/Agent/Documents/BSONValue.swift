@@ -83,8 +83,10 @@ extension BSONValue: Equatable {
 }
 
 extension BSONValue: ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, ExpressibleByStringLiteral,
-  ExpressibleByBooleanLiteral, ExpressibleByNilLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+  ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
+  // Not by nil: an optional value's `nil` would quietly become null.
+
   /// An int32 if it fits, else an int64.
   public init(integerLiteral value: Int64) { self = Int32(exactly: value).map(BSONValue.int32) ?? .int64(value) }
   /// A double.
@@ -93,8 +95,6 @@ extension BSONValue: ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, Exp
   public init(stringLiteral value: String) { self = .string(value) }
   /// A bool.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
-  /// Null.
-  public init(nilLiteral: ()) { self = .null }
   /// An array.
   public init(arrayLiteral elements: BSONValue...) { self = .array(of: elements) }
   /// An embedded document, in the order written.
@@ -103,5 +103,7 @@ extension BSONValue: ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, Exp
 
 extension BSONValue {
   /// An int32 if the number fits, else an int64: how a server counts in its replies.
-  public static func integer(_ value: Int) -> BSONValue { Int32(exactly: value).map(BSONValue.int32) ?? .int64(Int64(value)) }
+  public static func integer(_ value: Int) -> BSONValue {
+    Int32(exactly: value).map(BSONValue.int32) ?? .int64(Int64(value))
+  }
 }

@@ -82,9 +82,13 @@ struct RawElement {
     type == .document || type == .array ? embedded(first, storage) : nil
   }
 
-  private func text(_ range: Range<Int>, _ storage: [UInt8]) -> String { String(decoding: storage[range], as: UTF8.self) }
+  private func text(_ range: Range<Int>, _ storage: [UInt8]) -> String {
+    String(decoding: storage[range], as: UTF8.self)
+  }
 
-  private func embedded(_ range: Range<Int>, _ storage: [UInt8]) -> Document { Document(storage: storage, range: range) }
+  private func embedded(_ range: Range<Int>, _ storage: [UInt8]) -> Document {
+    Document(storage: storage, range: range)
+  }
 
   private func identifier(_ range: Range<Int>, _ storage: [UInt8]) -> ObjectID {
     ObjectID(storage[range]) ?? ObjectID(seconds: 0, maker: 0, counter: 0)
@@ -107,7 +111,8 @@ struct RawElements {
     var places = keyfold_bson_element()
     let (range, offset) = (range, offset)
     let found = unsafe storage.withUnsafeBufferPointer { all in
-      unsafe keyfold_bson_element_at(UnsafeBufferPointer(rebasing: all[range]).baseAddress, range.count, offset, &places)
+      unsafe keyfold_bson_element_at(
+        UnsafeBufferPointer(rebasing: all[range]).baseAddress, range.count, offset, &places)
     }
     guard found == 1, let type = BSONType(rawValue: places.type) else { return nil }
     self.offset = Int(places.next_offset)

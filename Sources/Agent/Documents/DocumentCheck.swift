@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Checks bytes before libbson sees them: its validator recurses once per nesting level, this one keeps a stack of its own.
+/// Checks bytes before libbson sees them: libbson's validator recurses once per level, this one keeps a stack.
 struct DocumentCheck {
   private let bytes: [UInt8]
   private let limits: DocumentLimits

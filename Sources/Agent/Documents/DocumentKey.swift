@@ -9,9 +9,11 @@ public struct DocumentKey: Sendable, Hashable, Comparable {
   /// The key's bytes; never empty.
   public let bytes: [UInt8]
 
-  /// Makes the key of an `_id`. Throws `DocumentError` (`invalidIdentifier`) for an array, a regex, `undefined` (refused
-  /// by MongoDB too) and for a decimal128, also inside a document, that is not a whole number of 64 bits: its order
-  /// among doubles is not exact here, and two different values must never share a key.
+  /// Makes the key of an `_id`.
+  ///
+  /// Throws `DocumentError` (`invalidIdentifier`) for an array, a regex, `undefined` (refused by MongoDB too) and for a
+  /// decimal128, also inside a document, that is not a whole number of 64 bits: its order among doubles is not exact
+  /// here, and two different values must never share a key.
   public init(_ id: BSONValue) throws(DocumentError) {
     switch id {
     case .array, .regex, .undefined:

@@ -6,7 +6,7 @@ public struct FieldPath: Sendable, Hashable, CustomStringConvertible {
   public struct Component: Sendable, Hashable {
     /// The name.
     public let name: String
-    /// The name as a place in an array, if it is a plain decimal number (no sign, no leading zero, at most nine digits).
+    /// The name as a place in an array, if it is a plain decimal number (no leading zero, at most nine digits).
     public let index: Int?
 
     /// Takes a name as it is, dots included.
@@ -60,7 +60,9 @@ extension Document {
   /// As in MongoDB a path goes through documents inside arrays and may name a place in an array; with `spreading`
   /// elements of an array at the path's end are visited too. A document on the way without the field counts as missing;
   /// elements of an array that are not documents don't count.
-  public func contains(_ path: FieldPath, spreading: Bool = true, where test: (PathValue) throws -> Bool) rethrows -> Bool {
+  public func contains(_ path: FieldPath, spreading: Bool = true, where test: (PathValue) throws -> Bool) rethrows
+    -> Bool
+  {
     try PathWalk(components: path.components, spreading: spreading).visit(self, 0, test)
   }
 }

@@ -20,7 +20,7 @@ public struct ObjectID: Sendable, Hashable, Comparable, CustomStringConvertible 
     self.low = low
   }
 
-  /// Makes the ObjectId MongoDB uses as `electionId` for a term: 7fffffff and the term, so that a higher term is greater.
+  /// Makes the ObjectId MongoDB uses as `electionId` for a term: 7fffffff and the term; a higher term is greater.
   public init(term: UInt64) {
     high = 0x7FFF_FFFF << 32 | term >> 32
     low = UInt32(truncatingIfNeeded: term)

@@ -2,8 +2,8 @@
 
 /// The file `damaged` in a store's folder: recovery found the journal broken and left committed changes out.
 ///
-/// It stays until the store is copied anew, because nothing else on disk tells of the loss afterwards. Its first line is
-/// the file's name, the second the reason.
+/// It stays until the store is copied anew, because nothing else on disk tells of the loss afterwards. Its first line
+/// is the file's name, the second the reason.
 struct DamageMark {
   static let fileName = "damaged"
 

@@ -6,9 +6,9 @@
 /// the file, WiredTiger (3.2.1, `__wt_log_scan`) sees a write that a crash cut off, and drops all that follows. It is a
 /// cut-off write only if nothing valid follows. All other damage WiredTiger reports by a message.
 ///
-/// A file is a row of records at multiples of 128 bytes: length (4 bytes, little-endian, with this header), CRC-32C over
-/// the record with this field zero, flags, 6 bytes more, contents. The first two of a file are its description and the
-/// end of the file before.
+/// A file is a row of records at multiples of 128 bytes: length (4 bytes, little-endian, with this header), CRC-32C
+/// over the record with this field zero, flags, 6 bytes more, contents. The first two of a file are its description and
+/// the end of the file before.
 struct JournalFile: Sendable, Equatable {
   private static let alignment = 128
   private static let headerBytes = 16

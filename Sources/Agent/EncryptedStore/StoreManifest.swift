@@ -3,8 +3,8 @@
 /// The list of the tables a store must have, kept beside WiredTiger's files because WiredTiger opens a store whose
 /// metadata is gone as an empty one.
 ///
-/// The file `manifest` is text: `keyfold-store 1`, `system-key [ID]`, one line per table, `end COUNT`. A table's line is
-/// its state, its name and, if it has a key of its own, the key's id.
+/// The file `manifest` is text: `keyfold-store 1`, `system-key [ID]`, one line per table, `end COUNT`. A table's line
+/// is its state, its name and, if it has a key of its own, the key's id.
 struct StoreManifest: Sendable, Equatable {
   /// What holds for a table after a crash.
   enum TableState: String, Sendable, Equatable {

@@ -76,8 +76,8 @@ extension Keystore {
 
   /// Wraps every key anew under another master key, in one replacement: a rotation. Answers the new version.
   ///
-  /// `wrapped` is `master` as the KMS wrapped it, already unwrapped and compared. Keys, their ids and creation times stay,
-  /// and so does all data. Throws like `addKey`.
+  /// `wrapped` is `master` as the KMS wrapped it, already unwrapped and compared. Keys, their ids and creation times
+  /// stay, and so does all data. Throws like `addKey`.
   @discardableResult
   public func rewrap(
     under master: borrowing MasterKey, wrapped: WrappedMasterKey, expectedVersion: UInt64

@@ -6,8 +6,8 @@ internal import Synchronization
 
 /// An open keystore: a node's database keys in memory, and their one file.
 ///
-/// Every change is one replacement of the file and is on disk when the method returns. One writer at a time; readers never
-/// wait for the disk. After a sync or rename that failed it takes no more changes (`damaged`), but lends its keys on.
+/// Every change is one replacement of the file and is on disk when the method returns. One writer at a time; readers
+/// never wait for the disk. After a failed sync or rename it takes no more changes (`damaged`), but lends its keys on.
 public final class Keystore: Sendable {
   /// What readers see.
   struct State: Sendable {

@@ -58,8 +58,8 @@ extension KeystoreContents {
     guard format == Self.format else {
       throw KeystoreError(
         .futureFormat,
-        "the keystore \(path) has format \(format), this version knows \(Self.format); if a newer version wrote it, upgrade"
-      )
+        "the keystore \(path) has format \(format), this version knows \(Self.format); "
+          + "if a newer version wrote it, upgrade")
     }
     let body = file.dropLast(Self.trailerBytes)
     let digest = file[body.endIndex...].prefix(MessageAuthentication.digestBytes)

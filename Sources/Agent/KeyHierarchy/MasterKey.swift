@@ -3,7 +3,7 @@ public import ClusterModel
 public import Sealing
 internal import Secrets
 
-/// A node's master key: 32 random bytes with one owner, wrapped by the customer's key, wrapping the node's database keys.
+/// A node's master key: 32 random bytes with one owner, wrapped by the customer's key, wrapping the database keys.
 public struct MasterKey: ~Copyable, Sendable {
   /// Bytes of the key.
   public static let keyBytes = 32

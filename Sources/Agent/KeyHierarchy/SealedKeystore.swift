@@ -47,8 +47,9 @@ public struct SealedKeystore: Sendable {
 
   /// Unwraps every key. What a crash left beside the file is removed.
   ///
-  /// Throws `foreign` if it is another cluster's, node's or generation's, `wrongMasterKey` if another master key wrapped the
-  /// keys, `forged` if no holder of the master key made the file, `corrupt` if a key doesn't open, `cryptography`.
+  /// Throws `foreign` if it is another cluster's, node's or generation's, `wrongMasterKey` if another master key
+  /// wrapped the keys, `forged` if no holder of the master key made the file, `corrupt` if a key doesn't open,
+  /// `cryptography`.
   public func open(
     with master: borrowing MasterKey, expecting expected: KeystoreIdentity
   ) throws(KeystoreError) -> Keystore {
@@ -59,8 +60,8 @@ public struct SealedKeystore: Sendable {
     guard master.id == masterKeyID, master.checkValue == masterKeyCheckValue else {
       throw KeystoreError(
         .wrongMasterKey,
-        "the keystore \(file.path) needs master key \(masterKeyID) (check value \(masterKeyCheckValue)), not \(master.id) "
-          + "(\(master.checkValue))")
+        "the keystore \(file.path) needs master key \(masterKeyID) (check value \(masterKeyCheckValue)), "
+          + "not \(master.id) (\(master.checkValue))")
     }
     guard try KeystoreContents.hasValidCode(bytes, under: master) else {
       throw KeystoreError(

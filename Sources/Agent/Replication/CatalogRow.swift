@@ -12,7 +12,9 @@ internal import ReplicationCore
 /// | `d` collection id | key id of a dropped collection's table, which a checkpoint still may need |
 /// | `m` applied | term and index of the last applied entry, 8 bytes big-endian each |
 enum CatalogRow {
-  static func name(_ database: String, _ collection: String) -> [UInt8] { tagged("c", database) + [0] + Array(collection.utf8) }
+  static func name(_ database: String, _ collection: String) -> [UInt8] {
+    tagged("c", database) + [0] + Array(collection.utf8)
+  }
   static func names(in database: String) -> [UInt8] { tagged("c", database) + [0] }
   static let allNames: [UInt8] = Array("c".utf8)
   static func identity(_ id: CollectionID) -> [UInt8] { tagged("u", id.text) }
@@ -29,7 +31,8 @@ enum CatalogRow {
   static func split(_ bytes: some Collection<UInt8>) -> (database: String, collection: String)? {
     guard let zero = bytes.firstIndex(of: 0) else { return nil }
     return (
-      String(decoding: bytes[..<zero], as: UTF8.self), String(decoding: bytes[bytes.index(after: zero)...], as: UTF8.self)
+      String(decoding: bytes[..<zero], as: UTF8.self),
+      String(decoding: bytes[bytes.index(after: zero)...], as: UTF8.self)
     )
   }
 

@@ -101,7 +101,8 @@ extension ReplicationNetwork {
       .syncBegin(
         SyncBegin(
           streamID: route.stream, baseTerm: beginning.base.term, baseIndex: beginning.base.index,
-          documentsTotal: beginning.documentsTotal, bytesTotal: 0)), payload: try collections.encoded(), to: route.route)
+          documentsTotal: beginning.documentsTotal, bytesTotal: 0)),
+      payload: try collections.encoded(), to: route.route)
     var sequence: UInt64 = 0
     while let chunk = try await source.next() {
       guard await session.take() else { throw MemberError(.syncFailed, "the reader of the copy is gone") }

@@ -56,7 +56,9 @@ enum CopyRows {
   }
 
   /// Lends every row; throws `syncFailed` if the rows are not whole.
-  static func forEach(in rows: [UInt8], _ body: (_ key: UnsafeRawBufferPointer, _ document: UnsafeRawBufferPointer) throws -> Void) throws {
+  static func forEach(
+    in rows: [UInt8], _ body: (_ key: UnsafeRawBufferPointer, _ document: UnsafeRawBufferPointer) throws -> Void
+  ) throws {
     try unsafe rows.withUnsafeBytes { all in
       var offset = 0
       func take() throws -> UnsafeRawBufferPointer {

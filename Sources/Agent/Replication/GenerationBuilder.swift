@@ -38,7 +38,9 @@ actor GenerationBuilder {
       try unsafe loading.cursor.insert(key, document)
       rows += 1
     }
-    guard rows == chunk.documents else { throw MemberError(.syncFailed, "a chunk of the copy has \(rows) rows, not \(chunk.documents)") }
+    guard rows == chunk.documents else {
+      throw MemberError(.syncFailed, "a chunk of the copy has \(rows) rows, not \(chunk.documents)")
+    }
     if chunk.isLastOfCollection { try finishLoading() }
   }
 

@@ -43,7 +43,8 @@ public struct GenerationDirectory: Sendable {
     guard FileManager.default.fileExists(atPath: path) else {
       if try all().contains(where: { hasServed($0) }) {
         throw MemberError(
-          .damaged, "\(path) is missing but there are generations; put it back, or remove \(root) for a new initial sync",
+          .damaged,
+          "\(path) is missing but there are generations; put it back, or remove \(root) for a new initial sync",
           file: Self.currentFile)
       }
       return nil
@@ -101,7 +102,8 @@ public struct GenerationDirectory: Sendable {
     } catch let error as MemberError {
       throw error
     } catch {
-      throw MemberError(.storage, "generation \(id) could not be destroyed: \(error.localizedDescription)", file: id.text)
+      throw MemberError(
+        .storage, "generation \(id) could not be destroyed: \(error.localizedDescription)", file: id.text)
     }
     try sync(root + "/" + Self.folder)
   }

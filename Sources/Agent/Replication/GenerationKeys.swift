@@ -5,6 +5,17 @@ public import KeyHierarchy
 public import Sealing
 internal import Synchronization
 
+/// A key id as the storage engine's configuration strings can carry it: `k` and the id's bytes in hexadecimal, because
+/// a database's name may hold what those strings use as punctuation.
+enum EngineKeyName {
+  static func name(of id: KeyID) -> String { "k" + Hexadecimal.text(of: Array(id.text.utf8)) }
+
+  static func keyID(of name: String) -> KeyID? {
+    guard name.hasPrefix("k"), let bytes = Hexadecimal.bytes(of: String(name.dropFirst())) else { return nil }
+    return try? KeyID(String(decoding: bytes, as: UTF8.self))
+  }
+}
+
 /// The keys of one open generation: what the storage engine asks for ciphers, backed by the generation's keystore.
 ///
 /// A plaintext generation has no keystore and hands out nothing.
@@ -23,7 +34,7 @@ public final class GenerationKeys: PageKeySource, Sendable {
 
   /// The cipher of a key id, made from the keystore once and shared by all tables under that key.
   public func pageCipher(forKeyID keyID: String) -> PageCipher? {
-    guard let keystore, let id = try? KeyID(keyID) else { return nil }
+    guard let keystore, let id = EngineKeyName.keyID(of: keyID) else { return nil }
     return ciphers.withLock { known in
       if let cipher = known[keyID] { return cipher }
       guard let cipher = try? keystore.cipher(for: id) else { return nil }
@@ -36,7 +47,8 @@ public final class GenerationKeys: PageKeySource, Sendable {
   func addKey(for database: DatabaseName) throws(MemberError) -> KeyID? {
     guard let keystore else { return nil }
     do { return try keystore.addKey(for: .database(database)) } catch {
-      throw MemberError(.storage, "a key for database \(database) could not be added to the keystore: \(error)", file: "keystore")
+      throw MemberError(
+        .storage, "a key for database \(database) could not be added to the keystore: \(error)", file: "keystore")
     }
   }
 
@@ -46,7 +58,7 @@ public final class GenerationKeys: PageKeySource, Sendable {
     do { try keystore.removeKeys(Set(ids)) } catch {
       throw MemberError(.storage, "keys could not be removed from the keystore: \(error)", file: "keystore")
     }
-    let unused = ciphers.withLock { known in ids.compactMap { known.removeValue(forKey: $0.text) } }
+    let unused = ciphers.withLock { known in ids.compactMap { known.removeValue(forKey: EngineKeyName.name(of: $0)) } }
     for cipher in unused { cipher.revoke() }
   }
 

@@ -66,7 +66,8 @@ extension MemberTables {
     try data.remove(Self.catalog, CatalogRow.dropped(id))
   }
 
-  /// Takes a collection out of the catalog; its table goes after the next checkpoint, its database's key with the last one.
+  /// Takes a collection out of the catalog; its table goes after the next checkpoint, its database's key with the last
+  /// one.
   func dropCollection(_ id: CollectionID) throws {
     guard let value = try data.get(Self.catalog, CatalogRow.identity(id)),
       let (database, name) = CatalogRow.split(value)
@@ -97,10 +98,10 @@ extension MemberTables {
   private func databaseKey(_ database: DatabaseName) throws -> String? {
     guard generation.keys.keystore != nil else { return nil }
     if let known = try data.get(Self.catalog, CatalogRow.databaseKey(database.text)) {
-      return String(decoding: known, as: UTF8.self)
+      return EngineKeyName.name(of: try KeyID(String(decoding: known, as: UTF8.self)))
     }
-    let added = try generation.keys.addKey(for: database)
-    try data.put(Self.catalog, CatalogRow.databaseKey(database.text), Array((added?.text ?? "").utf8))
-    return added?.text
+    guard let added = try generation.keys.addKey(for: database) else { return nil }
+    try data.put(Self.catalog, CatalogRow.databaseKey(database.text), Array(added.text.utf8))
+    return EngineKeyName.name(of: added)
   }
 }

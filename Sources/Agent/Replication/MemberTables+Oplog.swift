@@ -77,12 +77,14 @@ extension MemberTables {
   /// All that Raft finds on its disk, checked for gaps.
   func restoredState() throws(MemberError) -> RestoredState {
     guard let base = try storing({ try log.get(Self.raft, Self.baseKey) }), base.count > 16,
-      let position = BigEndian.position(Array(base[..<16])), let hard = try storing({ try log.get(Self.raft, Self.hardKey) })
+      let position = BigEndian.position(Array(base[..<16])),
+      let hard = try storing({ try log.get(Self.raft, Self.hardKey) })
     else { throw MemberError(.damaged, "the member's term, vote or membership is missing", file: Self.raft) }
     do {
       let scanned = try scanLog(from: position)
       return RestoredState(
-        hardState: try Self.hardState(hard), log: scanned.outline, appliedIndex: max(try applied().index, position.index),
+        hardState: try Self.hardState(hard), log: scanned.outline,
+        appliedIndex: max(try applied().index, position.index),
         memberships: MembershipHistory(base: try Membership(decoding: Array(base[16...])), changes: scanned.changes))
     } catch let error as MemberError {
       throw error

@@ -54,7 +54,8 @@ extension MemberTables {
     let live = Set(try collections().map { Self.table(of: $0.id) })
     let dropped = Set(try droppedCollections().map { Self.table(of: $0) })
     try storing {
-      for table in schema.tableNames() where table.hasPrefix("c_") && !live.contains(table) && !dropped.contains(table) {
+      let kept = live.union(dropped)
+      for table in schema.tableNames() where table.hasPrefix("c_") && !kept.contains(table) {
         try schema.dropTable(table)
       }
     }

@@ -5,8 +5,8 @@ internal import ReplicationCore
 
 /// One thread's hold on the tables of a generation. Not to be shared between threads.
 ///
-/// Three sessions, because a batch of writes stays open in one (`data`) while its oplog entry is made durable in another
-/// (`log`), and making and dropping tables belongs to no transaction (`schema`).
+/// Three sessions, because a batch of writes stays open in one (`data`) while its oplog entry is made durable in
+/// another (`log`), and making and dropping tables belongs to no transaction (`schema`).
 final class MemberTables {
   static let catalog = "catalog"
   static let oplog = "oplog"
@@ -57,7 +57,9 @@ extension MemberTables {
   }
 
   /// All collections, or those of one database, ordered by database and name.
-  func collections(in database: String? = nil) throws(MemberError) -> [(database: String, name: String, id: CollectionID)] {
+  func collections(
+    in database: String? = nil
+  ) throws(MemberError) -> [(database: String, name: String, id: CollectionID)] {
     var found: [(database: String, name: String, id: CollectionID)] = []
     let prefix = database.map(CatalogRow.names(in:)) ?? CatalogRow.allNames
     try storing {

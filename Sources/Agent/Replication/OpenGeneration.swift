@@ -32,7 +32,8 @@ public final class OpenGeneration: Sendable {
       let session = try store.openSession()
       try session.createTable(MemberTables.catalog, TableOptions(logged: false))
       try session.createTable(
-        MemberTables.oplog, TableOptions(keyID: keys.oplogKeyID?.text, logged: true, leafPageBytes: 32 << 10))
+        MemberTables.oplog,
+        TableOptions(keyID: keys.oplogKeyID.map(EngineKeyName.name(of:)), logged: true, leafPageBytes: 32 << 10))
       try session.createTable(MemberTables.raft, TableOptions(logged: true))
       session.close()
       return OpenGeneration(id: id, keys: keys, store: store, directory: directory)
@@ -59,6 +60,8 @@ public final class OpenGeneration: Sendable {
 
   private static func options(_ keys: GenerationKeys, _ cacheBytes: Int) -> StoreOptions {
     // Checkpoints are the member's own: what may be dropped after one has to be known.
-    StoreOptions(cacheBytes: cacheBytes, systemKeyID: keys.systemKeyID?.text, checkpointInterval: .zero, checkpointLogBytes: 0)
+    StoreOptions(
+      cacheBytes: cacheBytes, systemKeyID: keys.systemKeyID.map(EngineKeyName.name(of:)), checkpointInterval: .zero,
+      checkpointLogBytes: 0)
   }
 }

@@ -7,21 +7,27 @@ extension RaftMessage {
   var wire: (body: MessageBody, payload: [UInt8]) {
     switch self {
     case .requestVote(let vote):
-      (.requestVote(
-        RequestVote(
-          term: vote.term, lastTerm: vote.last.term, lastIndex: vote.last.index, preVote: vote.preVote,
-          transfer: vote.handOver)), [])
+      (
+        .requestVote(
+          RequestVote(
+            term: vote.term, lastTerm: vote.last.term, lastIndex: vote.last.index, preVote: vote.preVote,
+            transfer: vote.handOver)), []
+      )
     case .voteResponse(let vote):
-      (.voteResponse(
-        Messages.VoteResponse(
-          term: vote.term, electionTerm: vote.electionTerm, granted: vote.granted, preVote: vote.preVote)), [])
+      (
+        .voteResponse(
+          Messages.VoteResponse(
+            term: vote.term, electionTerm: vote.electionTerm, granted: vote.granted, preVote: vote.preVote)), []
+      )
     case .appendEntries(let append): append.wire
     case .appendResponse(let response): (.appendResponse(response.wireResponse), [])
     case .timeoutNow(let timeout): (.timeoutNow(Messages.TimeoutNow(term: timeout.term)), [])
     case .needSync(let demand):
-      (.needSync(
-        NeedSync(
-          term: demand.term, baseTerm: demand.base.term, baseIndex: demand.base.index, round: demand.round)), [])
+      (
+        .needSync(
+          NeedSync(
+            term: demand.term, baseTerm: demand.base.term, baseIndex: demand.base.index, round: demand.round)), []
+      )
     }
   }
 

@@ -15,7 +15,9 @@ public class ReadView {
   }
 
   /// All collections, or those of one database, ordered by database and name.
-  public func collections(in database: String? = nil) throws(MemberError) -> [(database: String, name: String, id: CollectionID)] {
+  public func collections(
+    in database: String? = nil
+  ) throws(MemberError) -> [(database: String, name: String, id: CollectionID)] {
     try tables.collections(in: database)
   }
 

@@ -29,8 +29,10 @@ actor RemoteCopy: CopySource {
     ) { event in
       switch event {
       case .message(let envelope, let payload): inbox.put((envelope, payload))
-      case .disconnected: inbox.finish(MemberError(.syncFailed, "the connection to \(source.node) broke during the copy"))
-      case .refused(let reason): inbox.finish(MemberError(.syncFailed, "\(source.node) refused the copy: \(reason.rawValue)"))
+      case .disconnected:
+        inbox.finish(MemberError(.syncFailed, "the connection to \(source.node) broke during the copy"))
+      case .refused(let reason):
+        inbox.finish(MemberError(.syncFailed, "\(source.node) refused the copy: \(reason.rawValue)"))
       case .connected: break
       }
     }
@@ -78,7 +80,9 @@ actor RemoteCopy: CopySource {
   private func send(_ body: MessageBody) throws { try link.send(Envelope(body, node: node)) }
 
   private func unexpected(_ envelope: Envelope) -> MemberError {
-    if case .syncEnd(let end) = envelope.body, !end.succeeded { return MemberError(.syncFailed, "the source gave up: \(end.reason)") }
+    if case .syncEnd(let end) = envelope.body, !end.succeeded {
+      return MemberError(.syncFailed, "the source gave up: \(end.reason)")
+    }
     return MemberError(.syncFailed, "the source sent a \(envelope.body.name) that does not belong here")
   }
 }

@@ -7,7 +7,8 @@ internal import Synchronization
 
 /// Performing Raft's directives: disk first, then everybody else.
 extension ReplicaMember {
-  /// Performs directives in order, and those that follow from them, until none is left. A disk that fails ends the member.
+  /// Performs directives in order, and those that follow from them, until none is left. A disk that fails ends the
+  /// member.
   func perform(_ new: [RaftDirective]) {
     directives += new
     guard !isPerforming, !isClosed else { return }
@@ -104,7 +105,8 @@ extension ReplicaMember {
       tables.knownCollections = []
       self.batch = nil
       batch.complete(
-        MemberError(.outcomeUnknown, "the primary stepped down while the write was on its way; it may still be committed"))
+        MemberError(
+          .outcomeUnknown, "the primary stepped down while the write was on its way; it may still be committed"))
     }
     refuseWaiting(notPrimary)
     finishPause()

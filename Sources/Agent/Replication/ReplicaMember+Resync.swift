@@ -35,8 +35,8 @@ extension ReplicaMember {
   /// How often the copy tries to come closer than `swapLag` before it swaps anyway.
   static let catchUpRounds = 100
 
-  /// Fills `fresh`, an empty generation, from `source` and goes over to it. On any error the live generation is as before
-  /// and the caller destroys `fresh`.
+  /// Fills `fresh`, an empty generation, from `source` and goes over to it. On any error the live generation is as
+  /// before and the caller destroys `fresh`.
   public func resync(
     into fresh: OpenGeneration, from source: any CopySource, progress: @Sendable @escaping (CopyProgress) -> Void
   ) async throws(MemberError) {
@@ -86,7 +86,9 @@ extension ReplicaMember {
       carried = try await carry(after: carried, to: builder)
       try await builder.apply(upTo: min(core.commitIndex, carried.index))
       if core.lastPosition.index - min(core.lastPosition.index, carried.index) <= Self.swapLag { break }
-      if round == Self.catchUpRounds - 1 { logger.warning("the copy can't come closer to the live oplog; it swaps now") }
+      if round == Self.catchUpRounds - 1 {
+        logger.warning("the copy can't come closer to the live oplog; it swaps now")
+      }
     }
     try await builder.checkpoint()
   }
@@ -106,7 +108,8 @@ extension ReplicaMember {
     return carried
   }
 
-  /// The last position of a copied log that the live log still holds: a new primary may have replaced its end meanwhile.
+  /// The last position of a copied log that the live log still holds: a new primary may have replaced its end
+  /// meanwhile.
   func commonPosition(with carried: LogPosition) -> LogPosition {
     if core.log.contains(carried) { return carried }
     let committed = min(core.commitIndex, carried.index)
@@ -166,7 +169,8 @@ extension ReplicaMember {
     if common != copied.last { try new.truncateLog(after: common.index) }
     var carried = common.index
     while carried < core.lastPosition.index {
-      let entries = try tables.entries(after: carried, upTo: core.lastPosition.index, budget: core.settings.maximumBatchBytes)
+      let entries = try tables.entries(
+        after: carried, upTo: core.lastPosition.index, budget: core.settings.maximumBatchBytes)
       guard let last = entries.last else {
         throw MemberError(.damaged, "entry \(carried + 1) is missing from the oplog", file: MemberTables.oplog)
       }
@@ -177,7 +181,9 @@ extension ReplicaMember {
     var applied = try new.applied().index
     while applied < core.appliedIndex {
       let entries = try new.entries(after: applied, upTo: core.appliedIndex, budget: core.settings.maximumBatchBytes)
-      guard !entries.isEmpty else { throw MemberError(.syncFailed, "entry \(applied + 1) is missing from the copied oplog") }
+      guard !entries.isEmpty else {
+        throw MemberError(.syncFailed, "entry \(applied + 1) is missing from the copied oplog")
+      }
       for entry in entries { try new.apply(entry) }
       applied += UInt64(entries.count)
     }

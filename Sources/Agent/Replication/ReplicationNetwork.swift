@@ -122,12 +122,16 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
 
   /// Answers a copying peer.
   func reply(_ body: MessageBody, payload: [UInt8] = [], to route: Route) throws(TransportError) {
-    guard let listener = listener.withLock({ $0 }) else { throw TransportError(.closed, "the replication port is closed") }
+    guard let listener = listener.withLock({ $0 }) else {
+      throw TransportError(.closed, "the replication port is closed")
+    }
     try listener.send(Envelope(body, node: node), payload: payload, to: route)
   }
 
   private func connect(to address: MemberAddress) {
-    guard let key = try? CurvePublicKey(address.publicKey), state.withLock({ $0.links[address.node] == nil }) else { return }
+    guard let key = try? CurvePublicKey(address.publicKey), state.withLock({ $0.links[address.node] == nil }) else {
+      return
+    }
     let peer = address.node
     do {
       let link = try MessageLink(

@@ -5,8 +5,8 @@ internal import ReplicationCore
 
 /// Reads one snapshot of an open generation as a copy stream, on a thread of its own.
 ///
-/// The snapshot holds the applied position and the data of one and the same moment; it stays open for as long as the copy
-/// takes, which costs the engine memory for newer versions of what changes meanwhile.
+/// The snapshot holds the applied position and the data of one and the same moment; it stays open for as long as the
+/// copy takes, which costs the engine memory for newer versions of what changes meanwhile.
 actor SnapshotReader: CopySource {
   nonisolated let thread: StoreThread
   private var tables: MemberTables?
@@ -42,7 +42,8 @@ actor SnapshotReader: CopySource {
     let tables = try live()
     var chunk = CopyChunk(collection: collection.id, documents: 0, rows: [], isLastOfCollection: true)
     var last: [UInt8]?
-    try unsafe tables.data.scan(MemberTables.table(of: collection.id), from: after, inclusive: after == nil) { key, value in
+    try unsafe tables.data.scan(MemberTables.table(of: collection.id), from: after, inclusive: after == nil) {
+      key, value in
       guard chunk.rows.isEmpty || chunk.rows.count + key.count + value.count + 8 <= CopyChunk.targetBytes else {
         chunk.isLastOfCollection = false
         return false

@@ -29,8 +29,8 @@ struct Initialize: ParsableCommand {
     commandName: "init",
     abstract: "Makes the node's CURVE key pair and prints the public key.",
     discussion: """
-      The file holds the secret key; keep it outside the data directory and out of backups. Running it again with a file \
-      that exists prints the same public key and changes nothing.
+      The file holds the secret key; keep it outside the data directory and out of backups. Running it again with a \
+      file that exists prints the same public key and changes nothing.
       """)
 
   @Option(help: "The file for the secret key (mode 0600), outside the data directory.")
@@ -54,8 +54,8 @@ struct Run: AsyncParsableCommand {
     commandName: "run",
     abstract: "Serves until SIGTERM.",
     discussion: """
-      Writes DATA/ready.json once its ports are bound. Until the coordinator has sent settings, and while a key is revoked \
-      or the KMS cannot be reached at start, it answers drivers with an error that says so.
+      Writes DATA/ready.json once its ports are bound. Until the coordinator has sent settings, and while a key is \
+      revoked or the KMS cannot be reached at start, it answers drivers with an error that says so.
       """)
 
   @Option(help: "The configuration file (JSON).")

@@ -53,6 +53,8 @@ struct Delivery: Sendable {
   var answeredAt: Instant?
   /// How often it was answered.
   var answers = 0
+  /// Why the attempt before this one came to nothing; shown until there is an answer to this one.
+  var trouble: String?
 }
 
 /// When the key of a project is checked.

@@ -7,7 +7,9 @@ extension CoordinatorCore {
   /// The directives send it its assignment, the IP list and every command that waits for it. The shell has checked that
   /// the link's key is the node's. A hello of a former life is dropped.
   public mutating func onHello(_ node: NodeName, report: NodeReport, now: Instant) -> [CoordinatorDirective] {
-    guard var record = nodeRecords[node], report.node == node, !record.formerBoots.contains(report.boot) else { return [] }
+    guard var record = nodeRecords[node], report.node == node, !record.formerBoots.contains(report.boot) else {
+      return []
+    }
     if let present = contacts[node]?.report?.boot ?? record.report?.boot, present != report.boot {
       record.formerBoots.append(present)
       record.formerBoots.removeFirst(max(0, record.formerBoots.count - CoordinatorLimits.generationHistory))
@@ -41,7 +43,8 @@ extension CoordinatorCore {
   }
 
   /// A node answered a command; says why something does not go on, never that it is done: that the reports show.
-  public mutating func onCommandResult(_ node: NodeName, result: CommandResult, now: Instant) -> [CoordinatorDirective] {
+  public mutating func onCommandResult(_ node: NodeName, result: CommandResult, now: Instant) -> [CoordinatorDirective]
+  {
     guard let cluster = nodeRecords[node]?.cluster, var delivery = deliveries[result.command],
       commandOwner(result.command, in: cluster) == node
     else { return [] }
@@ -106,7 +109,7 @@ extension CoordinatorCore {
     put(record)
   }
 
-  /// A report that arrived after a newer one of the same life; terms, keystore versions and generations only go forward.
+  /// A report that arrived after a newer one of the same life; terms, keystores and generations only go forward.
   private func isStale(_ report: NodeReport, of node: NodeName) -> Bool {
     guard let known = contacts[node]?.report else { return false }
     if let generation = report.generation {
@@ -115,8 +118,10 @@ extension CoordinatorCore {
         return true
       }
     }
-    if let term = report.replication?.term, let last = known.replication?.term, term < last { return true }
-    return false
+    guard report.generation?.id == known.generation?.id, let term = report.replication?.term,
+      let last = known.replication?.term
+    else { return false }
+    return term < last
   }
 
   /// A report whose texts are cut to what is kept.
@@ -141,7 +146,8 @@ extension CoordinatorCore {
   }
 
   static func bounded(_ text: String) -> String {
-    text.count <= CoordinatorLimits.maximumReasonLength ? text : text.prefix(CoordinatorLimits.maximumReasonLength) + "…"
+    text.count <= CoordinatorLimits.maximumReasonLength
+      ? text : text.prefix(CoordinatorLimits.maximumReasonLength) + "…"
   }
 
   /// Finished plans and closed alerts beyond what is kept are forgotten, oldest first.
@@ -155,7 +161,9 @@ extension CoordinatorCore {
     }
     let closed = alertRecords.values.filter { $0.closedAt != nil }
     guard closed.count > CoordinatorLimits.closedAlerts else { return }
-    for alert in closed.sorted(by: { ($0.openedAt, $0.id) < ($1.openedAt, $1.id) }).dropLast(CoordinatorLimits.closedAlerts) {
+    for alert in closed.sorted(by: { ($0.openedAt, $0.id) < ($1.openedAt, $1.id) }).dropLast(
+      CoordinatorLimits.closedAlerts)
+    {
       alertRecords[alert.id] = nil
       dirty.insert(RecordKey(kind: .alert, id: alert.id))
     }

@@ -53,9 +53,9 @@ extension CoordinatorCore {
       next: "Enroll it for a new cluster.")
   }
 
-  /// Makes a cluster of enrolled, unused nodes and the plan that forms its shard; no names mean every node enrolled for it.
+  /// Makes a cluster of enrolled, unused nodes and the plan that forms its shard; no names mean all enrolled for it.
   ///
-  /// Throws `CoordinatorError` if the name is taken, the project unknown, or a node unknown, in use or meant for another.
+  /// Throws `CoordinatorError` if the name is taken, the project unknown, or a node unknown, in use or not empty.
   public mutating func createCluster(
     _ name: ClusterName, project: ProjectName, nodes named: [NodeName], now: Instant
   ) throws(CoordinatorError) -> Decision<PlanID> {
@@ -80,7 +80,8 @@ extension CoordinatorCore {
       put(record)
     }
     put(ClusterRecord(name: name, project: project, nodes: nodes, createdAt: now))
-    let plan = addPlan(.create, on: name, steps: nodes.map { PlanStep(.formShard, $0) } + [PlanStep(.awaitPrimary)], now: now)
+    let plan = addPlan(
+      .create, on: name, steps: nodes.map { PlanStep(.formShard, $0) } + [PlanStep(.awaitPrimary)], now: now)
     refreshAddresses(now: now)
     advance(name, now: now)
     return Decision(plan, flush())
@@ -96,6 +97,11 @@ extension CoordinatorCore {
       throw CoordinatorError(
         .conflict, "Cluster \(cluster) was not made.", why: "Node \(node) is for cluster \(other).",
         next: "Name another node.")
+    }
+    if let held = record.generation ?? contacts[node]?.report?.generation {
+      throw CoordinatorError(
+        .refused, "Cluster \(cluster) was not made.", why: "Node \(node) holds data already (generation \(held.id)).",
+        next: "Start its agent with an empty data directory.")
     }
   }
 

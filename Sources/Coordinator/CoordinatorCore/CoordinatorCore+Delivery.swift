@@ -55,20 +55,23 @@ extension CoordinatorCore {
     let graceOver = now - answered >= CoordinatorLimits.observationGrace
     let retryDue = now - answered >= Self.retryDelay(after: step.attempts)
     switch delivery.answer {
-    case nil: return resendDue ? send(index, of: id, anew: false, now: now) : nil
+    case nil: return (resendDue ? send(index, of: id, anew: false, now: now) : nil) ?? delivery.trouble
     case .accepted:
       guard graceOver, resendDue else { return nil }
       return send(index, of: id, anew: delivery.answers >= CoordinatorLimits.answeredSendsPerID, now: now)
     case .done:
       let reason = "waiting for \(node): it answered done, but its reports do not show it\(checkWords(step, node))"
-      return graceOver && retryDue ? send(index, of: id, anew: true, now: now) ?? reason : graceOver ? reason : nil
+      guard graceOver else { return delivery.trouble }
+      return (retryDue ? send(index, of: id, anew: true, trouble: reason, now: now) : nil) ?? reason
     case .failed(let reason):
-      return (retryDue ? send(index, of: id, anew: true, now: now) : nil) ?? "\(node): \(reason)"
+      let trouble = "\(node): \(reason)"
+      return (retryDue ? send(index, of: id, anew: true, trouble: trouble, now: now) : nil) ?? trouble
     case .refused(let reason):
       let newer = heardAt.map { $0 > answered } ?? false
       let changed = newer && action(of: step, node, plan: id) != step.command?.action
       let due = changed || now - answered >= CoordinatorLimits.refusedRetry
-      return (due ? send(index, of: id, anew: true, now: now) : nil) ?? "\(node) refused: \(reason)"
+      let trouble = "\(node) refused: \(reason)"
+      return (due ? send(index, of: id, anew: true, trouble: trouble, now: now) : nil) ?? trouble
     }
   }
 
@@ -87,7 +90,9 @@ extension CoordinatorCore {
   }
 
   /// Sends a step's command if nothing speaks against it now; `anew` under a new id, persisted like the first.
-  private mutating func send(_ index: Int, of id: PlanID, anew: Bool, now: Instant) -> String? {
+  private mutating func send(
+    _ index: Int, of id: PlanID, anew: Bool, trouble: String? = nil, now: Instant
+  ) -> String? {
     guard var plan = planRecords[id], let cluster = clusterRecords[plan.cluster], let node = plan.steps[index].node,
       var command = plan.steps[index].command
     else { return nil }
@@ -104,6 +109,7 @@ extension CoordinatorCore {
     delivery.sends += 1
     delivery.sentAt = now
     delivery.answer = nil
+    delivery.trouble = trouble ?? delivery.trouble
     deliveries[command.id] = delivery
     sends.append(.sendCommand(node, command))
     return nil
@@ -111,7 +117,9 @@ extension CoordinatorCore {
 
   /// The node that a command of an open plan or a lock-out was sent to.
   func commandOwner(_ command: CommandID, in cluster: ClusterName) -> NodeName? {
-    if let owner = clusterRecords[cluster]?.lockout?.commands.first(where: { $0.value == command })?.key { return owner }
+    if let owner = clusterRecords[cluster]?.lockout?.commands.first(where: { $0.value == command })?.key {
+      return owner
+    }
     for plan in openPlans(of: cluster) {
       if let step = plan.steps.first(where: { $0.command?.id == command }) { return step.node }
     }

@@ -30,7 +30,9 @@ extension CoordinatorCore {
   }
 
   private func lag(of node: NodeName, _ place: ReplicationReport, in cluster: ClusterRecord, now: Instant) -> String? {
-    guard let primary = primary(of: cluster, now: now), primary != node, let source = contacts[primary] else { return nil }
+    guard let primary = primary(of: cluster, now: now), primary != node, let source = contacts[primary] else {
+      return nil
+    }
     let caughtUp = source.commits.contains { sample in
       sample.index <= place.appliedIndex && now - sample.at <= CoordinatorLimits.caughtUpWindow
     }
@@ -55,7 +57,9 @@ extension CoordinatorCore {
     let others = cluster.nodes.filter { $0 != node }
     switch step.kind {
     case .resync, .restart, .rotateMasterKey:
-      if let phase = contacts[node]?.report?.phase, phase != .serving { return "waiting for \(node): \(Self.words(phase))" }
+      if let phase = contacts[node]?.report?.phase, phase != .serving {
+        return "waiting for \(node): \(Self.words(phase))"
+      }
       return others.lazy.compactMap { self.blocker(at: $0, in: cluster, now: now) }.first
     case .handOver:
       let reasons = others.map { blocker(at: $0, in: cluster, now: now) }

@@ -38,7 +38,9 @@ extension CoordinatorCore {
     if found.keystoreVersion < last.keystoreVersion {
       return "its keystore has version \(found.keystoreVersion), but version \(last.keystoreVersion) is recorded"
     }
-    guard found.masterKeyCheckValue != last.masterKeyCheckValue || found.masterKeyID != last.masterKeyID else { return nil }
+    guard found.masterKeyCheckValue != last.masterKeyCheckValue || found.masterKeyID != last.masterKeyID else {
+      return nil
+    }
     let sameKeyOtherValue = found.masterKeyID == last.masterKeyID
     if sameKeyOtherValue || !rotationIsAsked(of: record) {
       return "its keystore is under a master key that nobody recorded"
@@ -50,7 +52,9 @@ extension CoordinatorCore {
   private func rotationIsAsked(of record: NodeRecord) -> Bool {
     guard let cluster = record.cluster else { return false }
     return openPlans(of: cluster).contains { plan in
-      plan.steps.contains { $0.kind == .rotateMasterKey && $0.node == record.name && $0.attempts > 0 && $0.state != .done }
+      plan.steps.contains {
+        $0.kind == .rotateMasterKey && $0.node == record.name && $0.attempts > 0 && $0.state != .done
+      }
     }
   }
 }

@@ -30,10 +30,11 @@ extension CoordinatorCore {
     }
   }
 
-  /// Sends the command that locks out to every member that is heard and not locked out yet.
+  /// Sends the command that locks out to every member that is heard and not locked out. A member whose data is still
+  /// plain has no key to lose, and its agent would refuse.
   mutating func enforceLockout(of name: ClusterName, now: Instant) {
     guard let cluster = clusterRecords[name], let lockout = cluster.lockout else { return }
-    for node in cluster.nodes {
+    for node in cluster.nodes where nodeRecords[node]?.generation?.encrypted == true {
       guard let id = lockout.commands[node], let contact = contacts[node], contact.isHeard(now: now),
         let phase = contact.report?.phase
       else { continue }

@@ -42,7 +42,8 @@ extension CoordinatorCore {
     guard let reason = cluster.nodes.lazy.compactMap({ self.unready($0, in: cluster, now: now) }).first else {
       return .begin(forming)
     }
-    return now - plan.createdAt > CoordinatorLimits.createDeadline ? .rollBack("it could not begin: \(reason)") : .wait(reason)
+    return now - plan.createdAt > CoordinatorLimits.createDeadline
+      ? .rollBack("it could not begin: \(reason)") : .wait(reason)
   }
 
   /// Why a node can't take part in forming a shard yet: every voter needs everybody's address first.
@@ -60,7 +61,8 @@ extension CoordinatorCore {
   }
 
   /// Secondaries first; the primary when no other is left that could still be stopped.
-  private func moveOfShutDown(_ plan: PlanRecord, _ pending: [Int], in cluster: ClusterRecord, now: Instant) -> PlanMove {
+  private func moveOfShutDown(_ plan: PlanRecord, _ pending: [Int], in cluster: ClusterRecord, now: Instant) -> PlanMove
+  {
     let primary = primary(of: cluster, now: now)
     let secondaries = pending.filter { plan.steps[$0].node != primary }
     if !secondaries.isEmpty { return .begin(secondaries) }
@@ -68,7 +70,8 @@ extension CoordinatorCore {
     return open.allSatisfy { unheard($0, now: now) != nil } ? .begin(pending) : .none
   }
 
-  private func moveOfRolling(_ plan: PlanRecord, _ pending: [Int], in cluster: ClusterRecord, now: Instant) -> PlanMove {
+  private func moveOfRolling(_ plan: PlanRecord, _ pending: [Int], in cluster: ClusterRecord, now: Instant) -> PlanMove
+  {
     if let first = pending.first(where: { plan.steps[$0].kind != plan.kind.work }) {
       return hindrance(to: plan.steps[first], in: cluster, now: now).map { .wait($0) } ?? .begin([first])
     }

@@ -62,7 +62,8 @@ extension CoordinatorCore {
     var cluster = try runningCluster(name, for: .encrypt)
     guard !cluster.encrypted else {
       throw CoordinatorError(
-        .refused, "Cluster \(name) is encrypted already.", next: "See its keys with: keyfold keys tree --cluster \(name)")
+        .refused, "Cluster \(name) is encrypted already.",
+        next: "See its keys with: keyfold keys tree --cluster \(name)")
     }
     let project = try self.project(cluster.project)
     guard project.kms != nil, let check = project.lastCheck else {
@@ -81,7 +82,8 @@ extension CoordinatorCore {
   }
 
   /// Gives every node of an encrypted cluster a new master key, one node after another, while all of them serve.
-  public mutating func rotateMasterKeys(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID> {
+  public mutating func rotateMasterKeys(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID>
+  {
     let cluster = try runningCluster(name, for: .rotateMasterKeys)
     guard cluster.encrypted else {
       throw CoordinatorError(

@@ -44,12 +44,9 @@ extension CoordinatorCore {
     return open.first { $0.id != holder.id && canGoOn($0) } ?? holder
   }
 
+  /// Whether nothing that a plan has begun can go on as things are; a copy that was begun may still end meanwhile.
   private func hangs(_ plan: PlanRecord, in cluster: ClusterRecord, now: Instant) -> Bool {
-    plan.steps.allSatisfy { step in
-      guard step.state == .running, let node = step.node else { return step.state != .running }
-      if let work = contacts[node]?.report?.work, work.command == step.command?.id { return unheard(node, now: now) != nil }
-      return hindrance(to: step, in: cluster, now: now) != nil
-    }
+    plan.steps.allSatisfy { $0.state != .running || hindrance(to: $0, in: cluster, now: now) != nil }
   }
 
   /// Takes back what a plan had begun when it loses the lease; it is begun anew, under new ids, when it goes on.
@@ -71,7 +68,9 @@ extension CoordinatorCore {
 
   /// One look at the plan that holds the lease; true if something changed and another look may find more.
   private mutating func work(on id: PlanID, now: Instant) -> Bool {
-    guard let plan = settled(id, now: now), let cluster = clusterRecords[plan.cluster] else { return false }
+    // After each step that is done the lease is looked at again, before anything else is begun.
+    if settle(id, now: now) { return true }
+    guard let plan = planRecords[id], let cluster = clusterRecords[plan.cluster] else { return false }
     if plan.steps.allSatisfy({ $0.state == .done }) { return finish(plan, cluster, now: now) }
     var reasons: [String] = []
     for index in plan.steps.indices where plan.steps[index].state == .running {
@@ -80,7 +79,9 @@ extension CoordinatorCore {
     guard let plan = planRecords[id] else { return false }
     if plan.kind.isParallel || plan.isAtBoundary {
       switch move(of: plan, in: cluster, now: now) {
-      case .begin(let indices): return begin(indices, of: plan, in: cluster, now: now)
+      case .begin(let indices):
+        if begin(indices, of: plan, in: cluster, now: now) { return true }
+        reasons.append("waiting for a node to report what the next step needs to know")
       case .insert(let step):
         insert(step, into: plan)
         return true
@@ -96,18 +97,20 @@ extension CoordinatorCore {
     return false
   }
 
-  /// The plan with every step marked done whose effect the reports show.
-  private mutating func settled(_ id: PlanID, now: Instant) -> PlanRecord? {
-    guard var plan = planRecords[id], let cluster = clusterRecords[plan.cluster] else { return nil }
+  /// Marks every step done whose effect the reports show; true if there was one.
+  private mutating func settle(_ id: PlanID, now: Instant) -> Bool {
+    guard var plan = planRecords[id], let cluster = clusterRecords[plan.cluster] else { return false }
+    var found = false
     for index in plan.steps.indices where plan.steps[index].state != .done {
       let step = plan.steps[index]
       guard step.state == .running || step.kind.isState, isObserved(step, in: cluster, now: now) else { continue }
       if let command = step.command { deliveries[command.id] = nil }
       plan.steps[index].state = .done
       plan.steps[index].finishedAt = now
+      found = true
     }
     put(plan)
-    return plan
+    return found
   }
 
   private mutating func begin(_ indices: [Int], of plan: PlanRecord, in cluster: ClusterRecord, now: Instant) -> Bool {
@@ -179,6 +182,9 @@ extension CoordinatorCore {
   /// Undoes a cluster of which nothing was begun yet: its nodes are free again.
   private mutating func rollBack(_ plan: PlanRecord, reason: String, now: Instant) {
     end(plan.id, .rolledBack(reason: reason), now: now)
+    for queued in openPlans(of: plan.cluster) {
+      end(queued.id, .rolledBack(reason: "the cluster was given up: \(reason)"), now: now)
+    }
     for node in clusterRecords[plan.cluster]?.nodes ?? [] {
       guard var record = nodeRecords[node] else { continue }
       record.cluster = nil
@@ -218,7 +224,9 @@ extension CoordinatorCore {
     let settledAt = related.compactMap(\.finishedAt).max() ?? startedAt
     guard now - settledAt > CoordinatorLimits.observationGrace else { return }
     let strayed = cluster.nodes.filter { node in
-      guard let contact = contacts[node], contact.isHeard(now: now), let phase = contact.report?.phase else { return false }
+      guard let contact = contacts[node], contact.isHeard(now: now), let phase = contact.report?.phase else {
+        return false
+      }
       return cluster.running ? phase == .stopped : phase == .serving
     }
     guard !strayed.isEmpty else { return }

@@ -24,12 +24,13 @@ extension CoordinatorCore {
     return Decision(project, flush())
   }
 
-  /// Checks that these settings may become the project's, and names the version under which the shell has to prove them.
+  /// Checks that these settings may become the project's, and names the version under which the shell proves them.
   ///
   /// The shell then wraps and unwraps a canary under them, stores the sealed secret under this version, and calls
   /// `onKMSProven`. Throws `CoordinatorError` if the project is unknown or the settings may not be used: while data is
   /// under a key, only credentials, endpoint and authority of the same key can change.
-  public func settingsVersion(proposing settings: KMSSettings, for name: ProjectName) throws(CoordinatorError) -> UInt64 {
+  public func settingsVersion(proposing settings: KMSSettings, for name: ProjectName) throws(CoordinatorError) -> UInt64
+  {
     let project = try self.project(name)
     try Self.check(settings)
     if let used = keyInUse(of: name), used != settings.keyID {
@@ -115,7 +116,9 @@ extension CoordinatorCore {
     let parts = text.split(separator: "@", omittingEmptySubsequences: false)
     return text.utf8.count <= CoordinatorLimits.maximumMailAddress && parts.count == 2
       && parts.allSatisfy { !$0.isEmpty }
-      && text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F && !"<>,;:\"\\()[]".unicodeScalars.contains($0) }
+      && text.unicodeScalars.allSatisfy {
+        $0.value > 0x20 && $0.value != 0x7F && !"<>,;:\"\\()[]".unicodeScalars.contains($0)
+      }
   }
 
   private static func check(_ settings: KMSSettings) throws(CoordinatorError) {

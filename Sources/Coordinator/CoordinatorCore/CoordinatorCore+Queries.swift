@@ -44,10 +44,12 @@ extension CoordinatorCore {
   public func plan(named text: String) throws(CoordinatorError) -> PlanRecord {
     let found = text.isEmpty ? [] : planRecords.values.filter { $0.id.text.hasPrefix(text.lowercased()) }
     guard let plan = found.first else {
-      throw CoordinatorError(.notFound, "There is no plan \(Self.bounded(text)).", next: "See all with: keyfold plan list")
+      throw CoordinatorError(
+        .notFound, "There is no plan \(Self.bounded(text)).", next: "See all with: keyfold plan list")
     }
     guard found.count == 1 else {
-      throw CoordinatorError(.invalid, "\(found.count) plans begin with \(Self.bounded(text)).", next: "Name more of the id.")
+      throw CoordinatorError(
+        .invalid, "\(found.count) plans begin with \(Self.bounded(text)).", next: "Name more of the id.")
     }
     return plan
   }

@@ -31,7 +31,8 @@ extension CoordinatorCore {
     guard step.kind != .awaitPrimary else {
       return primary(of: cluster, now: now) != nil && cluster.nodes.allSatisfy { isServing($0, now: now) }
     }
-    guard let node = step.node, let contact = contacts[node], contact.isHeard(now: now), let report = contact.report else {
+    guard let node = step.node, let contact = contacts[node], contact.isHeard(now: now), let report = contact.report
+    else {
       return false
     }
     if let began = step.startedAt, let heard = contact.heardAt, heard <= began { return false }

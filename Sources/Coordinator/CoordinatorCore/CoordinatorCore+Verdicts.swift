@@ -46,7 +46,8 @@ extension CoordinatorCore {
 
   private mutating func planNextCheck(of name: ProjectName, verdict: Verdict, now: Instant) {
     let jitter = identifiers.jitter(upTo: CoordinatorLimits.checkJitter)
-    let interval = verdict == .valid ? CoordinatorLimits.checkInterval + jitter : CoordinatorLimits.troubledCheckInterval
+    let interval =
+      verdict == .valid ? CoordinatorLimits.checkInterval + jitter : CoordinatorLimits.troubledCheckInterval
     let asked = schedules[name]?.confirmationAskedAt
     schedules[name] = CheckSchedule(dueAt: now + interval, askedAt: nil, confirmationAskedAt: asked)
   }
@@ -84,7 +85,8 @@ extension CoordinatorCore {
     case .valid: closeAlert(.kmsUnreachable, subject: node.text, now: now)
     case .unreachable(let reason, let detail):
       openAlert(
-        .kmsUnreachable, subject: node.text, text: "Node \(node) can't ask the KMS (\(reason.rawValue)): \(detail)", now: now)
+        .kmsUnreachable, subject: node.text, text: "Node \(node) can't ask the KMS (\(reason.rawValue)): \(detail)",
+        now: now)
     case .revoked:
       let own = projectRecords[name]?.lastCheck
       let busy = schedules[name]?.askedAt.map { now - $0 < CoordinatorLimits.checkDeadline } ?? false
@@ -101,7 +103,7 @@ extension CoordinatorCore {
     case .valid:
       closeAlert(.kmsUnreachable, subject: name.text, now: now)
       closeAlert(.keyRevoked, subject: name.text, now: now)
-      closeAlert(.vantagePointsDisagree, subject: name.text, now: now)
+      noteDissent(name, now: now)
       readmit(name, check: own)
     case .unreachable(let reason, let detail):
       openAlert(
@@ -112,13 +114,24 @@ extension CoordinatorCore {
     }
   }
 
+  /// A node that sees a revocation where the coordinator sees none disables nothing, but somebody should look at it.
+  private mutating func noteDissent(_ name: ProjectName, now: Instant) {
+    let nodes = clusters(of: name).flatMap(\.nodes).filter { node in
+      if case .revoked = nodeCheck(node, of: name)?.verdict { true } else { false }
+    }
+    guard let first = nodes.first else { return closeAlert(.vantagePointsDisagree, subject: name.text, now: now) }
+    openAlert(
+      .vantagePointsDisagree, subject: name.text,
+      text: "The coordinator may use the key of project \(name), \(first) may not; nothing is disabled.", now: now)
+  }
+
   private mutating func judgeRevocation(
     _ name: ProjectName, own: CheckReport, reason: RevocationReason, detail: String, now: Instant
   ) {
     let others = nodeChecks(of: name)
     let confirming = others.filter { Self.agree(reason, $0.verdict) && isFresh($0, now: now) && isFresh(own, now: now) }
     let earliest = min(own.startedAtMilliseconds, confirming.map(\.startedAtMilliseconds).min() ?? .max)
-    let valid = others.contains { $0.verdict == .valid && $0.startedAtMilliseconds > earliest }
+    let valid = others.contains { $0.verdict == .valid && $0.startedAtMilliseconds >= earliest }
     let text = "The key of project \(name) is revoked (\(reason.rawValue)): \(detail)"
     if let newest = confirming.map(\.startedAtMilliseconds).max(), !valid {
       closeAlert(.vantagePointsDisagree, subject: name.text, now: now)
@@ -129,7 +142,8 @@ extension CoordinatorCore {
     if valid {
       openAlert(
         .vantagePointsDisagree, subject: name.text,
-        text: "Coordinator and nodes disagree on the key of project \(name); nothing is disabled. Coordinator: \(detail)",
+        text:
+          "Coordinator and nodes disagree on the key of project \(name); nothing is disabled. Coordinator: \(detail)",
         now: now)
     }
     if clusters(of: name).allSatisfy({ $0.lockout == nil && !isUnderKey($0, own.customerKeyID) }) {
@@ -140,7 +154,9 @@ extension CoordinatorCore {
 
   /// Whether the coordinator saw a revocation that no node confirmed or denied yet.
   private func confirmationIsMissing(_ name: ProjectName, now: Instant) -> Bool {
-    guard let own = projectRecords[name]?.lastCheck, case .revoked = own.verdict, isFresh(own, now: now) else { return false }
+    guard let own = projectRecords[name]?.lastCheck, case .revoked = own.verdict, isFresh(own, now: now) else {
+      return false
+    }
     return clusters(of: name).contains { $0.lockout == nil && isUnderKey($0, own.customerKeyID) }
   }
 

@@ -3,8 +3,8 @@ public import ClusterModel
 
 /// The coordinator's mind: what is wanted, what nodes report, and what to do about the difference.
 ///
-/// A value without I/O, clock or logging. Each input returns directives; the first is always the `persist` of everything
-/// that was decided, so that no message can leave before its decision is on disk. What is not persisted (the last
+/// A value without I/O, clock or logging. Each input returns directives; the first is always the `persist` of all that
+/// was decided, so that no message can leave before its decision is on disk. What is not persisted (the last
 /// heartbeats, unanswered commands) is learned again after a start.
 public struct CoordinatorCore: Sendable {
   /// This life of the coordinator.
@@ -43,7 +43,8 @@ public struct CoordinatorCore: Sendable {
   ///
   /// `controlPlane` are the coordinator's own addresses, for the IP list; `identifiers` is the only randomness.
   public init(
-    restored records: [StateRecord], epoch: Epoch, controlPlane: [String] = [], identifiers: IdentifierSource, now: Instant
+    restored records: [StateRecord], epoch: Epoch, controlPlane: [String] = [], identifiers: IdentifierSource,
+    now: Instant
   ) throws(CoordinatorError) {
     self.epoch = epoch
     self.controlPlane = controlPlane

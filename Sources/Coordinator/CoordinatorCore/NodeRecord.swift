@@ -13,7 +13,7 @@ public struct NodeRecord: Sendable, Codable, Equatable {
   public var intendedCluster: ClusterName?
   /// The cluster it belongs to, nil if none yet.
   public var cluster: ClusterName?
-  /// Its last report that changed anything worth remembering; the newest report of all is `CoordinatorCore.report(of:)`.
+  /// Its last report that changed anything worth remembering; the newest of all is `CoordinatorCore.report(of:)`.
   public var report: NodeReport?
   /// The newest live generation that was accepted; an older keystore than this is suspect.
   public var generation: GenerationReport?

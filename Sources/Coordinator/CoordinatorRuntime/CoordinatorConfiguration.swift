@@ -60,7 +60,8 @@ public struct CoordinatorConfiguration: DaemonConfiguration, Equatable {
     else {
       throw ConfigurationError(
         .invalidValue,
-        "the address to listen on is '\(Spelling.printable(listen))'; it has to be HOST:PORT, such as \(Self.defaultListen)"
+        "the address to listen on is '\(Spelling.printable(listen))'; it has to be HOST:PORT, "
+          + "such as \(Self.defaultListen)"
       )
     }
     return (String(listen[..<colon]), port)

@@ -48,6 +48,11 @@ struct CoordinatorMemory: Sendable {
     return epoch
   }
 
+  /// Whether anything is sealed in it.
+  func holdsSecrets() throws(CoordinatorFault) -> Bool {
+    try Self.translating { () throws(StateStoreError) in try !store.secretIDs().isEmpty }
+  }
+
   /// The sealed secret of a version of a project's settings, nil if there is none.
   func sealedSecret(of project: ProjectName, version: UInt64) throws(CoordinatorFault) -> [UInt8]? {
     try Self.translating { () throws(StateStoreError) in try store.secret(Self.id(project, version)) }

@@ -5,7 +5,6 @@ public import DaemonRuntime
 internal import Foundation
 internal import KeyManagement
 public import Logging
-internal import Messages
 internal import Secrets
 public import ServiceLifecycle
 internal import Transport
@@ -57,46 +56,31 @@ public final class CoordinatorService: Service {
   }
 
   private func serve(_ makeKeyService: @escaping KeyServiceMaker) async throws {
-    let (host, port) = try configuration.check()
-    let directory = configuration.data
-    try CoordinatorStart.prepareDirectory(directory)
-    let memory = try CoordinatorMemory(directory: directory)
-    let rootKey = try RootKey.load(directory: directory, file: configuration.rootKeyFile)
-    let identity = try CoordinatorStart.identity(directory: directory)
-    let controlPlane = configuration.controlPlane.isEmpty ? [host] : configuration.controlPlane
-    let core = try CoordinatorStart.core(
-      memory: memory, epoch: try memory.takeEpoch(), controlPlane: controlPlane, now: Self.now())
-    let operatorFile = try CoordinatorStart.operatorFile(directory: directory, core: core, coordinator: identity)
-
-    let allowList = AllowList(Coordinator.identities(core.allowList))
+    let opened = try CoordinatorStart.open(configuration, now: Self.now())
+    let allowList = AllowList(Coordinator.identities(opened.core.allowList))
     let inbox = Inbox()
     let listener = MessageListener(
-      address: host, port: port, identity: identity, allowList: allowList, logger: logger,
+      address: opened.host, port: opened.port, identity: opened.identity, allowList: allowList, logger: logger,
       onEvent: { event in inbox.take(event) })
     let (jobs, jobsIn) = AsyncStream.makeStream(of: KeyJob.self, bufferingPolicy: .bufferingOldest(Self.queuedKeyJobs))
     let coordinator = Coordinator(
-      core: core,
+      core: opened.core,
       surroundings: Coordinator.Surroundings(
-        memory: memory, rootKey: rootKey, allowList: allowList,
+        memory: opened.memory, rootKey: opened.rootKey, allowList: allowList,
         send: { (envelope, payload, route) throws(TransportError) in
           _ = try listener.send(envelope, payload: payload, to: route)
         }, jobs: jobsIn, now: Self.now, logger: logger))
-    if let operatorFile { try await coordinator.admit(operatorFile) }
+    if let file = opened.operatorFile { try await coordinator.admit(file) }
 
     let bound = try listener.start()
     defer { listener.close() }
-    let reachable = host == "0.0.0.0" || host == "*" ? "127.0.0.1" : host
-    if let operatorFile {
-      try CoordinatorStart.update(
-        operatorFile, directory: directory, address: "\(reachable):\(bound)", coordinator: identity)
-    }
-    try announce(ReadyFile(ports: ["control": Int(bound)], publicKey: identity.publicKey.text))
-    let prover = KeyProver(
-      makeService: makeKeyService, deadline: .seconds(configuration.kmsTimeoutSeconds))
+    try opened.tellOperator(port: bound)
+    try announce(ReadyFile(ports: ["control": Int(bound)], publicKey: opened.identity.publicKey.text))
+    defer { try? ReadyFile.remove(from: configuration.data) }
+    let prover = KeyProver(makeService: makeKeyService, deadline: .seconds(configuration.kmsTimeoutSeconds))
     try await cancelWhenGracefulShutdown {
       try await Self.work(coordinator: coordinator, inbox: inbox, jobs: jobs, prover: prover)
     }
-    try ReadyFile.remove(from: directory)
     logger.info("coordinator ended")
   }
 
@@ -121,8 +105,13 @@ public final class CoordinatorService: Service {
         }
       }
       group.addTask {
+        var dropped: UInt64 = 0
         while !Task.isCancelled {
           try await coordinator.tick()
+          if inbox.dropped != dropped {
+            dropped = inbox.dropped
+            await coordinator.logger.warning("more came in than could be handled", metadata: ["dropped": "\(dropped)"])
+          }
           try? await ContinuousClock().sleep(for: tick)
         }
       }

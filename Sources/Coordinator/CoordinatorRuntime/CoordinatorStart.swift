@@ -2,7 +2,6 @@
 internal import ClusterModel
 internal import CoordinatorCore
 internal import DaemonRuntime
-internal import Logging
 internal import Secrets
 internal import Transport
 
@@ -12,6 +11,27 @@ enum CoordinatorStart {
   static let identityFile = "coordinator.key"
   /// The name of the operator of the first start.
   static let firstOperator = OperatorName(checked: "admin")
+
+  /// Takes the data directory and opens all that is in it; makes at the first start what is missing.
+  static func open(_ configuration: CoordinatorConfiguration, now: Instant) throws -> OpenedCoordinator {
+    let (host, port) = try configuration.check()
+    let directory = configuration.data
+    do { try DurableFile.makeFolder(directory) } catch {
+      throw CoordinatorFault(.directory, "the data directory \(directory) can't be made", underlying: error)
+    }
+    let memory = try CoordinatorMemory(directory: directory)
+    do { try ReadyFile.remove(from: directory) } catch {
+      throw CoordinatorFault(.directory, "the data directory \(directory) can't be used", underlying: error)
+    }
+    let rootKey = try RootKey.load(
+      directory: directory, file: configuration.rootKeyFile, isSealed: try memory.holdsSecrets())
+    let identity = try identity(directory: directory)
+    let controlPlane = configuration.controlPlane.isEmpty ? [host] : configuration.controlPlane
+    let core = try core(memory: memory, epoch: try memory.takeEpoch(), controlPlane: controlPlane, now: now)
+    return OpenedCoordinator(
+      directory: directory, host: host, port: port, memory: memory, rootKey: rootKey, identity: identity, core: core,
+      operatorFile: try operatorFile(directory: directory, core: core, coordinator: identity))
+  }
 
   /// A core with everything that was remembered.
   static func core(
@@ -24,16 +44,6 @@ enum CoordinatorStart {
         restored: records, epoch: epoch, controlPlane: controlPlane, identifiers: identifiers, now: now)
     } catch {
       throw CoordinatorFault(.storage, error.description)
-    }
-  }
-
-  /// Makes the data directory for its owner only.
-  static func prepareDirectory(_ directory: String) throws(CoordinatorFault) {
-    do {
-      try DurableFile.makeFolder(directory)
-      try ReadyFile.remove(from: directory)
-    } catch {
-      throw CoordinatorFault(.directory, "the data directory \(directory) can't be used", underlying: error)
     }
   }
 
@@ -82,18 +92,5 @@ enum CoordinatorStart {
     var line = Array(bytes.prefix(CurvePublicKey.textLength))
     defer { SecretBytes.wipe(&line) }
     return try SecretBytes(copying: line)
-  }
-
-  /// Writes the address into the operator's file if it is another than before; a port may be a new one at each start.
-  static func update(
-    _ file: OperatorFile, directory: String, address: String, coordinator: CurveIdentity
-  ) throws(CoordinatorFault) {
-    guard file.coordinator != address || file.coordinatorKey != coordinator.publicKey.text else { return }
-    var file = file
-    file.coordinator = address
-    file.coordinatorKey = coordinator.publicKey.text
-    do { try file.write(directory + "/" + OperatorFile.name) } catch {
-      throw CoordinatorFault(.directory, error.description)
-    }
   }
 }

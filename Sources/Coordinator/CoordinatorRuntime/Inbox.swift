@@ -18,6 +18,8 @@ final class Inbox: Sendable {
   enum Item: Sendable {
     case message(Inbound)
     case disconnected(Route)
+
+    var payloadBytes: Int { if case .message(let inbound) = self { inbound.payload.count } else { 0 } }
   }
 
   private enum Entry: Sendable {
@@ -27,7 +29,8 @@ final class Inbox: Sendable {
   }
 
   private struct State: Sendable {
-    var entries: [Entry] = []
+    /// Entries from `next` on wait; those before were handed out and hold nothing any more.
+    var entries: [Entry?] = []
     var next = 0
     var heartbeats: [Route: Inbound] = [:]
     var payloadBytes = 0
@@ -60,14 +63,17 @@ final class Inbox: Sendable {
   func pop() -> Item? {
     state.withLock { state in
       guard state.next < state.entries.count else { return nil }
-      let entry = state.entries[state.next]
+      let entry = state.entries[state.next].take()
       state.next += 1
       if state.next == state.entries.count || state.next > 1024 {
         state.entries.removeFirst(state.next)
         state.next = 0
       }
       switch entry {
-      case .item(let item): return item
+      case nil: return nil
+      case .item(let item):
+        state.payloadBytes -= item.payloadBytes
+        return item
       case .heartbeat(let route): return state.heartbeats.removeValue(forKey: route).map { .message($0) }
       }
     }
@@ -89,11 +95,15 @@ final class Inbox: Sendable {
 
   @discardableResult
   private func append(_ entry: Entry, always: Bool) -> Bool {
-    state.withLock { state in
-      guard always || state.entries.count - state.next < capacity else {
+    var payloadBytes = 0
+    if case .item(let item) = entry { payloadBytes = item.payloadBytes }
+    return state.withLock { state in
+      let fits = state.entries.count - state.next < capacity
+      guard always || (fits && state.payloadBytes + payloadBytes <= Self.payloadCapacity) else {
         state.dropped += 1
         return false
       }
+      state.payloadBytes += payloadBytes
       state.entries.append(entry)
       return true
     }

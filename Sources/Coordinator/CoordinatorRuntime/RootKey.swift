@@ -12,10 +12,14 @@ struct RootKey: Sendable {
   private let key: Secret
 
   /// Reads the key; makes one at the first start, unless `file` names one that somebody else provides.
-  static func load(directory: String, file: String?) throws(ConfigurationError) -> RootKey {
+  ///
+  /// If something `isSealed` already, a missing key is not replaced by another, which could open nothing.
+  static func load(directory: String, file: String?, isSealed: Bool) throws(ConfigurationError) -> RootKey {
     let path = file ?? directory + "/" + name
     do {
-      if file == nil && !DurableFile.exists(path) { try SecretFile.create(path, holding: .random(count: length)) }
+      if file == nil && !isSealed && !DurableFile.exists(path) {
+        try SecretFile.create(path, holding: .random(count: length))
+      }
       let key = try SecretFile.read(path, limit: length)
       guard key.count == length else {
         throw ConfigurationError(

@@ -29,6 +29,36 @@ struct AuditLog: ~Copyable {
   }
 }
 
+extension AuditLog {
+  /// The most bytes read from the end of the log.
+  static let maximumReadBytes = 16 << 20
+
+  /// The last lines of a folder's log, oldest first; only whole lines within the last `maximumReadBytes`.
+  static func last(_ count: Int, inFolder folder: String) throws(LocalKMSError) -> [String] {
+    let path = "\(folder)/\(fileName)"
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return [] }
+      throw LocalKMSError(.storage, "\(path) cannot be read")
+    }
+    defer { close(descriptor) }
+    let size = Int(lseek(descriptor, 0, SEEK_END))
+    let start = max(0, size - maximumReadBytes)
+    var bytes = [UInt8](repeating: 0, count: max(0, size - start))
+    var filled = 0
+    while filled < bytes.count {
+      let read = unsafe bytes[filled...].withUnsafeMutableBytes { rest in
+        unsafe pread(descriptor, rest.baseAddress, rest.count, start + filled)
+      }
+      guard read > 0 else { break }
+      filled += read
+    }
+    var lines = bytes.prefix(filled).split(separator: UInt8(ascii: "\n"))
+    if start > 0, !lines.isEmpty { lines.removeFirst() }  // begins before what was read
+    return lines.suffix(count).map { String(decoding: $0, as: UTF8.self) }
+  }
+}
+
 /// One call as the audit log keeps it.
 struct AuditEntry: Sendable {
   let requestID: String

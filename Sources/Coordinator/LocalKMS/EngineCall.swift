@@ -80,9 +80,8 @@ struct EngineCall {
     entry.keyID = AuditEntry.cleaned(text)
     let id: String
     if text.hasPrefix("arn:") {
-      guard let key = try? KeyARN(text), key.region == configuration.region, key.account == configuration.accountID else {
-        throw .notFound(text)
-      }
+      guard let key = try? KeyARN(text), key.region == configuration.region, key.account == configuration.accountID
+      else { throw .notFound(text) }
       id = key.id
     } else {
       id = text

@@ -112,8 +112,7 @@ public final class LocalKMSOperator: Sendable {
 
   /// The last lines of a folder's audit log, oldest first, each a JSON object; no server is asked.
   public static func audit(directory: String, last count: Int = 100) throws(LocalKMSError) -> [String] {
-    let bytes = try StateDirectory.read("\(directory)/\(AuditLog.fileName)") ?? []
-    return bytes.split(separator: UInt8(ascii: "\n")).suffix(max(0, count)).map { String(decoding: $0, as: UTF8.self) }
+    try AuditLog.last(max(0, count), inFolder: directory)
   }
 
   private func send(_ action: KMSAction, _ members: [JSONValue.Member]) async throws(LocalKMSError) -> HTTPAnswer {

@@ -59,7 +59,8 @@ public final class LocalKMSServer: Service {
       try? await channel.close()
       throw error
     }
-    logger.info("local KMS serves", metadata: ["endpoint": "\(ready.endpoint)", "folder": "\(configuration.directory)"])
+    logger.info(
+      "local KMS serves", metadata: ["endpoint": "\(ready.endpoint)", "folder": "\(configuration.directory)"])
     onReady(ready)
     try await withTaskCancellationOrGracefulShutdownHandler {
       try await channel.closeFuture.get()

@@ -92,7 +92,8 @@ struct LocalKMSVault: ~Copyable {
     -> LocalKMSState
   {
     do {
-      let state = try JSONDecoder().decode(LocalKMSState.self, from: Data(try root.open(sealed, authenticating: stateLabel)))
+      let opened = Data(try root.open(sealed, authenticating: stateLabel))
+      let state = try JSONDecoder().decode(LocalKMSState.self, from: opened)
       guard state.version == 1 else {
         throw LocalKMSError(.damaged, "\(folder)/\(stateFile) has format \(state.version); a newer program wrote it")
       }
@@ -101,7 +102,8 @@ struct LocalKMSVault: ~Copyable {
       throw error
     } catch {
       throw LocalKMSError(
-        .damaged, "\(folder)/\(stateFile) does not open under root.key; restore both from one backup", underlying: error)
+        .damaged, "\(folder)/\(stateFile) does not open under root.key; restore both from one backup",
+        underlying: error)
     }
   }
 

@@ -28,8 +28,9 @@ struct RequestFields {
     guard case .object(let members) = item else {
       throw KMSFault("SerializationException", "the body is not a JSON object")
     }
-    for name in members.keys where !action.members.contains(name) {
-      throw .unsupported("the member of \(action.name) given; it takes \(action.members.sorted().joined(separator: ", "))")
+    if members.keys.contains(where: { !action.members.contains($0) }) {
+      let known = action.members.sorted().joined(separator: ", ")
+      throw .unsupported("a member of this \(action.name); it takes \(known)")
     }
     self.members = members
   }

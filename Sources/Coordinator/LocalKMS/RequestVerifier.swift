@@ -36,8 +36,8 @@ struct RequestVerifier: Sendable {
         throw incomplete("a part of the Authorization header is not NAME=VALUE or stands twice")
       }
     }
-    guard let credential = parts["Credential"], let headers = parts["SignedHeaders"], let signature = parts["Signature"],
-      parts.count == 3
+    guard parts.count == 3, let credential = parts["Credential"], let headers = parts["SignedHeaders"],
+      let signature = parts["Signature"]
     else { throw incomplete("the Authorization header needs Credential, SignedHeaders and Signature") }
     let words = credential.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
     guard words.count == 5, words[4] == "aws4_request" else {

@@ -23,7 +23,8 @@ extension StateStore {
     }
     guard let known = RecordKind(rawValue: kind) else {
       throw StateStoreError(
-        .newerSchema, path: path, "the record \(kind)/\(id) is of a kind this Keyfold does not know; start the newer one")
+        .newerSchema, path: path,
+        "the record \(kind)/\(id) is of a kind this Keyfold does not know; start the newer one")
     }
     do { return try StateRecord(key: RecordKey(kind: known, id: id), json: json) } catch {
       throw StateStoreError(
@@ -38,7 +39,8 @@ extension StateStore {
       let key = record.key
       let json: [UInt8]
       do { json = try record.json() } catch {
-        throw StateStoreError(.invalid, path: path, "the record \(key.kind.rawValue)/\(key.id) has no JSON", underlying: error)
+        throw StateStoreError(
+          .invalid, path: path, "the record \(key.kind.rawValue)/\(key.id) has no JSON", underlying: error)
       }
       guard json.count <= Self.maximumRecordLength else {
         throw StateStoreError(
@@ -52,7 +54,11 @@ extension StateStore {
   static func write(_ database: Database, _ key: RecordKey, _ json: Data?) throws {
     if let json {
       try database.execute(
-        sql: "INSERT INTO records (kind, id, json) VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET json = excluded.json",
+        sql:
+          """
+          INSERT INTO records (kind, id, json) VALUES (?, ?, ?)
+          ON CONFLICT (kind, id) DO UPDATE SET json = excluded.json
+          """,
         arguments: [key.kind.rawValue, key.id, json])
     } else {
       try database.execute(
@@ -72,10 +78,6 @@ extension StateStore {
 
   static func bytes(_ value: DatabaseValue) -> [UInt8]? { Data.fromDatabaseValue(value).map { [UInt8]($0) } }
 
-  func guarding<Value>(_ doing: String, _ body: () throws -> Value) throws(StateStoreError) -> Value {
-    try Self.guarding(path, doing, body)
-  }
-
   /// Runs `body` and turns whatever it throws into `StateStoreError`.
   static func guarding<Value>(
     _ path: String, _ doing: String, _ body: () throws -> Value
@@ -91,7 +93,6 @@ extension StateStore {
       case .SQLITE_CORRUPT, .SQLITE_NOTADB: (.damaged, "the database is damaged; restore it from a copy")
       case .SQLITE_BUSY, .SQLITE_LOCKED: (.locked, "another process holds the database; stop it first")
       case .SQLITE_FULL: (.storage, "the disk is full; make room and start again")
-      case .SQLITE_MISUSE: (.closed, "the store is closed")
       default: (.storage, "look at the disk and the file's permissions")
       }
     let words = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"

@@ -2,6 +2,7 @@
 public import ClusterModel
 public import CoordinatorCore
 internal import GRDB
+internal import Synchronization
 
 /// What the coordinator remembers: one SQLite file, WAL, every commit on disk before it returns.
 ///
@@ -15,8 +16,9 @@ public final class StateStore: Sendable {
 
   /// The database's path.
   public let path: String
-  // The queue dies before the folder's lock is given back: properties die in the order they are declared.
-  private let queue: DatabaseQueue
+  // The queue dies before the folder's lock is given back: properties die in the order they are declared. It is nil
+  // once closed: a closed connection that is used again crashes inside SQLite instead of throwing.
+  private let queue: Mutex<DatabaseQueue?>
   private let folder: StoreFolder
 
   /// Opens the store in `folder`, making both if they are missing; the folder's parent has to exist.
@@ -26,7 +28,7 @@ public final class StateStore: Sendable {
     let folder = try StoreFolder(path)
     try folder.prepareDatabaseFile()
     let database = folder.databasePath
-    queue = try Self.guarding(database, "opening the store") {
+    let queue = try Self.guarding(database, "opening the store") {
       let queue = try DatabaseQueue(path: database, configuration: Self.configuration)
       try queue.writeWithoutTransaction { connection in
         try connection.execute(sql: "PRAGMA synchronous = FULL")
@@ -35,19 +37,33 @@ public final class StateStore: Sendable {
       return queue
     }
     self.path = database
+    self.queue = Mutex(queue)
     self.folder = folder
   }
 
-  /// Closes the database; every later call throws `StateStoreError`. The lock is given back with the object.
+  /// Closes the database; every later call but another `close` throws `StateStoreError`.
+  ///
+  /// The lock is given back with the object.
   public func close() throws(StateStoreError) {
-    try guarding("closing the store") { try queue.close() }
+    guard let open = queue.withLock({ $0.take() }) else { return }
+    try Self.guarding(path, "closing the store") { try open.close() }
+  }
+
+  /// Lends the open database. Calls come from one actor, so that none is under way while another closes.
+  private func withQueue<Value>(
+    _ doing: String, _ body: (DatabaseQueue) throws -> Value
+  ) throws(StateStoreError) -> Value {
+    guard let queue = queue.withLock({ $0 }) else {
+      throw StateStoreError(.closed, path: path, "\(doing) failed: the store is closed")
+    }
+    return try Self.guarding(path, doing) { try body(queue) }
   }
 
   /// Draws the next epoch: the number is one higher than any before, on disk before it returns.
   public func nextEpoch(
     incarnation: UInt64 = .random(in: .min ... .max)
   ) throws(StateStoreError) -> Epoch {
-    let number = try guarding("drawing an epoch") {
+    let number = try withQueue("drawing an epoch") { queue in
       try queue.write { database in
         try database.execute(sql: "UPDATE epochs SET number = number + 1 WHERE one = 1")
         return try Int64.fetchOne(database, sql: "SELECT number FROM epochs WHERE one = 1")
@@ -61,7 +77,7 @@ public final class StateStore: Sendable {
 
   /// Everything that is remembered, for `CoordinatorCore.init(restored:)`.
   public func records() throws(StateStoreError) -> [StateRecord] {
-    try guarding("reading the records") {
+    try withQueue("reading the records") { queue in
       try queue.read { database in
         var records: [StateRecord] = []
         let rows = try Row.fetchCursor(database, sql: "SELECT kind, id, json FROM records ORDER BY kind, id")
@@ -77,7 +93,7 @@ public final class StateStore: Sendable {
     for case .put(let id, let sealed) in secrets where id.isEmpty || sealed.count > Self.maximumSecretLength {
       throw StateStoreError(.invalid, path: path, "the secret has no id or more than \(Self.maximumSecretLength) bytes")
     }
-    try guarding("writing records") {
+    try withQueue("writing records") { queue in
       try queue.write { database in
         for (key, json) in encoded { try Self.write(database, key, json) }
         for change in secrets { try Self.write(database, change) }
@@ -87,7 +103,7 @@ public final class StateStore: Sendable {
 
   /// The sealed secret under this id, nil if there is none.
   public func secret(_ id: String) throws(StateStoreError) -> [UInt8]? {
-    try guarding("reading a secret") {
+    try withQueue("reading a secret") { queue in
       try queue.read { database in
         try Row.fetchOne(database, sql: "SELECT sealed FROM secrets WHERE id = ?", arguments: [id])
           .flatMap { $0["sealed"] as DatabaseValue? }.flatMap { Self.bytes($0) }
@@ -97,14 +113,14 @@ public final class StateStore: Sendable {
 
   /// The ids of all sealed secrets, in order.
   public func secretIDs() throws(StateStoreError) -> [String] {
-    try guarding("listing secrets") {
+    try withQueue("listing secrets") { queue in
       try queue.read { try String.fetchAll($0, sql: "SELECT id FROM secrets ORDER BY id") }
     }
   }
 
   /// The value of one of SQLite's settings on the store's connection, for tests and diagnosis.
   func setting(_ name: String) throws(StateStoreError) -> String? {
-    try guarding("reading a setting") { try queue.read { try String.fetchOne($0, sql: "PRAGMA \(name)") } }
+    try withQueue("reading a setting") { queue in try queue.read { try String.fetchOne($0, sql: "PRAGMA \(name)") } }
   }
 }
 

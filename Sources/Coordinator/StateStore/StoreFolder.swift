@@ -22,7 +22,8 @@ final class StoreFolder: Sendable {
     guard descriptor >= 0 else { throw Self.fault(lock, "the lock file can't be opened") }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       let busy = errno == EWOULDBLOCK
-      let error = busy
+      let error =
+        busy
         ? StateStoreError(
           .locked, path: lock, "another coordinator has this store open; stop it first, or name another data directory")
         : Self.fault(lock, "the lock can't be taken")

@@ -9,7 +9,8 @@ enum StoreSchema {
   /// Each entry brings the schema one version further; SQLite's `user_version` counts how many were done.
   static let migrations: [String] = [
     """
-    CREATE TABLE records (kind TEXT NOT NULL, id TEXT NOT NULL, json BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+    CREATE TABLE records (
+      kind TEXT NOT NULL, id TEXT NOT NULL, json BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
     CREATE TABLE secrets (id TEXT NOT NULL PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE epochs (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL);
     INSERT INTO epochs (one, number) VALUES (1, 0);

@@ -15,12 +15,13 @@ struct CoordinatorCommand: AsyncParsableCommand {
     commandName: "keyfold-coordinator",
     abstract: "Keyfold's control plane: decides, remembers, orders.",
     discussion: """
-      Holds no database data and no master key. At its first start it makes its keys in the data directory and writes \
-      operator.json there, which keyfold reads. Once it serves it writes ready.json. SIGTERM ends it cleanly; killing it \
-      at any instant loses no decision. The command line goes before the configuration file.
+      Holds no database data and no master key. At its first start it makes its keys in the data directory and \
+      writes operator.json there, which keyfold reads. Once it serves it writes ready.json. SIGTERM ends it \
+      cleanly; killing it at any instant loses no decision; SIGHUP is ignored, because nothing can be re-read yet. \
+      The command line goes before the configuration file.
 
-      The file is a JSON object with the keys data, listen, rootKeyFile (the key that seals KMS secrets; by default made \
-      in the data directory), controlPlane (addresses for the IP list), kmsTimeoutSeconds (10) and logLevel (info).
+      The file is a JSON object with the keys data, listen, rootKeyFile (the key that seals KMS secrets; by default \
+      made in the data directory), controlPlane (addresses for the IP list), kmsTimeoutSeconds (10) and logLevel (info).
 
       Example: keyfold-coordinator --data /var/lib/keyfold/coordinator --listen 127.0.0.1:7440
       """,
@@ -36,9 +37,27 @@ struct CoordinatorCommand: AsyncParsableCommand {
       valueName: "host:port"))
   var listen: String?
 
+  static func main() async {
+    do {
+      var command = try parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      // Everything that is wrong with arguments or settings ends with 2, as with keyfold.
+      let code = exitCode(for: error)
+      guard code == .validationFailure else { exit(withError: error) }
+      try? FileHandle.standardError.write(contentsOf: Data((fullMessage(for: error) + "\n").utf8))
+      Foundation.exit(2)
+    }
+  }
+
   func run() async throws {
     do {
       try ProcessHardening.apply()
+      DaemonSignals.ignoreHangUp()
       let settings = try settings()
       try settings.check()
       guard let level = Logger.Level(rawValue: settings.logLevel) else {

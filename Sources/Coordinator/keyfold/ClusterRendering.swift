@@ -9,14 +9,14 @@ enum ClusterRendering {
       table.rows.append([
         "\(cluster.name)", "\(cluster.project)", state(cluster), encryption(cluster),
         "\(cluster.primary?.text ?? "-")", "\(cluster.nodes.count)",
-        "\(cluster.openPlans.isEmpty ? "-" : cluster.openPlans.map { String($0.text.prefix(8)) }.joined(separator: ", "))",
+        "\(cluster.openPlans.isEmpty ? "-" : plans(cluster))",
       ])
     }
     return table.lines(palette)
   }
 
   static func facts(_ cluster: ClusterView, now: OperatorTime, _ palette: Palette) -> [String] {
-    let plans = cluster.openPlans.map { String($0.text.prefix(8)) }.joined(separator: ", ")
+    let plans = plans(cluster)
     let facts = Table.facts(
       [
         ("cluster", "\(cluster.name)"), ("project", "\(cluster.project)"), ("state", state(cluster)),
@@ -25,6 +25,10 @@ enum ClusterRendering {
         ("open plans", plans.isEmpty ? nil : "\(plans)   (keyfold plan watch ID)"),
       ], palette)
     return facts + [""] + NodeRendering.list(cluster.nodes, now: now, palette)
+  }
+
+  private static func plans(_ cluster: ClusterView) -> String {
+    cluster.openPlans.map { String($0.text.prefix(8)) }.joined(separator: ", ")
   }
 
   private static func state(_ cluster: ClusterView) -> Table.Cell {

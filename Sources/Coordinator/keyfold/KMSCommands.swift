@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ArgumentParser
 internal import ClusterModel
-internal import Foundation
-internal import Secrets
 
 /// `keyfold kms …`
 struct KMSCommands: ParsableCommand {
@@ -15,9 +13,9 @@ struct KMSCommands: ParsableCommand {
       abstract: "Proves KMS settings and then uses them.",
       discussion: """
         The coordinator wraps 32 random bytes with the key, unwraps them and compares; only then do the new settings \
-        replace the old ones. The credentials need the rights to encrypt, decrypt and describe this one key. The secret \
-        is read from a file that only you can read, or from standard input with '-'; it is never an argument, because \
-        arguments show in process lists and shell histories. It rests sealed in the coordinator's store.
+        replace the old ones. The credentials need the rights to encrypt, decrypt and describe this one key. The \
+        secret is read from a file that only you can read, or from standard input with '-'; it is never an argument, \
+        because arguments show in process lists and shell histories. It rests sealed in the coordinator's store.
 
         Example: keyfold kms set shop --provider aws --key arn:aws:kms:eu-central-1:111122223333:key/… \
         --access-key-id AKIA… --secret-file ./secret.txt

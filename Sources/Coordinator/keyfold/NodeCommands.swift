@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ArgumentParser
 internal import ClusterModel
-internal import DaemonRuntime
 internal import Foundation
 
 /// `keyfold node …`

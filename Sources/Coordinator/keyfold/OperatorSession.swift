@@ -114,7 +114,7 @@ struct OperatorSession {
       OperatorFailure(
         .forbidden, what: "The coordinator at \(file.coordinator) refused this operator's key.", why: error.description,
         next:
-          "Take the present \(OperatorFile.name) from the coordinator's data directory; \(path) may be of an earlier one."
+          "Take the present \(OperatorFile.name) from the coordinator's data directory; \(path) may be an older one."
       )
     case .fault where error.fault?.code == .notAllowed:
       OperatorFailure(.forbidden, what: "The coordinator does not let this operator do that.", why: error.description)

@@ -43,9 +43,9 @@ struct PlanCommands: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Follows a plan to its end, with rates and the time left.",
       discussion: """
-        Exits with 0 when the plan is done and with 1 when it ended without reaching its goal. Ctrl-C ends the watching, \
-        not the plan. Without a terminal the plan is shown once, unless --follow is given; with --json each change is \
-        one line.
+        Exits with 0 when the plan is done and with 1 when it ended without reaching its goal. Ctrl-C ends the \
+        watching, not the plan. Without a terminal the plan is shown once, unless --follow is given; with --json each \
+        change is one line.
 
         Example: keyfold plan watch 3f2a91c0
         """)

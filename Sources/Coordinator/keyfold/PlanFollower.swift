@@ -96,7 +96,9 @@ struct PlanFollower: Sendable {
         return terminal.write(text)
       }
       guard terminal.isInteractive else { return drawChange(plan) }
-      let lines = PlanRendering.lines(plan, now: .now, terminal.palette).map { line in Palette.cut(line, to: max(20, terminal.columns - 1)) }
+      let lines = PlanRendering.lines(plan, now: .now, terminal.palette).map { line in
+        Palette.cut(line, to: max(20, terminal.columns - 1))
+      }
       terminal.erase(lines: drawn)
       terminal.write(lines)
       drawn = lines.count

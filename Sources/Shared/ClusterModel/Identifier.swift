@@ -124,7 +124,9 @@ public struct KeyID: Hashable, Comparable, Sendable, Codable, CustomStringConver
     let prefix = text.dropLast(37)
     guard !prefix.isEmpty, text.utf8.count <= 128, text.dropLast(36).last == ".",
       UUID(uuidString: String(text.suffix(36))) != nil,
-      text.utf8.allSatisfy({ DatabaseName.allows($0, first: false) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "$") })
+      text.utf8.allSatisfy({
+        DatabaseName.allows($0, first: false) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "$")
+      })
     else { throw ModelError(.invalidIdentifier, "a key id has to be <scope>.<uuid>") }
     self.text = text
   }

@@ -3,7 +3,9 @@
 /// A value that does not fit the model: which rule it breaks, and where.
 public struct ModelError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The rule that was broken.
-  public enum Code: Sendable, Equatable { case invalidName, invalidIdentifier, invalidAddress, invalidKeyReference, invalidSettings }
+  public enum Code: Sendable, Equatable {
+    case invalidName, invalidIdentifier, invalidAddress, invalidKeyReference, invalidSettings
+  }
 
   /// Which rule was broken.
   public let code: Code

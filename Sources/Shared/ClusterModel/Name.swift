@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// A name that was checked when it was made, so that two kinds of names can't be swapped and no name needs checking twice.
+/// A name that was checked when it was made, so that two kinds can't be swapped and none needs checking twice.
 public protocol CheckedName: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
   /// What the name names, for error texts: "node name".
   static var kind: String { get }

@@ -2,8 +2,8 @@
 
 /// One message of the coordinator that asks one agent for one thing.
 ///
-/// Repeating it changes nothing: an agent answers a repeated id with the recorded result, and whatever destroys something
-/// names the generation and keystore version it expects.
+/// Repeating it changes nothing: an agent answers a repeated id with the recorded result, and whatever destroys
+/// something names the generation and keystore version it expects.
 public struct NodeCommand: Sendable, Codable, Equatable {
   /// Stable across retries.
   public var id: CommandID
@@ -24,11 +24,11 @@ public struct NodeCommand: Sendable, Codable, Equatable {
 public enum NodeAction: Sendable, Codable, Equatable {
   /// Make the first, empty generation of a new shard with these voters; done when the node serves.
   case formShard(voters: [NodeName])
-  /// Copy everything into a new generation and swap; `encrypted` says under which kind. Done when the live generation is
-  /// another than `expecting` and encrypted as asked.
+  /// Copy everything into a new generation and swap; `encrypted` says under which kind. Done when the live generation
+  /// is another than `expecting` and encrypted as asked.
   case resync(encrypted: Bool, expecting: GenerationID)
-  /// Make a new master key and rewrap the keystore in one replacement, if generation and keystore version are these. Done
-  /// when the master key differs from `masterKey`.
+  /// Make a new master key and rewrap the keystore in one replacement, if generation and keystore version are these.
+  /// Done when the master key differs from `masterKey`.
   case rotateMasterKey(expecting: GenerationID, masterKey: MasterKeyID)
   /// Hand the primary's part over to a caught-up secondary; done when the node is not primary.
   case stepDown

@@ -2,7 +2,7 @@
 
 /// What an operator asks of the coordinator; one case for each thing the command line can do.
 ///
-/// It travels as JSON (see `OperatorPayload`). The secret of `setKMS` travels beside it and is part of no request value.
+/// It travels as JSON (see `OperatorPayload`). The secret of `setKMS` travels beside it and is part of no value.
 public enum OperatorCommand: Sendable, Codable, Equatable {
   /// Make a project; its owners are mail addresses.
   case createProject(name: ProjectName, owners: [String])

@@ -67,7 +67,8 @@ public struct OperatorTime: Sendable, Hashable, Comparable, Codable, CustomStrin
   /// 9999-12-31T23:59:59.999Z.
   private static let latest: Int64 = 253_402_300_799_999
 
-  /// The date of a day counted from 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days).
+  /// The date of a day counted from 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms",
+  /// civil_from_days).
   private static func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
     let shifted = days + 719_468
     let era = floorDivide(shifted, 146_097)

@@ -2,7 +2,7 @@
 internal import Foundation
 public import Secrets
 
-/// What an operator's command line needs to reach the coordinator: `operator.json`, written at the coordinator's first start.
+/// What an operator's command line needs to reach the coordinator: `operator.json`, made at its first start.
 ///
 /// The secret key never passes through a JSON parser: it is cut out of the file's bytes before the rest is parsed.
 public struct OperatorFile: Sendable {
@@ -99,7 +99,8 @@ public struct OperatorFile: Sendable {
     guard bytes.count > key.count,
       let start = (0...bytes.count - key.count).first(where: { bytes[$0..<$0 + key.count].elementsEqual(key) })
     else { return nil }
-    guard let colon = bytes[(start + key.count)...].firstIndex(where: { !isSpace($0) }), bytes[colon] == UInt8(ascii: ":"),
+    guard let colon = bytes[(start + key.count)...].firstIndex(where: { !isSpace($0) }),
+      bytes[colon] == UInt8(ascii: ":"),
       let quote = bytes[(colon + 1)...].firstIndex(where: { !isSpace($0) }), bytes[quote] == UInt8(ascii: "\""),
       let end = bytes[(quote + 1)...].firstIndex(of: UInt8(ascii: "\""))
     else { return nil }

@@ -106,7 +106,8 @@ package struct AWSClient: Sendable {
       (name: "X-Amz-Target", value: call.target),
     ]
     if let token = credentials.sessionToken {
-      headers.append((name: "X-Amz-Security-Token", value: token.withSecret { String(decoding: $0.unprotectedCopy(), as: UTF8.self) }))
+      let text = token.withSecret { String(decoding: $0.unprotectedCopy(), as: UTF8.self) }
+      headers.append((name: "X-Amz-Security-Token", value: text))
     }
     let request = SignableRequest(
       method: "POST", path: "/", headers: headers,

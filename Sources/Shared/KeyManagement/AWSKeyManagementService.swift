@@ -68,7 +68,9 @@ public struct AWSKeyManagementService: KeyManagementService {
     let call = AWSClient.Call(target: "TrentService.DescribeKey", operation: .describe, keyID: key.description)
     let answer = try await client.perform(call, body: AWSRequestBody.plain([keyMember]), deadline: deadline)
     let bytes = answer.body.readableBytesUInt8Span
-    guard let metadata = (try? JSONReader.read(bytes))?.member("KeyMetadata") else { throw Self.malformed(call, answer) }
+    guard let metadata = (try? JSONReader.read(bytes))?.member("KeyMetadata") else {
+      throw Self.malformed(call, answer)
+    }
     return try AWSKeyMetadata.description(metadata, in: bytes, call: call, isExpected: { key.isSameKey(as: $0) })
   }
 

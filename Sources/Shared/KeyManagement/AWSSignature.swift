@@ -23,7 +23,9 @@ package enum AWSSignature {
     let prefixed = try SecretBytes(capacity: 4 + secret.count) { (span) throws(SecretsError) in
       for byte in "AWS4".utf8 { span.append(byte) }
       secret.withBytes { bytes in
-        for offset in bytes.byteOffsets { span.append(unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self)) }
+        for offset in bytes.byteOffsets {
+          span.append(unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
+        }
       }
     }
     let day = try SigningHash.hmac(key: prefixed, scope.date)
@@ -33,7 +35,9 @@ package enum AWSSignature {
   }
 
   /// The value of the `Authorization` header.
-  package static func authorization(accessKeyID: String, scope: SignatureScope, signedHeaders: String, signature: String)
+  package static func authorization(
+    accessKeyID: String, scope: SignatureScope, signedHeaders: String, signature: String
+  )
     -> String
   {
     "\(algorithm) Credential=\(accessKeyID)/\(scope.text), SignedHeaders=\(signedHeaders), Signature=\(signature)"

@@ -5,7 +5,9 @@ package import Secrets
 /// Base64 with padding (RFC 4648, section 4), without tables, so that no memory access depends on a secret.
 package enum Base64 {
   /// The text of bytes.
-  package static func text(_ bytes: [UInt8]) -> String { String(decoding: unsafe encoded(bytes.span.bytes), as: UTF8.self) }
+  package static func text(_ bytes: [UInt8]) -> String {
+    String(decoding: unsafe encoded(bytes.span.bytes), as: UTF8.self)
+  }
 
   /// The text of bytes as ASCII; the caller wipes it if it is secret.
   package static func encoded(_ bytes: RawSpan) -> [UInt8] {

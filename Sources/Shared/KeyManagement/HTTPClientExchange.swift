@@ -99,6 +99,7 @@ struct HTTPClientExchange: HTTPExchange {
       HTTPFailure(.timeout, "no answer in time: \(error.shortDescription)")
     case .tlsHandshakeTimeout: HTTPFailure(.timeout, "the TLS handshake did not end in time")
     case .cancelled: cancelled
+    case .invalidLocalAddress: HTTPFailure(.invalidSettings, "the local address to connect from is no IP address")
     case .uncleanShutdown, .remoteConnectionClosed:
       HTTPFailure(.network, "the connection was closed before the answer was complete")
     case .contentLengthMissing:

@@ -57,7 +57,9 @@ public final class KeyManagementFactory: Sendable {
     do { key = try KeyARN(settings.keyID) } catch { throw Self.fault(settings, error.description) }
     guard let regional = key.inRegion(settings.region) else {
       throw Self.fault(
-        settings, "the key is in region \(key.region), the settings name \(settings.region); only multi-Region keys move")
+        settings,
+        "the key is in region \(key.region), the settings name \(settings.region); "
+          + "only multi-Region keys are in several")
     }
     guard !secret.withBytes({ $0.isEmpty }), Self.isAccessKeyID(settings.accessKeyID) else {
       throw Self.fault(settings, "the access key id or its secret is empty or has characters that are not allowed")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// What a signature's key is good for: one day, one region, one service (AWS Signature Version 4, "Create a signature").
+/// What a signature's key is good for: one day, one region, one service (AWS IAM user guide, "Create a signature").
 package struct SignatureScope: Sendable, Equatable {
   /// The day, `YYYYMMDD`.
   package let date: String

@@ -37,7 +37,7 @@ extension Envelope {
     }
   }
 
-  /// Encodes the envelope into an array, which nobody overwrites afterwards: for tests and for messages without secrets.
+  /// Encodes the envelope into an array, which nobody overwrites afterwards: for messages without secrets.
   public func encoded() throws(MessageError) -> [UInt8] {
     let packed = try PackedEnvelope(self)
     return unsafe [UInt8](unsafeUninitializedCapacity: packed.count) { buffer, filled in

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import ClusterModel
 
-/// One message with the facts every message carries: who speaks, in which epoch, what it answers, until when it matters.
+/// One message with the facts each carries: who speaks, in which epoch, what it answers, until when it matters.
 public struct Envelope: Sendable {
   /// The only version this code speaks; another one is refused by `MessageError.Code.unsupportedVersion`.
   public static let currentProtocolVersion: UInt32 = 1

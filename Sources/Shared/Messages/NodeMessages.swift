@@ -6,8 +6,9 @@ public import Secrets
 public struct Hello: Sendable, Equatable {
   /// The node's state.
   public var report: NodeReport
-  /// The highest epoch the agent bound, nil if it never saw a coordinator; a coordinator restored from an old copy learns
-  /// from it that it is old.
+  /// The highest epoch the agent bound, nil if it never saw a coordinator.
+  ///
+  /// A coordinator restored from an old copy learns from it that it is old.
   public var highestEpoch: Epoch?
 
   /// Makes a hello of its parts.
@@ -57,7 +58,9 @@ public struct KeysReport: Sendable, Equatable {
 public struct Welcome: Sendable {
   /// The node's assignment.
   public var assignment: NodeAssignment
-  /// The secret part of the KMS credentials, nil where none are set or the node may not have them; never written to disk.
+  /// The secret part of the KMS credentials, nil where none are set or the node may not have them.
+  ///
+  /// Never written to the node's disk.
   public var kmsSecret: Secret?
   /// How often the node sends a heartbeat, in milliseconds.
   public var heartbeatMilliseconds: UInt32

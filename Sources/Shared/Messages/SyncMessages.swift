@@ -15,7 +15,9 @@ public struct SyncRequest: Sendable, Equatable {
   }
 }
 
-/// The source's first answer: where in the oplog the copy stands, and how much comes. The payload frame is replication's.
+/// The source's first answer: where in the oplog the copy stands, and how much comes.
+///
+/// The payload frame is replication's.
 public struct SyncBegin: Sendable, Equatable {
   /// The stream.
   public var streamID: UInt64

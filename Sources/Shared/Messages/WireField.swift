@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import CMessages
 
-/// Where the schema puts one field of a message: looked up by name in protobuf-c's descriptors, checked against the type
-/// the code takes it for. A mismatch is a fault of this module, never of the bytes on the wire.
+/// Where the schema puts one field of a message.
+///
+/// It is looked up by name in protobuf-c's descriptors and checked against the type the code takes it for. A mismatch is
+/// a fault of this module, never of the bytes on the wire.
 @safe struct WireField {
   private let descriptor: UnsafePointer<ProtobufCFieldDescriptor>
 
-  init(_ name: StaticString, of message: UnsafePointer<ProtobufCMessage>, as types: [ProtobufCType], repeated: Bool = false) {
+  init(
+    _ name: StaticString, of message: UnsafePointer<ProtobufCMessage>, as types: [ProtobufCType], repeated: Bool = false
+  ) {
     let text = unsafe UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
     guard
       let found = unsafe protobuf_c_message_descriptor_get_field_by_name(message.pointee.descriptor, text),

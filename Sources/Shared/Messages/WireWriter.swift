@@ -19,10 +19,16 @@ internal import Secrets
     unsafe initialise(message)
   }
 
-  func set(_ name: StaticString, _ value: UInt32) { store(name, value, PROTOBUF_C_TYPE_UINT32, PROTOBUF_C_TYPE_FIXED32) }
-  func set(_ name: StaticString, _ value: UInt64) { store(name, value, PROTOBUF_C_TYPE_UINT64, PROTOBUF_C_TYPE_FIXED64) }
+  func set(_ name: StaticString, _ value: UInt32) {
+    store(name, value, PROTOBUF_C_TYPE_UINT32, PROTOBUF_C_TYPE_FIXED32)
+  }
+  func set(_ name: StaticString, _ value: UInt64) {
+    store(name, value, PROTOBUF_C_TYPE_UINT64, PROTOBUF_C_TYPE_FIXED64)
+  }
   func set(_ name: StaticString, _ value: Int64) { store(name, value, PROTOBUF_C_TYPE_SINT64) }
-  func set(_ name: StaticString, _ value: Bool) { store(name, value ? 1 : 0 as protobuf_c_boolean, PROTOBUF_C_TYPE_BOOL) }
+  func set(_ name: StaticString, _ value: Bool) {
+    store(name, value ? 1 : 0 as protobuf_c_boolean, PROTOBUF_C_TYPE_BOOL)
+  }
 
   /// Writes a text; one with a NUL byte is refused, as the other side could not tell where it ends.
   func set(_ name: StaticString, _ text: String) throws(MessageError) {
@@ -72,7 +78,9 @@ internal import Secrets
     guard let secret else { return }
     let memory = try unsafe Self.memory(secret.count, in: arena)
     secret.withBytes { span in
-      unsafe span.withUnsafeBytes { unsafe memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count) }
+      unsafe span.withUnsafeBytes {
+        unsafe memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count)
+      }
     }
     let bytes = unsafe ProtobufCBinaryData(len: secret.count, data: memory.assumingMemoryBound(to: UInt8.self))
     unsafe store(name, bytes, PROTOBUF_C_TYPE_BYTES)
@@ -94,7 +102,9 @@ extension WireWriter {
   private func store<Value>(_ field: WireField, _ value: Value) {
     let base = unsafe UnsafeMutableRawPointer(message)
     unsafe base.storeBytes(of: value, toByteOffset: field.offset, as: Value.self)
-    if field.isMember { unsafe base.storeBytes(of: field.number, toByteOffset: field.quantifierOffset, as: UInt32.self) }
+    if field.isMember {
+      unsafe base.storeBytes(of: field.number, toByteOffset: field.quantifierOffset, as: UInt32.self)
+    }
   }
 
   private func store<Value, Element>(

@@ -3,7 +3,7 @@ public import Secrets
 
 /// Tells whether a key is the one meant without giving anything of it away.
 ///
-/// It is HMAC-SHA256(key, "keyfold key check v1"), the first 16 bytes; for random keys only, whose values can't be guessed.
+/// It is HMAC-SHA256(key, "keyfold key check v1"), the first 16 bytes; for random keys only, which can't be guessed.
 public struct KeyCheckValue: Hashable, Sendable, CustomStringConvertible {
   /// Bytes of a check value.
   public static let byteCount = 16

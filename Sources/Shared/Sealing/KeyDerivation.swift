@@ -3,7 +3,8 @@ public import Secrets
 
 /// Keys derived from keys, one per purpose, so that no key serves two algorithms.
 public enum KeyDerivation {
-  /// The 32-byte subkey of a random key for the purpose `label` names: HKDF-Expand with SHA-256 (RFC 5869, section 2.3).
+  /// The 32-byte subkey of a random key for the purpose `label` names: HKDF-Expand with SHA-256
+  /// (RFC 5869, section 2.3).
   ///
   /// Random keys need no HKDF-Extract (section 3.3). Throws `library` and `secrets`.
   public static func subkey(of key: borrowing SecretBytes, label: String) throws(SealingError) -> SecretBytes {

@@ -58,8 +58,8 @@ public final class PageCipher: Sendable {
 
   /// Opens `sealed` into `plaintext`, which has room for `overhead` bytes less; answers how many were written.
   ///
-  /// Throws `forged` unless every byte of `sealed` and `associated` is as it was sealed under this key; then nothing of the
-  /// plaintext stays in the buffer. Also throws `revoked`, `size` and `library`. The two buffers must not overlap.
+  /// Throws `forged` unless every byte of `sealed` and `associated` is as it was sealed under this key; then nothing of
+  /// the plaintext stays in the buffer. Also throws `revoked`, `size` and `library`. The two buffers must not overlap.
   public func open(
     _ sealed: UnsafeRawBufferPointer, authenticating associated: UnsafeRawBufferPointer,
     into plaintext: UnsafeMutableRawBufferPointer

@@ -2,10 +2,10 @@
 
 /// A 32-byte key encrypted with its parent key, with all that is needed to tell whose it is and whether it is whole.
 ///
-/// Encoded, in network order: format (1 byte), algorithm (1), key id and parent key id (length 1 + UTF-8 each), creation
-/// time (8, milliseconds since 1970), check value of the parent key (16), nonce (12), ciphertext (32), tag (16), and the
-/// first 8 bytes of the SHA-256 of all that. Everything up to the nonce is authenticated with the ciphertext; the digest
-/// only tells a damaged blob from one wrapped under another key before any key is at hand.
+/// Encoded, in network order: format (1 byte), algorithm (1), key id and parent key id (length 1 + UTF-8 each),
+/// creation time (8, milliseconds since 1970), check value of the parent key (16), nonce (12), ciphertext (32), tag
+/// (16), and the first 8 bytes of the SHA-256 of all that. Everything up to the nonce is authenticated with the
+/// ciphertext; the digest only tells a damaged blob from one wrapped under another key before any key is at hand.
 public struct WrappedKey: Sendable, Equatable {
   /// The format this version writes and reads.
   public static let format: UInt8 = 1

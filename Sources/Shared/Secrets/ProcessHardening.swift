@@ -24,7 +24,7 @@ public enum ProcessHardening {
     try forbidDumps()
   }
 
-  /// Replaces the process image by the same program: memory, and with it every closed cache, is gone; the process id stays.
+  /// Replaces the process by the same program: memory, and with it every closed cache, is gone; the process id stays.
   ///
   /// `arguments` begin with the program's name. Descriptors above 2 are closed and signals get their defaults. Returns
   /// only by throwing.

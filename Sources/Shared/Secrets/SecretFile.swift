@@ -32,7 +32,7 @@ public enum SecretFile {
     return secret
   }
 
-  /// Makes a new file of a secret, readable by its owner only; it is there as a whole or not at all, and on disk on return.
+  /// Makes a file of a secret, readable by its owner only; it is there as a whole or not at all, and on disk on return.
   ///
   /// Throws `fileExists` if there is a file already: a secret is never overwritten.
   public static func create(_ path: String, holding secret: borrowing SecretBytes) throws(SecretsError) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// What went wrong with secret memory, a secret file or the hardening of the process; never says anything of the secret.
+/// What went wrong with secret memory, a secret file or the hardening of the process; says nothing of the secret.
 public struct SecretsError: Error, Sendable, CustomStringConvertible {
   /// The kinds of failure a caller may tell apart.
   public enum Code: Sendable, Equatable {

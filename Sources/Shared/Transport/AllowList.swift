@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// Which CURVE keys are let in, and as whom; replaceable while connections are open.
 ///
-/// It is asked at every handshake and again at every message: a key that is taken off ends its open connections' say at once.
+/// It is asked at every handshake and again at every message, both ways: a key that is taken off is cut off at once.
 public final class AllowList: Sendable {
   /// What the list says of a key.
   public enum Standing: Sendable, Equatable {

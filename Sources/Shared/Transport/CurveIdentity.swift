@@ -98,7 +98,9 @@ public struct CurveIdentity: Sendable {
           unsafe source.withUnsafeBytes { characters in
             for start in stride(from: 0, to: characters.count, by: 5) {
               let word = unsafe Z85.word(characters[start..<start + 5])
-              for shift in stride(from: UInt64(24), through: 0, by: -8) { span.append(UInt8(truncatingIfNeeded: word >> shift)) }
+              for shift in stride(from: UInt64(24), through: 0, by: -8) {
+                span.append(UInt8(truncatingIfNeeded: word >> shift))
+              }
             }
           }
         }

@@ -43,7 +43,8 @@ public struct CurvePublicKey: Hashable, Comparable, Sendable, Codable, CustomStr
 
 /// The alphabet of ZeroMQ RFC 32.
 enum Z85 {
-  static let alphabet = Array("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#".utf8)
+  static let alphabet = Array(
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#".utf8)
 
   /// For each byte its value, 255 for bytes outside the alphabet.
   private static let values: [UInt8] = {
@@ -73,7 +74,9 @@ enum Z85 {
     var characters: [UInt8] = []
     for start in stride(from: 0, to: 32, by: 4) {
       let word = bytes[start..<start + 4].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-      for divisor in [52_200_625, 614_125, 7_225, 85, 1] as [UInt32] { characters.append(alphabet[Int(word / divisor % 85)]) }
+      for divisor in [52_200_625, 614_125, 7_225, 85, 1] as [UInt32] {
+        characters.append(alphabet[Int(word / divisor % 85)])
+      }
     }
     return String(decoding: characters, as: UTF8.self)
   }

@@ -44,8 +44,8 @@ public final class MessageLink: Sendable {
 
   /// Sends a message and waits for the message that answers it; progress goes to `onProgress`.
   ///
-  /// Throws `fault` if a fault answers, `notConnected` at once when the connection ends, `deadline`, `cancelled`, `congested`
-  /// above `TransportLimits.outstandingCalls`.
+  /// Throws `fault` if a fault answers, `notConnected` at once when the connection ends, `deadline`, `cancelled`,
+  /// `congested` above `TransportLimits.outstandingCalls`.
   public func call(
     _ envelope: Envelope, payload: [UInt8] = [], within timeout: Duration,
     onProgress: (@Sendable (Reply) -> Void)? = nil
@@ -87,7 +87,7 @@ public final class MessageLink: Sendable {
     return counters
   }
 
-  /// Ends the connection and the thread; waits for it, unless it is called from an event. Does nothing the second time.
+  /// Ends the connection and the thread, and waits for it, unless called from an event; harmless if called twice.
   public func close() {
     setup.queue.setGate(.closed)
     thread.join()

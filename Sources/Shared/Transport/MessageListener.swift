@@ -4,7 +4,7 @@ public import Messages
 
 /// Listens for peers on one address: ROUTER socket, CURVE, allow-list, on a thread of its own.
 ///
-/// A node's messages have to carry the node's name in the envelope, everybody else's none; messages that don't are dropped.
+/// A node's messages have to carry the node's name in the envelope, everybody else's none; others are dropped.
 public final class MessageListener: Sendable {
   private let setup: ListenerSetup
   private let counts = CounterBox()
@@ -30,7 +30,7 @@ public final class MessageListener: Sendable {
   public func start() throws(TransportError) -> UInt16 {
     try wake.check()
     let loop = try ListenerLoop(setup, queue: queue, counters: counts, wake: wake)
-    let port = try loop.router.boundPort()
+    let port = try loop.router.socket.boundPort()
     try thread.start(name: "kf-listen-\(port)") { loop.run() }
     return port
   }
@@ -53,7 +53,7 @@ public final class MessageListener: Sendable {
     return counters
   }
 
-  /// Ends all connections and the thread; waits for it, unless it is called from an event. Does nothing the second time.
+  /// Ends all connections and the thread, and waits for it, unless called from an event; harmless if called twice.
   public func close() {
     queue.setGate(.closed)
     thread.join()

@@ -8,9 +8,9 @@ public struct TransportCounters: Sendable, Equatable {
   public var sent: UInt64 = 0
   /// Connections that proved their key.
   public var connected: UInt64 = 0
-  /// Connections that ended after that.
+  /// Connections that ended after they had sent a message.
   public var disconnected: UInt64 = 0
-  /// Connections that ended without it: wrong keys, foreign protocols, silence.
+  /// Connections that ended before they proved a key: wrong keys, foreign protocols, silence.
   public var refusedHandshakes: UInt64 = 0
   /// Handshakes with a key nobody enrolled.
   public var unknownKeys: UInt64 = 0

@@ -16,7 +16,7 @@ public struct TransportLimits: Sendable, Equatable {
   public var outstandingCalls = 64
   /// How often a silent peer is asked for a sign of life, in milliseconds (ZMQ_HEARTBEAT_IVL).
   public var heartbeatIntervalMilliseconds: Int32 = 1_000
-  /// How long a sign of life may take before the connection counts as dead, in milliseconds (ZMQ_HEARTBEAT_TIMEOUT, _TTL).
+  /// How long a sign of life may take until the connection is dead, in milliseconds (ZMQ_HEARTBEAT_TIMEOUT, _TTL).
   public var heartbeatTimeoutMilliseconds: Int32 = 3_000
   /// How long a connection may take to prove its key, in milliseconds (ZMQ_HANDSHAKE_IVL).
   public var handshakeTimeoutMilliseconds: Int32 = 5_000

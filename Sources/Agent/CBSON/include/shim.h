@@ -17,7 +17,7 @@ typedef struct keyfold_bson_element {
   uint32_t second_offset;  ///< of a regex's options, a scope document, a DBPointer's ObjectId
   uint32_t second_length;
   uint32_t next_offset;    ///< where the next element starts: the `offset` of the next call
-  uint64_t low;            ///< the bits of a number, date, timestamp (seconds in the upper half) or bool; low half of a decimal
+  uint64_t low;            ///< the bits of a number, date, timestamp (seconds above) or bool; low half of a decimal
   uint64_t high;           ///< high half of a decimal
 } keyfold_bson_element;
 

@@ -82,7 +82,9 @@ struct CommandArguments {
     guard case .array(let array) = value else { throw wrongType(name, value, "array") }
     var documents: [Document] = []
     for element in array {
-      guard case .document(let document) = element.value else { throw wrongType("\(name).\(element.key)", element.value, "object") }
+      guard case .document(let document) = element.value else {
+        throw wrongType("\(name).\(element.key)", element.value, "object")
+      }
       documents.append(document)
     }
     return documents

@@ -13,7 +13,8 @@ struct CommandInterpreter: Sendable {
     let failure: CommandError?
   }
 
-  init(engine: any DocumentEngine, cursors: CursorStore = CursorStore(), identifiers: ObjectIDSource = ObjectIDSource()) {
+  init(engine: any DocumentEngine, cursors: CursorStore = CursorStore(), identifiers: ObjectIDSource = ObjectIDSource())
+  {
     self.engine = engine
     self.cursors = cursors
     self.identifiers = identifiers
@@ -128,7 +129,8 @@ extension CommandInterpreter {
       [
         "code": .int32(ErrorCode.unsatisfiableWriteConcern.number),
         "codeName": .string(ErrorCode.unsatisfiableWriteConcern.name),
-        "errmsg": .string("w: \(wanted) is not supported: the write was acknowledged by a majority (\(majority) members)"),
+        "errmsg": .string(
+          "w: \(wanted) is not supported: the write was acknowledged by a majority (\(majority) members)"),
       ])
   }
 }

@@ -34,7 +34,8 @@ struct CommandRequest: Sendable {
     guard let name = body.first(where: { _ in true })?.key else {
       throw CommandError(.commandNotFound, "the command document is empty")
     }
-    guard let database = database ?? body["$db"].flatMap({ if case .string(let text) = $0 { text } else { nil } }) else {
+    guard let database = database ?? body["$db"].flatMap({ if case .string(let text) = $0 { text } else { nil } })
+    else {
       throw CommandError(.missingField, "OP_MSG requests require a $db argument of type string")
     }
     do throws(NamespaceError) {

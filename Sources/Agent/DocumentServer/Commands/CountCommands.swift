@@ -53,7 +53,9 @@ extension CommandInterpreter {
       if query.plan.matchesEverything {
         found = try transaction.count(collection)
       } else {
-        let enough = query.limit.map { $0.addingReportingOverflow(query.skip) }.flatMap { $0.overflow ? nil : $0.partialValue }
+        let enough = query.limit.map { $0.addingReportingOverflow(query.skip) }.flatMap {
+          $0.overflow ? nil : $0.partialValue
+        }
         var budget = ScanBudget(deadline: deadline)
         _ = try query.plan.visit(transaction, collection, after: nil, budget: &budget) { _, _ in
           found += 1
@@ -89,17 +91,23 @@ private struct CountPipeline {
       reached = place
       try add(element)
     }
-    if reached != order.count - 1 { throw CountPipeline.unsupported(stages.isEmpty ? "an empty pipeline" : "no $group") }
+    if reached != order.count - 1 {
+      throw CountPipeline.unsupported(stages.isEmpty ? "an empty pipeline" : "no $group")
+    }
   }
 
   private mutating func add(_ element: DocumentElement) throws(CommandError) {
     switch (element.key, element.value) {
     case ("$match", .document(let filter)): self.filter = filter
     case ("$skip", let value):
-      guard let number = value.wholeNumber, number >= 0 else { throw CommandError(.badValue, "$skip has to be a whole number") }
+      guard let number = value.wholeNumber, number >= 0 else {
+        throw CommandError(.badValue, "$skip has to be a whole number")
+      }
       skip = number
     case ("$limit", let value):
-      guard let number = value.wholeNumber, number > 0 else { throw CommandError(.badValue, "$limit has to be positive") }
+      guard let number = value.wholeNumber, number > 0 else {
+        throw CommandError(.badValue, "$limit has to be positive")
+      }
       limit = number
     case ("$group", .document(let group)) where group.order(CountPipeline.group) == .same: break
     default: throw CountPipeline.unsupported(element.key)
@@ -108,7 +116,8 @@ private struct CountPipeline {
 
   private static func unsupported(_ what: String) -> CommandError {
     CommandError(
-      .badValue, "aggregate: \(what) is not supported here: only $match, $skip, $limit and a $group that counts all "
+      .badValue,
+      "aggregate: \(what) is not supported here: only $match, $skip, $limit and a $group that counts all "
         + "documents, in this order, as countDocuments sends them")
   }
 

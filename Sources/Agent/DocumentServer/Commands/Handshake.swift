@@ -39,8 +39,13 @@ extension CommandInterpreter {
     // A node whose engine is closed is a member that is neither, whatever the replication still believes.
     let isServing = engine.state() == .serving
     let isPrimary = view.isWritablePrimary && isServing
-    reply.append("setName", .string(view.setName))
-    reply.append("setVersion", .integer(view.setVersion))
+    if view.setName.isEmpty {
+      // Not yet a member of a replica set: drivers wait for it as for a member that is starting.
+      reply.append("isreplicaset", true)
+    } else {
+      reply.append("setName", .string(view.setName))
+      reply.append("setVersion", .integer(view.setVersion))
+    }
     reply.append(isHello ? "isWritablePrimary" : "ismaster", .bool(isPrimary))
     reply.append("secondary", .bool(view.isSecondary && !view.isWritablePrimary && isServing))
     reply.append("hosts", .array(of: view.hosts.map { .string($0) }))

@@ -102,7 +102,8 @@ extension CommandInterpreter {
     try command.arguments.finish()
     guard !documents.isEmpty, documents.count <= CommandInterpreter.maximumWriteBatch else {
       throw CommandError(
-        .badValue, "\(command.request.name): '\(field)' has to hold between 1 and \(CommandInterpreter.maximumWriteBatch) "
+        .badValue,
+        "\(command.request.name): '\(field)' has to hold between 1 and \(CommandInterpreter.maximumWriteBatch) "
           + "entries, not \(documents.count)")
     }
     try requireWritable()

@@ -46,7 +46,7 @@ struct WriteRun: Sendable {
   let identifiers: ObjectIDSource
   var budget = WriteBudget()
 
-  /// Goes on from `progress` until all is done or the budget is used up; faults of statements become part of the result.
+  /// Goes on from `progress` until all is done or the budget is used up; statements' faults are part of the result.
   func step(_ transaction: any WriteTransaction, from progress: WriteProgress) throws -> WriteProgress {
     var step = WriteStep(run: self, transaction: transaction, progress: progress)
     try step.findCollection()

@@ -14,7 +14,8 @@ enum CursorReply {
 
 extension CommandInterpreter {
   /// Answers with results that were computed at once, and keeps a cursor for those that don't fit.
-  func firstReply(_ results: [Document], size: BatchSize, isSingle: Bool = false, namespace: String) throws -> Document {
+  func firstReply(_ results: [Document], size: BatchSize, isSingle: Bool = false, namespace: String) throws -> Document
+  {
     var rest = results[...]
     let batch = Batch.take(size, from: &rest)
     let id = rest.isEmpty || isSingle ? 0 : try cursors.open(.results(rest), namespace: namespace)

@@ -65,7 +65,8 @@ final class CursorStore: Sendable {
         throw CommandError(.lockTimeout, "\(limits.maximumCursors) cursors are open on this node; close some first")
       }
       guard state.memory + memory <= limits.maximumMemory else {
-        throw CommandError(.memoryLimit, "sorted results of open cursors take \(limits.maximumMemory) bytes on this node")
+        throw CommandError(
+          .memoryLimit, "sorted results of open cursors take \(limits.maximumMemory) bytes on this node")
       }
       var id = Int64.random(in: 1...Int64.max)
       while state.entries[id] != nil { id = Int64.random(in: 1...Int64.max) }

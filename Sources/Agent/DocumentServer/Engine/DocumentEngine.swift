@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// What the server needs of the node below it: the replica set as the node sees it, snapshots to read and transactions to write.
+/// What the server needs of the node below it: its view of the replica set, snapshots to read, transactions to write.
 public protocol DocumentEngine: Sendable {
   /// The replica set as this node sees it now; called for every `hello` and every command, so it must not block.
   func replicaSetView() -> ReplicaSetView
@@ -16,9 +16,9 @@ public protocol DocumentEngine: Sendable {
   /// Runs `body` in the primary's write transaction, perhaps together with other writers' bodies, and returns when a
   /// majority has the writes on disk.
   ///
-  /// What `body` has put stands even if it reports write errors in `R`. It throws only before its first `put`, `remove`,
-  /// create or drop, or passes on what the transaction itself threw. It may run more than once (a batch that is tried
-  /// again) and then sees the data as it is then. Throws what `body` throws, or `EngineError`.
+  /// What `body` has put stands even if it reports write errors in `R`. It throws only before its first `put`,
+  /// `remove`, create or drop, or passes on what the transaction itself threw. It may run more than once (a batch that
+  /// is tried again) and then sees the data as it is then. Throws what `body` throws, or `EngineError`.
   func write<R: Sendable>(_ body: @Sendable @escaping (any WriteTransaction) throws -> R) async throws -> R
 }
 

@@ -9,7 +9,7 @@ extension Filter {
       if element.key.utf8.first == UInt8(ascii: "$") {
         filters.append(try Filter.logical(element.key, element.value))
       } else {
-        filters += try Filter.conditions(FieldPath(element.key), element.value)
+        filters += try Filter.conditions(try .checked(element.key, in: "query"), element.value)
       }
     }
     self = filters.count == 1 ? filters[0] : .all(filters)
@@ -57,7 +57,8 @@ extension Filter {
     return filters
   }
 
-  private static func condition(_ path: FieldPath, _ name: String, _ operand: BSONValue) throws(CommandError) -> Filter {
+  private static func condition(_ path: FieldPath, _ name: String, _ operand: BSONValue) throws(CommandError) -> Filter
+  {
     if let comparison = Comparison(rawValue: name) {
       return .compare(path, comparison, try comparable(operand, name))
     }

@@ -18,7 +18,7 @@ struct Projection: Sendable {
     var keepsID: Bool?
     var mode: Bool?
     for element in document {
-      try FieldPath.checkWritable(element.key, in: "projection")
+      let path = try FieldPath.writable(element.key, in: "projection")
       let keeps = try Projection.flag(element)
       if element.key == "_id" {
         keepsID = keeps
@@ -29,7 +29,7 @@ struct Projection: Sendable {
           .projectionMixed, "cannot mix inclusion and exclusion in a projection (at field '\(element.key)')")
       }
       mode = keeps
-      try add(FieldPath(element.key))
+      try add(path)
     }
     includes = mode ?? keepsID ?? false
     let id = FieldPath.id.components[0]
@@ -43,7 +43,9 @@ struct Projection: Sendable {
       throw CommandError(.badValue, "projection: '\(name)' on field '\(element.key)' is not supported")
     }
     throw CommandError(
-      .badValue, "projection: field '\(element.key)' is of type \(element.value.type.name); only true, false, 1 and 0 are supported")
+      .badValue,
+      "projection: field '\(element.key)' is of type \(element.value.type.name), expected true, false, 1 or 0"
+    )
   }
 
   private mutating func add(_ path: FieldPath) throws(CommandError) {

@@ -25,8 +25,7 @@ struct SortOrder: Sendable {
       guard let direction = element.value.wholeNumber, abs(direction) == 1 else {
         throw CommandError(.badValue, "sort: the direction of '\(element.key)' has to be 1 or -1")
       }
-      try FieldPath.checkWritable(element.key, in: "sort")
-      keys.append(Key(path: FieldPath(element.key), isAscending: direction == 1))
+      keys.append(Key(path: try .writable(element.key, in: "sort"), isAscending: direction == 1))
       if keys.count > SortOrder.maximumKeys {
         throw CommandError(.badValue, "sort: more than \(SortOrder.maximumKeys) keys")
       }
@@ -62,17 +61,5 @@ struct SortOrder: Sendable {
       if found != .same { return key.isAscending ? found : found.reversed }
     }
     return .same
-  }
-}
-
-extension FieldPath {
-  /// Throws unless a path can name a field of a result or an update: no empty name, none that starts with `$`.
-  static func checkWritable(_ text: String, in owner: String) throws(CommandError) {
-    for name in text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
-      if name.isEmpty { throw CommandError(.emptyFieldName, "\(owner): the path '\(text)' has an empty field name") }
-      if name.first == UInt8(ascii: "$") {
-        throw CommandError(.badValue, "\(owner): '\(text)': operators such as '$' inside a path are not supported")
-      }
-    }
   }
 }

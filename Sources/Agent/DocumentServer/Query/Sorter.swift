@@ -42,7 +42,8 @@ struct Sorter {
     if let wanted, entries.count >= 2 * max(wanted, 1) || memory > maximumMemory { prune(to: wanted) }
     if memory > maximumMemory {
       throw CommandError(
-        .memoryLimit, "the sort needs more than \(maximumMemory) bytes of memory; sorting on disk is not supported: "
+        .memoryLimit,
+        "the sort needs more than \(maximumMemory) bytes of memory; sorting on disk is not supported: "
           + "narrow the query or give a limit")
     }
   }

@@ -23,7 +23,8 @@ public final class DocumentServer: Sendable {
   /// Prepares a server; nothing is bound yet. `host` has to be a loopback address, because drivers don't authenticate;
   /// port 0 lets the system choose.
   public init(
-    engine: any DocumentEngine, host: String = "127.0.0.1", port: Int, limits: ServerLimits = ServerLimits(), logger: Logger
+    engine: any DocumentEngine, host: String = "127.0.0.1", port: Int, limits: ServerLimits = ServerLimits(),
+    logger: Logger
   ) {
     self.host = host
     self.port = port
@@ -35,10 +36,12 @@ public final class DocumentServer: Sendable {
 
   /// Binds, tells `onBound` the port and serves. Throws `ServerError` if it can't bind or ran before.
   public func run(onBound: @Sendable (Int) -> Void) async throws {
-    guard hasStarted.withLock({ started in
-      defer { started = true }
-      return !started
-    }) else { throw ServerError(.alreadyStarted, "this document server ran before; make a new one") }
+    guard
+      hasStarted.withLock({ started in
+        defer { started = true }
+        return !started
+      })
+    else { throw ServerError(.alreadyStarted, "this document server ran before; make a new one") }
     let listener = try await bind()
     let port = listener.channel.localAddress?.port ?? 0
     guard connections.listen(listener.channel) else {
@@ -71,7 +74,8 @@ public final class DocumentServer: Sendable {
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
         .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
         .childChannelOption(
-          .writeBufferWaterMark, value: .init(low: limits.writeLowWaterMark, high: limits.writeHighWaterMark))
+          .writeBufferWaterMark, value: .init(low: limits.writeLowWaterMark, high: limits.writeHighWaterMark)
+        )
         .bind(to: address) { channel in
           channel.eventLoop.makeCompletedFuture { try DocumentServer.connection(on: channel) }
         }
@@ -88,7 +92,7 @@ public final class DocumentServer: Sendable {
     return try Connection(
       wrappingChannelSynchronously: channel,
       configuration: .init(
-        backPressureStrategy: .init(lowWatermark: 0, highWatermark: 1), isOutboundHalfClosureEnabled: false))
+        backPressureStrategy: .init(lowWatermark: 1, highWatermark: 1), isOutboundHalfClosureEnabled: false))
   }
 
   private func serve(_ listener: NIOAsyncChannel<Connection, Never>) async {

@@ -103,7 +103,8 @@ final class DocumentTree {
     case .items(let items):
       guard let index = component.index else { throw notViable(component, path, "array") }
       guard index - items.count <= DocumentTree.maximumPadding else {
-        throw CommandError(.badValue, "'\(path)' lies more than \(DocumentTree.maximumPadding) places behind its array's end")
+        throw CommandError(
+          .badValue, "'\(path)' lies more than \(DocumentTree.maximumPadding) places behind its array's end")
       }
       content = .items(items + (items.count..<index).map { _ in DocumentTree(.null) } + [made])
     case .value(let value): throw notViable(component, path, value.type.name)

@@ -29,8 +29,7 @@ extension UpdateOperation {
         throw CommandError(.badValue, "cannot infer the field '\(path)' of an upsert: the query gives it twice")
       }
       paths.append(path)
-      try FieldPath.checkWritable(path.description, in: "upsert")
-      try tree.set(value, at: path)
+      try tree.set(value, at: .writable(path.description, in: "upsert"))
     }
     let queryID = tree.value(at: .id)
     let document: Document
@@ -45,7 +44,8 @@ extension UpdateOperation {
     return try UpdateOperation.storable(document, id: id)
   }
 
-  private static func apply(_ changes: [Change], to document: Document, isInsert: Bool) throws(CommandError) -> Document {
+  private static func apply(_ changes: [Change], to document: Document, isInsert: Bool) throws(CommandError) -> Document
+  {
     let tree = DocumentTree(document)
     for change in changes {
       switch change.action {
@@ -76,7 +76,8 @@ extension UpdateOperation {
     }
   }
 
-  private static func sum(_ value: BSONValue?, _ step: BSONValue, at path: FieldPath) throws(CommandError) -> BSONValue {
+  private static func sum(_ value: BSONValue?, _ step: BSONValue, at path: FieldPath) throws(CommandError) -> BSONValue
+  {
     switch (value, step) {
     case (nil, _): return step
     case (.int32(let left), .int32(let right)):

@@ -47,7 +47,8 @@ enum UpdateOperation: Sendable {
     for element in document {
       if element.key.utf8.first == UInt8(ascii: "$") {
         throw CommandError(
-          .dollarPrefixedFieldName, "the dollar ($) prefixed field '\(element.key)' is not allowed in a stored document")
+          .dollarPrefixedFieldName, "the dollar ($) prefixed field '\(element.key)' is not allowed in a stored document"
+        )
       }
       if element.key == "_id" { identifiers += 1 }
     }
@@ -63,7 +64,7 @@ enum UpdateOperation: Sendable {
     }
     var changes: [Change] = []
     for element in fields {
-      try FieldPath.checkWritable(element.key, in: modifier)
+      let path = try FieldPath.writable(element.key, in: modifier)
       let action: Change.Action =
         switch modifier {
         case "$set": .set(element.value)
@@ -71,7 +72,7 @@ enum UpdateOperation: Sendable {
         case "$unset": .unset
         default: .increment(try increment(element))
         }
-      changes.append(Change(path: FieldPath(element.key), action: action))
+      changes.append(Change(path: path, action: action))
     }
     return changes
   }
@@ -82,7 +83,8 @@ enum UpdateOperation: Sendable {
     case .decimal128: throw CommandError(.badValue, "$inc with a decimal128 is not supported (field '\(element.key)')")
     default:
       throw CommandError(
-        .typeMismatch, "cannot increment with a non-numeric argument: '\(element.key)' of type \(element.value.type.name)")
+        .typeMismatch,
+        "cannot increment with a non-numeric argument: '\(element.key)' of type \(element.value.type.name)")
     }
   }
 

@@ -73,7 +73,8 @@ enum MessageDecoder {
     return sections
   }
 
-  private static func readSequence(_ reader: inout WireReader) throws(WireError) -> (name: String, documents: [[UInt8]]) {
+  private static func readSequence(_ reader: inout WireReader) throws(WireError) -> (name: String, documents: [[UInt8]])
+  {
     let start = reader.offset
     let size = Int(try reader.int32())
     guard size >= 5, size - 4 <= reader.remaining else { throw WireError("a document sequence has a wrong length") }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The door to libcrypto: what Swift can't call itself (macros) and the two paths that have to be fast (pages, key wraps).
+// The door to libcrypto: what Swift can't call itself (macros) and the two paths that have to be fast (pages, wraps).
 #pragma once
 
 #include <openssl/bio.h>
@@ -45,8 +45,8 @@ kf_page_context *kf_page_new(const uint8_t *key);
 /// Wipes and frees every expanded copy in the context.
 void kf_page_free(kf_page_context *context);
 
-/// Writes nonce, ciphertext and tag to `out` (`count` + 40 bytes). A NULL nonce means a fresh random one; given ones are
-/// for published test vectors only.
+/// Writes nonce, ciphertext and tag to `out` (`count` + 40 bytes). A NULL nonce means a fresh random one; given ones
+/// are for published test vectors only.
 int kf_page_seal(kf_page_context *context, const uint8_t *nonce, const void *associated, size_t associated_count,
                  const void *plaintext, size_t count, uint8_t *out);
 

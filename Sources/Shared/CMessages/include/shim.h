@@ -25,6 +25,6 @@ Keyfold__V1__Envelope *kf_envelope_unpack(kf_arena *arena, size_t size, const ui
 // The schema's description of an envelope; Swift would copy the constant.
 const ProtobufCMessageDescriptor *kf_envelope_descriptor(void);
 
-// The length of a text that the decoder took from an arena; -1 if it holds a NUL byte, which protobuf-c lets through and
-// C code would cut at.
+// The length of a text that the decoder took from an arena; -1 if it holds a NUL byte, which protobuf-c lets through
+// and C code would cut at.
 long kf_text_length(const char *text);

@@ -1,42 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import CZeroMQ
 internal import Logging
 internal import Messages
-
-/// What a link's loop shares with its owner.
-struct LinkSetup: Sendable {
-  let identity: CurveIdentity
-  let limits: TransportLimits
-  let logger: Logger
-  let target: LinkTargetBox
-  let queue: OutboundQueue
-  let counters: CounterBox
-  let calls: AwaitTable<Reply>
-  let waiters: AwaitTable<Void>
-  let onEvent: @Sendable (LinkEvent) -> Void
-}
-
-/// One try to connect: the socket and what watches it.
-final class LinkConnection {
-  let dealer: Socket
-  let monitor: SocketMonitor
-
-  init(_ setup: LinkSetup, number: UInt64, in context: SocketContext) throws(TransportError) {
-    let target = setup.target.target
-    let dealer = try Socket(ZMQ_DEALER, in: context)
-    try dealer.prepare(setup.limits, identity: setup.identity)
-    try dealer.set(ZMQ_CURVE_PUBLICKEY, setup.identity.publicKey.text)
-    try dealer.set(ZMQ_CURVE_SERVERKEY, target.serverKey.text)
-    // Without a connection a message is refused rather than kept until it is stale.
-    try dealer.set(ZMQ_IMMEDIATE, 1)
-    try dealer.set(ZMQ_RECONNECT_IVL, setup.limits.reconnectMinimumMilliseconds)
-    try dealer.set(ZMQ_RECONNECT_IVL_MAX, setup.limits.reconnectMaximumMilliseconds)
-    let monitor = try SocketMonitor(of: dealer, named: "link-\(number)", in: context)
-    try dealer.connect("tcp://\(target.endpoint)")
-    self.dealer = dealer
-    self.monitor = monitor
-  }
-}
 
 /// A link's socket and everything that happens on it; used by the link's thread only.
 final class LinkLoop {
@@ -49,15 +13,10 @@ final class LinkLoop {
     case waiting(until: ContinuousClock.Instant)
   }
 
-  /// How many messages are taken before the outbound queue has its turn.
-  private static let messagesPerTurn = 256
-  /// The frames of a message: envelope, maybe a payload.
-  private static let maximumFrames = 2
-
-  private let setup: LinkSetup
+  let setup: LinkSetup
   private let poller: Poller
   private let context: SocketContext
-  private var connection: LinkConnection?
+  private(set) var connection: LinkConnection?
   private var connections: UInt64 = 0
   private var phase: Phase = .waiting(until: .now)
   private var backOff: BackOff
@@ -94,7 +53,7 @@ final class LinkLoop {
     if case .waiting(let until) = phase { next.append(until) }
     let timeout = next.min().map { Int(max(($0 - now) / .milliseconds(1), 0).rounded(.up)) }
     let interests = connection.map { connection in
-      [Poller.Interest(connection.dealer, toSend: !pending.isEmpty), Poller.Interest(connection.monitor.socket)]
+      [Poller.Interest(connection.dealer.socket, toSend: !pending.isEmpty), Poller.Interest(connection.dealer.monitor)]
     }
     poller.wait(interests ?? [], milliseconds: timeout)
   }
@@ -119,12 +78,12 @@ final class LinkLoop {
     phase = .waiting(until: .now)
   }
 
-  private func allowsLog(_ kind: String) -> Bool { logLimit.allows(kind, now: .now) }
+  func allowsLog(_ kind: String) -> Bool { logLimit.allows(kind, now: .now) }
 }
 
 extension LinkLoop {
   private func watch() {
-    while let event = connection?.monitor.next() {
+    while let event = connection?.dealer.nextEvent() {
       switch event {
       case .handshakeSucceeded: onConnected()
       case .disconnected: onDisconnected()
@@ -185,68 +144,18 @@ extension LinkLoop {
     guard let connection else { return }
     while let outgoing = pending.first {
       guard let first = outgoing.frames.first else { return }
-      switch connection.dealer.send(first, more: outgoing.frames.count > 1) {
+      switch connection.dealer.socket.send(first, more: outgoing.frames.count > 1) {
       case .wouldBlock: return
       case .sent:
         let rest = outgoing.frames.dropFirst()
-        // Room was checked with the first frame: this fails only if the peer goes in between, and libzmq drops the rest.
-        let complete = rest.allSatisfy { connection.dealer.send($0, more: false) == .sent }
+        // Room was checked with the first frame: this fails only if the peer goes, and libzmq drops the rest.
+        let complete = rest.allSatisfy { connection.dealer.socket.send($0, more: false) == .sent }
         setup.counters.count(complete ? \.sent : \.undelivered)
       case .unreachable, .failed: setup.counters.count(\.undelivered)
       }
       setup.queue.release(outgoing)
       _ = pending.popFirst()
     }
-  }
-}
-
-extension LinkLoop {
-  private func receive() {
-    for _ in 0..<Self.messagesPerTurn {
-      guard let frames = connection?.dealer.receiveMessage(limit: Self.maximumFrames) else { return }
-      guard let first = frames.first else {
-        setup.counters.count(\.malformed)
-        continue
-      }
-      do throws(MessageError) {
-        let envelope = try first.takeEnvelope()
-        setup.counters.count(\.received)
-        take(Reply(envelope: envelope, payload: frames.count == Self.maximumFrames ? frames[1].takeBytes() : []))
-      } catch {
-        refuse(error)
-      }
-    }
-  }
-
-  private func take(_ reply: Reply) {
-    switch delivery(of: reply) {
-    case .delivered: break
-    case .late: setup.counters.count(\.lateReplies)
-    case .unknown: setup.onEvent(.message(reply.envelope, payload: reply.payload))
-    }
-  }
-
-  private func delivery(of reply: Reply) -> AwaitTable<Reply>.Delivery {
-    let id = reply.envelope.correlationID
-    guard id != 0 else { return .unknown }
-    switch reply.envelope.body {
-    case .fault(let fault):
-      return setup.calls.finish(id, .failure(TransportError(.fault, fault.description, fault: fault)))
-    case .operatorReply(let answer) where !answer.final: return setup.calls.progress(id, reply)
-    default: return setup.calls.finish(id, .success(reply))
-    }
-  }
-
-  /// Counts and logs only: were faults answered with faults, two versions could do so for ever.
-  private func refuse(_ error: MessageError) {
-    switch error.code {
-    case .unsupportedVersion: setup.counters.count(\.unsupportedVersion)
-    case .unknownMessage: setup.counters.count(\.unknownMessage)
-    case .malformed, .invalidUTF8, .embeddedNUL, .outOfRange, .invalidValue, .missing, .memoryBudget, .tooLarge,
-      .secretStorage:
-      setup.counters.count(\.malformed)
-    }
-    if allowsLog("malformed") { setup.logger.warning("\(error)") }
   }
 }
 

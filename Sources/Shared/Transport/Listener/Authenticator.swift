@@ -33,7 +33,9 @@ struct Authenticator: ~Copyable {
       let key = CurvePublicKey(raw: question[6].bytes)
     else {
       // libzmq itself asks; a REP socket has to answer before it hears the next question.
-      reply(to: question.count > 1 ? question[1].bytes : [], status: "500", text: "the question is not understood", userID: "")
+      reply(
+        to: question.count > 1 ? question[1].bytes : [], status: "500", text: "the question is not understood",
+        userID: "")
       return (.unknown, "")
     }
     let standing = allowList.standing(of: key)
@@ -67,7 +69,8 @@ struct Credential: Hashable, Sendable {
 
   /// Reads a User-Id; nil if it is none of ours.
   init?(userID: String) {
-    guard let space = userID.lastIndex(of: " "), let key = try? CurvePublicKey(String(userID[userID.index(after: space)...])),
+    guard let space = userID.lastIndex(of: " "),
+      let key = try? CurvePublicKey(String(userID[userID.index(after: space)...])),
       let peer = PeerIdentity(text: String(userID[..<space]))
     else { return nil }
     self.init(key: key, peer: peer)

@@ -12,7 +12,7 @@ extension ListenerLoop {
   /// Takes some messages and hands them on.
   func receive() {
     for _ in 0..<Self.messagesPerTurn {
-      guard let frames = router.receiveMessage(limit: Self.maximumFrames) else { return }
+      guard let frames = router.socket.receiveMessage(limit: Self.maximumFrames) else { return }
       guard frames.count >= 2 else {
         counters.count(\.malformed)
         continue
@@ -35,7 +35,8 @@ extension ListenerLoop {
         setup.logger.error(
           "dropped a message that speaks for another node than its key's", metadata: ["peer": "\(credential.peer)"])
       }
-      answer(Fault(code: .notAllowed, text: "the message speaks for another node than its key's"), to: envelope.messageID, route)
+      let fault = Fault(code: .notAllowed, text: "the message speaks for another node than its key's")
+      answer(fault, to: envelope.messageID, route)
       return
     }
     counters.count(\.received)
@@ -65,13 +66,7 @@ extension ListenerLoop {
   }
 
   private func refuse(_ error: MessageError, from peer: PeerIdentity, route: Route) {
-    switch error.code {
-    case .unsupportedVersion: counters.count(\.unsupportedVersion)
-    case .unknownMessage: counters.count(\.unknownMessage)
-    case .malformed, .invalidUTF8, .embeddedNUL, .outOfRange, .invalidValue, .missing, .memoryBudget, .tooLarge,
-      .secretStorage:
-      counters.count(\.malformed)
-    }
+    counters.count(error)
     if allowsLog("refused \(peer)") {
       setup.logger.warning("\(error)", metadata: ["peer": "\(peer)"])
     }

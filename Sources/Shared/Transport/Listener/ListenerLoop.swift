@@ -14,7 +14,7 @@ struct ListenerSetup: Sendable {
   let onEvent: @Sendable (ListenerEvent) -> Void
 }
 
-/// A listener's sockets and everything that happens on them; made on one thread, then used by the listener's thread only.
+/// A listener's sockets and everything that happens on them; made by `start`, then used by the listener's thread only.
 final class ListenerLoop {
   /// How many connections the kernel keeps waiting for us: all nodes may come back at once.
   private static let backlog: Int32 = 1_024
@@ -27,14 +27,13 @@ final class ListenerLoop {
   let queue: OutboundQueue
   let counters: CounterBox
   private let poller: Poller
-  let router: Socket
-  private let monitor: SocketMonitor
+  let router: WatchedSocket
   private let authenticator: Authenticator
 
   var sessions = Sessions()
   var credentials: [String: Credential] = [:]
   var logLimit = RateLimit()
-  private var handshaking: Set<Int32> = []
+  private var handshakes = HandshakeTally()
   private var pending: [Route: FIFO<Outgoing>] = [:]
 
   /// Binds; the port is in `router` then.
@@ -47,15 +46,14 @@ final class ListenerLoop {
     try router.set(ZMQ_ZAP_DOMAIN, Authenticator.domain)
     try router.set(ZMQ_ROUTER_MANDATORY, 1)
     try router.set(ZMQ_BACKLOG, Self.backlog)
-    let monitor = try SocketMonitor(of: router, named: "listener", in: context)
+    let watched = try WatchedSocket(router, named: "listener", in: context)
     let host = setup.address.contains(":") ? "[\(setup.address)]" : setup.address
-    try router.bind("tcp://\(host):\(setup.port == 0 ? "*" : String(setup.port))")
+    try watched.socket.bind("tcp://\(host):\(setup.port == 0 ? "*" : String(setup.port))")
     self.setup = setup
     self.queue = queue
     self.counters = counters
     poller = Poller(wake: wake)
-    self.router = router
-    self.monitor = monitor
+    self.router = watched
     self.authenticator = authenticator
   }
 
@@ -63,7 +61,7 @@ final class ListenerLoop {
   func run() {
     while !queue.isClosed {
       poller.wait(
-        [Poller.Interest(router), Poller.Interest(monitor.socket), Poller.Interest(authenticator.socket)],
+        [Poller.Interest(router.socket), Poller.Interest(router.monitor), Poller.Interest(authenticator.socket)],
         milliseconds: pending.isEmpty ? nil : Self.blockedRetryMilliseconds)
       watch()
       authenticate()
@@ -75,11 +73,11 @@ final class ListenerLoop {
   }
 
   private func watch() {
-    while let event = monitor.next() {
+    while let event = router.nextEvent() {
       switch event {
-      case .accepted(let descriptor): handshaking.insert(descriptor)
-      case .handshakeSucceeded(let descriptor):
-        handshaking.remove(descriptor)
+      case .accepted(let descriptor): handshakes.onAccepted(descriptor)
+      case .handshakeSucceeded:
+        handshakes.onSucceeded()
         counters.count(\.connected)
       case .disconnected(let descriptor): onDisconnected(descriptor)
       case .handshakeFailed, .other: break
@@ -88,15 +86,16 @@ final class ListenerLoop {
   }
 
   private func onDisconnected(_ descriptor: Int32) {
-    guard handshaking.remove(descriptor) == nil else {
-      counters.count(\.refusedHandshakes)
+    let refused = handshakes.onDisconnected(descriptor, isSpeaking: sessions.hasSession(behind:))
+    if refused > 0 {
+      counters.count(\.refusedHandshakes, by: refused)
       if allowsLog("handshake") {
         setup.logger.notice("a connection ended before it proved a key; more of them in this minute are only counted")
       }
-      return
     }
+    guard let route = sessions.drop(descriptor: descriptor) else { return }
     counters.count(\.disconnected)
-    if let route = sessions.drop(descriptor: descriptor) { onDead(route) }
+    onDead(route)
   }
 
   /// Tells the owner that a route is dead and gives up what waits for it.
@@ -145,7 +144,7 @@ extension ListenerLoop {
   /// Sends a message or gives it up; false if it has to wait.
   private func deliver(_ outgoing: Outgoing, to route: Route) -> Bool {
     guard isAdmitted(route), let address = try? Frame(route.routingID) else { return abandon(outgoing, route) }
-    switch router.send(address, more: true) {
+    switch router.socket.send(address, more: true) {
     case .wouldBlock: return false
     case .unreachable, .failed:
       if sessions.drop(route) { setup.onEvent(.disconnected(route)) }
@@ -154,7 +153,9 @@ extension ListenerLoop {
     }
     for (index, frame) in outgoing.frames.enumerated() {
       // Room was checked with the first frame: this fails only if the peer goes in between, and libzmq drops the rest.
-      guard router.send(frame, more: index < outgoing.frames.count - 1) == .sent else { return abandon(outgoing, route) }
+      guard router.socket.send(frame, more: index < outgoing.frames.count - 1) == .sent else {
+        return abandon(outgoing, route)
+      }
     }
     counters.count(\.sent)
     queue.release(outgoing)

@@ -13,17 +13,24 @@ struct Sessions {
   /// Whose connection a route is; nil if it is dead or never was.
   subscript(route: Route) -> Credential? { byRoute[route]?.credential }
 
+  /// Whether a message came through a descriptor that is open still.
+  func hasSession(behind descriptor: Int32) -> Bool { routes[descriptor] != nil }
+
   /// Notes a message's connection; answers the route that had the descriptor before, which is dead then.
   mutating func note(_ route: Route, through descriptor: Int32, credential: Credential) -> Route? {
     if byRoute[route]?.credential == credential { return nil }
     byRoute[route] = Session(descriptor: descriptor, credential: credential)
-    guard descriptor >= 0, let former = routes.updateValue(route, forKey: descriptor), former != route else { return nil }
+    guard descriptor >= 0, let former = routes.updateValue(route, forKey: descriptor), former != route else {
+      return nil
+    }
     return byRoute.removeValue(forKey: former).map { _ in former }
   }
 
   /// Forgets the connection of a closed descriptor; answers its route if it had sent anything.
   mutating func drop(descriptor: Int32) -> Route? {
-    guard let route = routes.removeValue(forKey: descriptor), byRoute.removeValue(forKey: route) != nil else { return nil }
+    guard let route = routes.removeValue(forKey: descriptor), byRoute.removeValue(forKey: route) != nil else {
+      return nil
+    }
     return route
   }
 

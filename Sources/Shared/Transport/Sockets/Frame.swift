@@ -74,5 +74,5 @@ internal import Messages
   }
 }
 
-// tidy:allow unchecked-sendable a frame is filled on one thread, handed over through a lock and sent on another, never used on both
+// tidy:allow unchecked-sendable a frame is filled on one thread, passed on under a lock and sent on another
 extension Frame: @unchecked Sendable {}

@@ -12,7 +12,9 @@ internal import Secrets
   let handle: UnsafeMutableRawPointer
 
   init(_ kind: Int32, in context: SocketContext) throws(TransportError) {
-    guard let handle = unsafe zmq_socket(context.handle, kind) else { throw .lastFailure("a ZeroMQ socket can't be made") }
+    guard let handle = unsafe zmq_socket(context.handle, kind) else {
+      throw .lastFailure("a ZeroMQ socket can't be made")
+    }
     self.context = context
     unsafe self.handle = handle
   }
@@ -67,8 +69,13 @@ internal import Secrets
 
   /// Starts telling of the life of the connections on an inproc address.
   borrowing func monitor(at address: String) throws(TransportError) {
-    try check(unsafe zmq_socket_monitor(handle, address, ZMQ_EVENT_ALL), "a socket can't be watched")
+    // Without the event that tells of the end: libzmq would wait until somebody takes it.
+    let events = ZMQ_EVENT_ALL & ~ZMQ_EVENT_MONITOR_STOPPED
+    try check(unsafe zmq_socket_monitor(handle, address, events), "a socket can't be watched")
   }
+
+  /// Stops telling; afterwards no I/O thread waits for the reader of the events.
+  borrowing func endMonitor() { unsafe zmq_socket_monitor(handle, nil, 0) }
 
   /// Sends without waiting; the frame is empty afterwards if it was sent.
   borrowing func send(_ frame: Frame, more: Bool) -> Outcome {

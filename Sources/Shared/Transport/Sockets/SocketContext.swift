@@ -5,7 +5,8 @@ internal import CZeroMQ
 ///
 /// Each listener has its own, because libzmq knows one authentication handler per context.
 @safe final class SocketContext {
-  /// What ZMQ_MAX_SOCKETS allows at most on this platform; a listener takes three sockets however many peers it has.
+  /// A listener or link has three sockets at a time, however many peers; a link that is refused again and again has a
+  /// few more that libzmq is still closing.
   private static let maximumSockets: Int32 = 64
 
   let handle: UnsafeMutableRawPointer
@@ -21,7 +22,7 @@ internal import CZeroMQ
   /// Waits until all sockets have closed and queued messages left or their linger time passed.
   deinit { unsafe zmq_ctx_term(handle) }
 
-  /// libzmq takes the jitter of its reconnects from rand(3), which has the same sequence in every process until it is seeded.
+  /// libzmq takes the jitter of its reconnects from rand(3), which gives every process the same numbers until seeded.
   private static let jitterIsSeeded: Bool = {
     kf_seed_jitter(UInt32.random(in: .min ... .max))
     return true

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Glibc
+
+/// Signals that a daemon outlives.
+public enum DaemonSignals {
+  /// A closed terminal or a SIGHUP does not end the process; for daemons that have nothing to read anew.
+  public static func ignoreHangUp() { _ = signal(SIGHUP, SIG_IGN) }
+}

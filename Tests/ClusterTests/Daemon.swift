@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Foundation
+import Synchronization
+
+/// Where the executables under test are: beside the build of these tests, or where `KEYFOLD_BIN` says.
+enum Executables {
+  static let folder: String = {
+    if let folder = ProcessInfo.processInfo.environment["KEYFOLD_BIN"] { return folder }
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    return root.appendingPathComponent(".build/debug").path
+  }()
+
+  static func path(_ name: String) -> String { folder + "/" + name }
+}
+
+/// What a test waited for did not happen.
+struct TestFailure: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+/// Looks again and again until `condition` gives a value; a real cluster has no event a test could wait for instead.
+func eventually<Value>(
+  within limit: Duration = .seconds(60), _ what: String, _ condition: () async throws -> Value?
+) async throws -> Value {
+  let deadline = ContinuousClock.now + limit
+  while ContinuousClock.now < deadline {
+    if let value = try await condition() { return value }
+    // tidy:allow sleep a pause between looks at real processes; the condition decides, not the time
+    try await Task.sleep(for: .milliseconds(50))
+  }
+  throw TestFailure("not within \(limit): \(what)")
+}
+
+/// One real process, started, killed and started again.
+final class Daemon: Sendable {
+  let name: String
+  let data: String
+  let log: String
+  private let arguments: [String]
+  private let process = Mutex<Process?>(nil)
+
+  init(_ name: String, executable arguments: [String], data: String, log: String) {
+    self.name = name
+    self.arguments = arguments
+    self.data = data
+    self.log = log
+  }
+
+  var pid: Int32? { process.withLock { $0?.processIdentifier } }
+  var isRunning: Bool { process.withLock { $0?.isRunning ?? false } }
+
+  /// Starts the process and waits until it says that it serves.
+  func start() async throws {
+    try? FileManager.default.removeItem(atPath: data + "/ready.json")
+    let started = Process()
+    started.executableURL = URL(fileURLWithPath: Executables.path(arguments[0]))
+    started.arguments = Array(arguments.dropFirst())
+    var environment = ProcessInfo.processInfo.environment
+    environment["SWIFT_BACKTRACE"] = "enable=no,registers=none"
+    started.environment = environment
+    if !FileManager.default.fileExists(atPath: log) { _ = FileManager.default.createFile(atPath: log, contents: nil) }
+    let output = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
+    try output.seekToEnd()
+    started.standardOutput = output
+    started.standardError = output
+    started.standardInput = FileHandle.nullDevice
+    try started.run()
+    process.withLock { $0 = started }
+    _ = try await ready()
+  }
+
+  /// The ports of `ready.json`, once it is there and of this process.
+  func ready() async throws -> [String: Int] {
+    try await eventually(within: .seconds(30), "\(name) is ready, see \(log)") {
+      guard let contents = FileManager.default.contents(atPath: data + "/ready.json"),
+        let object = try? JSONSerialization.jsonObject(with: contents) as? [String: Any],
+        let ports = object["ports"] as? [String: Int], object["pid"] as? Int == pid.map(Int.init)
+      else {
+        guard isRunning else { throw TestFailure("\(name) ended while starting, see \(log)") }
+        return nil
+      }
+      return ports
+    }
+  }
+
+  func send(_ signal: Int32) { if let pid, isRunning { kill(pid, signal) } }
+
+  /// Ends the process at once, as a power failure would, and waits until it is gone.
+  func kill9() {
+    send(SIGKILL)
+    waitForEnd()
+  }
+
+  /// Ends the process cleanly; answers its exit status.
+  @discardableResult
+  func stop() -> Int32 {
+    send(SIGTERM)
+    return waitForEnd()
+  }
+
+  @discardableResult
+  func waitForEnd() -> Int32 {
+    guard let process = process.withLock({ $0 }) else { return 0 }
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+
+  var logText: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+}

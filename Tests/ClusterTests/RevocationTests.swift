@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Documents
+import Foundation
+import Testing
+
+@Suite("A customer's key that goes away", .serialized) struct RevocationTests {
+  @Test("a revoked key closes every node, a restored one opens them all again with nothing lost")
+  func revoked() async throws {
+    try await TestCluster.with(nodes: 3) { cluster in
+      let arn = try cluster.useKey()
+      try cluster.operate("cluster", "encrypt", TestCluster.name, "--wait", "--timeout", "120")
+      try await insert(7, cluster)
+      let pids = cluster.nodes.map(\.pid)
+      try cluster.operate("local-kms", "disable", arn, "--data", cluster.root + "/kms")
+      _ = try cluster.run(["keyfold", "kms", "check", TestCluster.project])
+      try await phase("disabled", of: cluster.nodes, in: cluster)
+      #expect(cluster.nodes.map(\.pid) == pids && cluster.nodes.allSatisfy(\.isRunning))
+      let refused = try await cluster.client(cluster.nodes[0]).run(["find": "k", "filter": [:], "$db": "keys"])
+      #expect(refused["ok"] == .double(0))
+
+      try cluster.operate("local-kms", "enable", arn, "--data", cluster.root + "/kms")
+      _ = try cluster.run(["keyfold", "kms", "check", TestCluster.project])
+      try await phase("serving", of: cluster.nodes, in: cluster)
+      try await expect(7, on: try await cluster.primary(), cluster)
+    }
+  }
+
+  @Test("an unreachable KMS touches no running node; a starting one waits and opens by itself")
+  func unreachable() async throws {
+    try await TestCluster.with(nodes: 3) { cluster in
+      try cluster.encrypt()
+      try await insert(7, cluster)
+      let port = try #require(try await cluster.kms.ready().values.first)
+      cluster.kms.kill9()
+      _ = try cluster.run(["keyfold", "kms", "check", TestCluster.project])
+      try await phase("serving", of: cluster.nodes, in: cluster)
+      let restarted = cluster.nodes[2]
+      restarted.kill9()
+      try await restarted.start()
+      try await phase("awaiting KMS", of: [restarted], in: cluster)
+      let refused = try await cluster.client(restarted).run(["find": "k", "filter": [:], "$db": "keys"])
+      #expect(refused["ok"] == .double(0))
+      #expect("\(refused["errmsg"].map { "\($0)" } ?? "")".contains("KMS"))
+      try await insert(8, cluster)
+
+      let kms = Daemon(
+        "kms-again",
+        executable: ["keyfold", "local-kms", "serve", "--data", cluster.root + "/kms", "--port", "\(port)"],
+        data: cluster.root + "/kms", log: cluster.root + "/log/kms-again.log")
+      try await kms.start()
+      defer { kms.kill9() }
+      try await phase("serving", of: [restarted], in: cluster)
+      try await expect(8, on: try await cluster.primary(), cluster)
+    }
+  }
+
+  private func phase(_ wanted: String, of nodes: [Daemon], in cluster: TestCluster) async throws {
+    _ = try await eventually(within: .seconds(60), "\(nodes.map(\.name)) \(wanted)") { () -> Bool? in
+      guard let list = try? cluster.query("node", "list") as? [String: Any],
+        let views = list["nodes"] as? [[String: Any]]
+      else { return nil }
+      let phases = nodes.map { node in views.first { $0["name"] as? String == node.name }?["phase"] as? String }
+      return phases.allSatisfy { $0 == wanted } ? true : nil
+    }
+  }
+
+  private func insert(_ id: Int, _ cluster: TestCluster) async throws {
+    let client = try await cluster.client(try await cluster.primary())
+    try client.succeed(["insert": "k", "$db": "keys", "documents": [["_id": .integer(id)]]])
+  }
+
+  private func expect(_ id: Int, on node: Daemon, _ cluster: TestCluster) async throws {
+    let reply = try await cluster.client(node).succeed(["count": "k", "query": ["_id": .integer(id)], "$db": "keys"])
+    #expect(reply["n"] == .int32(1))
+  }
+}

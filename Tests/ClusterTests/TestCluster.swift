@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Documents
+import Foundation
+
+/// A whole installation of real processes in a temporary folder: local KMS, coordinator, agents, all on free ports.
+final class TestCluster: Sendable {
+  static let project = "shop"
+  static let name = "orders"
+  /// A word that stands in every document a test writes.
+  static let marker = "Switzerland-the-marker"
+
+  let root: String
+  let kms: Daemon
+  let coordinator: Daemon
+  let nodes: [Daemon]
+
+  private init(root: String, nodes count: Int) {
+    self.root = root
+    let logs = root + "/log"
+    kms = Daemon(
+      "kms", executable: ["keyfold", "local-kms", "serve", "--data", root + "/kms", "--port", "0"], data: root + "/kms",
+      log: logs + "/kms.log")
+    coordinator = Daemon(
+      "coordinator",
+      executable: ["keyfold-coordinator", "--data", root + "/coordinator", "--config", root + "/coordinator.json"],
+      data: root + "/coordinator", log: logs + "/coordinator.log")
+    nodes = (1...count).map { number in
+      Daemon(
+        "node-\(number)",
+        executable: [
+          "keyfold-agent", "run", "--config", "\(root)/node-\(number).json", "--data", "\(root)/nodes/node-\(number)",
+        ], data: "\(root)/nodes/node-\(number)", log: "\(logs)/node-\(number).log")
+    }
+  }
+
+  /// Starts everything and creates a cluster of `nodes` nodes, runs `body`, and stops and removes everything.
+  static func with(nodes: Int, _ body: (TestCluster) async throws -> Void) async throws {
+    let root = FileManager.default.temporaryDirectory.appendingPathComponent("keyfold-\(UUID().uuidString)").path
+    let cluster = TestCluster(root: root, nodes: nodes)
+    defer { cluster.tearDown() }
+    do {
+      try await cluster.bringUp()
+      try await body(cluster)
+    } catch {
+      cluster.keepLogs()
+      throw error
+    }
+  }
+
+  private func bringUp() async throws {
+    let manager = FileManager.default
+    for folder in ["", "/log", "/nodes"] {
+      try manager.createDirectory(
+        atPath: root + folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+    try await kms.start()
+    // A port of its own for the coordinator's whole life, because agents and operators keep its address.
+    try write(["listen": "127.0.0.1:\(Self.freePort())"], to: "coordinator.json")
+    try await coordinator.start()
+    try operate("project", "create", Self.project)
+    let coordinatorPort = try await coordinator.ready().values.first ?? 0
+    let publicKey = try Self.readyField("publicKey", of: coordinator)
+    for node in nodes {
+      let identity = "\(root)/\(node.name).key"
+      let key = try run(["keyfold-agent", "init", "--identity", identity]).output.trimmingCharacters(in: .newlines)
+      try write(
+        [
+          "node": node.name, "identity": identity, "cacheMegabytes": 64, "checkpointSeconds": 2,
+          "coordinator": ["address": "127.0.0.1:\(coordinatorPort)", "publicKey": publicKey],
+          "drivers": ["port": Self.freePort()], "replication": ["port": Self.freePort()],
+        ], to: node.name + ".json")
+      try operate("node", "enroll", node.name, "--cluster", Self.name, "--key", key)
+      try await node.start()
+    }
+    try operate("cluster", "create", Self.name, "--project", Self.project, "--wait", "--timeout", "60")
+  }
+
+  /// Makes a key in the local KMS and gives it to the project; answers its ARN.
+  @discardableResult
+  func useKey() throws -> String {
+    let arn = try run(["keyfold", "local-kms", "create-key", "--data", root + "/kms"]).output
+      .trimmingCharacters(in: .newlines)
+    try operate("kms", "set", Self.project, "--key", arn, "--local-kms", root + "/kms")
+    return arn
+  }
+
+  func encrypt() throws {
+    try useKey()
+    try operate("cluster", "encrypt", Self.name, "--wait", "--timeout", "120")
+  }
+
+  /// Runs an operator's command and throws unless it says that it is done.
+  @discardableResult
+  func operate(_ arguments: String...) throws -> String {
+    let result = try run(["keyfold"] + arguments)
+    guard result.status == 0 else {
+      throw TestFailure("keyfold \(arguments.joined(separator: " ")) exited with \(result.status): \(result.output)")
+    }
+    return result.output
+  }
+
+  /// Runs one of the executables with this installation's operator file.
+  func run(_ arguments: [String]) throws -> (status: Int32, output: String) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: Executables.path(arguments[0]))
+    process.arguments = Array(arguments.dropFirst())
+    var environment = ProcessInfo.processInfo.environment
+    environment["KEYFOLD_OPERATOR"] = root + "/coordinator/operator.json"
+    environment["SWIFT_BACKTRACE"] = "enable=no,registers=none"
+    process.environment = environment
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    return (process.terminationStatus, output)
+  }
+
+  /// What an operator's command says in JSON.
+  func query(_ arguments: String...) throws -> Any {
+    let result = try run(["keyfold"] + arguments + ["--json"])
+    return try JSONSerialization.jsonObject(with: Data(result.output.utf8))
+  }
+
+  func node(_ name: String) throws -> Daemon {
+    guard let node = nodes.first(where: { $0.name == name }) else { throw TestFailure("there is no \(name)") }
+    return node
+  }
+
+  func driverPort(of node: Daemon) async throws -> Int {
+    guard let port = try await node.ready()["drivers"] else { throw TestFailure("\(node.name) has no driver port") }
+    return port
+  }
+
+  /// The node that says of itself that it is primary and takes writes.
+  func primary(within limit: Duration = .seconds(30)) async throws -> Daemon {
+    try await eventually(within: limit, "a primary") {
+      for node in nodes where node.isRunning {
+        guard let port = try? await driverPort(of: node), let client = try? WireClient(port: port, timeoutSeconds: 5),
+          let hello = try? client.run(["hello": 1, "$db": "admin"])
+        else { continue }
+        if hello["isWritablePrimary"] == .bool(true) { return node }
+      }
+      return nil
+    }
+  }
+
+  func client(_ node: Daemon) async throws -> WireClient { try WireClient(port: try await driverPort(of: node)) }
+
+  private func write(_ object: [String: Any], to name: String) throws {
+    try JSONSerialization.data(withJSONObject: object).write(to: URL(fileURLWithPath: root + "/" + name))
+  }
+
+  private static func readyField(_ name: String, of daemon: Daemon) throws -> String {
+    let contents = try Data(contentsOf: URL(fileURLWithPath: daemon.data + "/ready.json"))
+    let object = try JSONSerialization.jsonObject(with: contents) as? [String: Any]
+    guard let value = object?[name] as? String else { throw TestFailure("ready.json of \(daemon.name) has no \(name)") }
+    return value
+  }
+
+  /// A port that is free now. Nodes keep theirs over restarts, as an operator's would.
+  private static func freePort() -> Int {
+    let listener = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(listener) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    unsafe withUnsafeMutablePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+        _ = unsafe bind(listener, generic, length)
+        _ = unsafe getsockname(listener, generic, &length)
+      }
+    }
+    return Int(UInt16(bigEndian: address.sin_port))
+  }
+
+  private func tearDown() {
+    for daemon in nodes + [coordinator, kms] {
+      daemon.send(SIGCONT)
+      daemon.kill9()
+    }
+    try? FileManager.default.removeItem(atPath: root)
+  }
+
+  /// Keeps the logs of a failed test where CI can show them.
+  private func keepLogs() {
+    guard let folder = ProcessInfo.processInfo.environment["KEYFOLD_TEST_LOGS"] else { return }
+    try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try? FileManager.default.copyItem(
+      atPath: root + "/log", toPath: "\(folder)/\(URL(fileURLWithPath: root).lastPathComponent)")
+  }
+}
