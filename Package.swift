@@ -98,14 +98,18 @@ let package = Package(
     module("Agent", "ReplicationCore", ["ClusterModel"]),
     module(
       "Agent", "Replication",
-      ["ClusterModel", "EncryptedStore", "KeyHierarchy", "Messages", "ReplicationCore", "Sealing", "Transport", logging]),
+      [
+        "ClusterModel", "EncryptedStore", "KeyHierarchy", "Messages", "ReplicationCore", "Sealing", "Transport",
+        logging,
+      ]),
     module("Agent", "DocumentServer", ["Documents", logging, nioCore, nioPosix]),
     module("Agent", "AgentCore", ["ClusterModel"]),
     module(
       "Agent", "AgentRuntime",
       [
         "AgentCore", "ClusterModel", "DaemonRuntime", "DocumentServer", "EncryptedStore", "KeyHierarchy",
-        "KeyManagement", "Messages", "Replication", "ReplicationCore", "Sealing", "Secrets", "Transport", lifecycle, logging,
+        "KeyManagement", "Messages", "Replication", "ReplicationCore", "Sealing", "Secrets", "Transport", lifecycle,
+        logging,
       ]),
     program(
       "Agent", "keyfold-agent",
@@ -149,7 +153,7 @@ let package = Package(
     tests("DocumentServerTests", ["DocumentServer", "Documents", logging, nioCore, nioPosix]),
     tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
     tests("CoordinatorCoreTests", ["ClusterModel", "CoordinatorCore"]),
-    tests("StateStoreTests", ["ClusterModel", "CoordinatorCore", "StateStore", sqlite]),
+    tests("StateStoreTests", ["ClusterModel", "CoordinatorCore", "StateStore"]),
     tests(
       "CoordinatorRuntimeTests",
       [

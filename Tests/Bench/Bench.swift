@@ -7,5 +7,5 @@ struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keyfold-bench",
     abstract: "Measures what encryption costs; each figure is a median of interleaved pairs.",
-    subcommands: [SealingBench.self, StoreBench.self, CopyBench.self])
+    subcommands: [SealingBench.self, StoreBench.self, CopyBench.self, Probe.self])
 }

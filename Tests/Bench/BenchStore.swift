@@ -20,6 +20,7 @@ final class BenchStore {
   private let options: StoreOptions
   private let keys: BenchKeys
   private(set) var store: Store
+  private var loading: (session: Session, cursor: Cursor)?
 
   init(encrypted: Bool, cacheBytes: Int, compression: Compression, leafKiB: Int = 8, in folder: String) throws {
     path = folder + "/keyfold-bench-" + UUID().uuidString
@@ -35,6 +36,7 @@ final class BenchStore {
   }
 
   deinit {
+    loading?.session.close()
     try? store.close()
     try? FileManager.default.removeItem(atPath: path)
   }
@@ -45,14 +47,44 @@ final class BenchStore {
     store = try Store.open(at: path, options: options, keys: keys)
   }
 
-  /// Bulk-loads rows, checkpoint included.
+  /// Bulk-loads all rows, checkpoint included.
   func load(_ rows: Rows, count: Int) throws {
+    try load(rows, 0..<count)
+    try finishLoad()
+  }
+
+  /// Bulk-loads rows that come after those before.
+  func load(_ rows: Rows, _ numbers: Range<Int>) throws {
+    let loading = try self.loading ?? beginLoad()
+    for row in numbers { try loading.cursor.insert(Rows.key(row), rows.value(row)) }
+  }
+
+  /// Inserts rows in transactions of 100.
+  func insert(_ rows: Rows, _ numbers: Range<Int>) throws {
     let session = try store.openSession()
     defer { session.close() }
-    let cursor = try session.openBulkCursor(Self.table)
-    for row in 0..<count { try cursor.insert(Rows.key(row), rows.value(row)) }
-    try cursor.finish()
+    for start in stride(from: numbers.lowerBound, to: numbers.upperBound, by: 100) {
+      try session.withTransaction {
+        for row in start..<min(start + 100, numbers.upperBound) {
+          try session.put(Self.table, Rows.key(row), rows.value(row))
+        }
+      }
+    }
+  }
+
+  /// Ends a load with a checkpoint.
+  func finishLoad() throws {
+    let session = try loading?.session ?? store.openSession()
+    defer { session.close() }
+    try loading.take()?.cursor.finish()
     try session.checkpoint()
+  }
+
+  private func beginLoad() throws -> (session: Session, cursor: Cursor) {
+    let session = try store.openSession()
+    let begun = (session, try session.openBulkCursor(Self.table))
+    loading = begun
+    return begun
   }
 
   /// Reads rows at random, others at each turn.
@@ -67,21 +99,18 @@ final class BenchStore {
     }
   }
 
-  /// Copies the whole table into another store, checkpoint included; returns the bytes copied.
-  func copy(into other: BenchStore) throws -> Int {
+  /// Copies the whole table into another store, checkpoint included.
+  func copy(into other: BenchStore) throws {
     let source = try store.openSession()
     defer { source.close() }
     let target = try other.store.openSession()
     defer { target.close() }
     let cursor = try target.openBulkCursor(Self.table)
-    var bytes = 0
     try unsafe source.scan(Self.table) { key, value in
       try unsafe cursor.insert(key, value)
-      bytes += key.count + value.count
       return true
     }
     try cursor.finish()
     try target.checkpoint()
-    return bytes
   }
 }

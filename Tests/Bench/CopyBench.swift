@@ -11,25 +11,32 @@ struct CopyBench: ParsableCommand {
   @Option(help: "Interleaved pairs.") var pairs = 5
   @Option(help: "Rows of 1 KiB.") var rows = 200_000
   @Option(help: "MiB of cache.") var cache = 64
+  @Option(help: "Compression of the pages on both sides: snappy or none.") var compression = Pages.snappy
   @Option(help: "Folder for the data.") var folder = FileManager.default.temporaryDirectory.path
 
   func run() throws {
-    report("\(rows) rows of 1 KiB, scan to bulk cursor with checkpoint: to encrypted, to plaintext")
-    let source = try BenchStore(encrypted: false, cacheBytes: cache << 20, compression: .none, in: folder)
+    report("Copies of \(rows) rows of 1 KiB, scan to bulk load with checkpoint, \(cache) MiB cache, \(compression) pages:")
+    report("out of a store in plaintext into an encrypted one, and into another in plaintext.")
+    report(Pairs.heading("encrypted", "plain"))
+    let source = try makeStore(encrypted: false)
     try source.load(Rows(), count: rows)
-    _ = try measure(source, encrypted: false)
-    var copies = Pairs("copy", unit: "MB/s")
-    for _ in 0..<pairs {
-      copies.add(subject: try measure(source, encrypted: true), peer: try measure(source, encrypted: false))
+    _ = try copy(from: source, encrypted: false)
+    var copies = Pairs("copy", work: Double(rows * (Rows.valueBytes + Rows.keyBytes)) / 1e6, unit: "MB/s")
+    for pair in 0..<pairs {
+      let first = try copy(from: source, encrypted: pair.isMultiple(of: 2))
+      let second = try copy(from: source, encrypted: !pair.isMultiple(of: 2))
+      copies.add(subject: pair.isMultiple(of: 2) ? first : second, peer: pair.isMultiple(of: 2) ? second : first)
     }
     report(copies.line)
   }
 
-  private func measure(_ source: BenchStore, encrypted: Bool) throws -> Double {
-    let target = try BenchStore(encrypted: encrypted, cacheBytes: cache << 20, compression: .none, in: folder)
+  private func copy(from source: BenchStore, encrypted: Bool) throws -> Cost {
+    let target = try makeStore(encrypted: encrypted)
     try source.reopen()
-    var bytes = 0
-    let time = try seconds { bytes = try source.copy(into: target) }
-    return Double(bytes) / 1e6 / time
+    return try Cost.of { try source.copy(into: target) }
+  }
+
+  private func makeStore(encrypted: Bool) throws -> BenchStore {
+    try BenchStore(encrypted: encrypted, cacheBytes: cache << 20, compression: compression.compression, in: folder)
   }
 }

@@ -1,54 +1,89 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Foundation
 
-/// One thing measured both ways, as often as there are pairs: rates, more is better.
+/// What some work cost.
+struct Cost {
+  /// Seconds on the clock.
+  var wall = 0.0
+  /// Seconds that all threads of the process spent on a processor: steadier than the clock on a busy machine.
+  var processor = 0.0
+
+  static func += (total: inout Cost, part: Cost) {
+    total.wall += part.wall
+    total.processor += part.processor
+  }
+
+  /// The cost of `body`.
+  static func of(_ body: () throws -> Void) rethrows -> Cost {
+    let start = now()
+    try body()
+    let end = now()
+    return Cost(wall: end.wall - start.wall, processor: end.processor - start.processor)
+  }
+
+  private static func now() -> Cost { Cost(wall: seconds(CLOCK_MONOTONIC), processor: seconds(CLOCK_PROCESS_CPUTIME_ID)) }
+
+  private static func seconds(_ clock: clockid_t) -> Double {
+    var time = timespec()
+    unsafe clock_gettime(clock, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+}
+
+/// The same work done both ways, as often as there are pairs.
 struct Pairs {
   let name: String
+  /// What a figure counts per second.
   let unit: String
-  private var subject: [Double] = []
-  private var peer: [Double] = []
+  /// How much of that one side of a pair does.
+  let work: Double
+  private var pairs: [(subject: Cost, peer: Cost)] = []
 
-  init(_ name: String, unit: String) {
+  init(_ name: String, work: Double, unit: String) {
     self.name = name
+    self.work = work
     self.unit = unit
   }
 
-  mutating func add(subject: Double, peer: Double) {
-    self.subject.append(subject)
-    self.peer.append(peer)
+  /// Adds a pair; the first side's speed over the second's is the ratio.
+  mutating func add(subject: Cost, peer: Cost) { pairs.append((subject, peer)) }
+
+  /// Does both sides in short alternating turns and adds the sums: other work on the machine, which comes and goes, then
+  /// meets both. Each turn begins with the other side.
+  mutating func addInTurns(_ turns: Int, subject: (Int) throws -> Void, peer: (Int) throws -> Void) rethrows {
+    var costs = (subject: Cost(), peer: Cost())
+    for turn in 0..<turns {
+      if turn.isMultiple(of: 2) { costs.subject += try Cost.of { try subject(turn) } }
+      costs.peer += try Cost.of { try peer(turn) }
+      if !turn.isMultiple(of: 2) { costs.subject += try Cost.of { try subject(turn) } }
+    }
+    pairs.append(costs)
   }
 
-  /// The medians of both, and the median of the ratios of each pair.
+  /// Median speeds of both, then the median, least and greatest of the pairs' ratios, by the clock and by processor time.
   var line: String {
-    let ratios = zip(subject, peer).map { $0 / $1 }
-    let spread = String(format: "%.2f..%.2f", ratios.min() ?? 0, ratios.max() ?? 0)
-    let figures = String(
-      format: "%10.1f %10.1f %-8@  ratio %.3f", Self.median(subject), Self.median(peer), unit, Self.median(ratios))
-    return name.padding(toLength: 28, withPad: " ", startingAt: 0) + figures + "  (\(spread))"
+    let subject = Self.median(pairs.map { work / $0.subject.wall })
+    let peer = Self.median(pairs.map { work / $0.peer.wall })
+    let wall = Self.summary(pairs.map { $0.peer.wall / $0.subject.wall })
+    let processor = Self.summary(pairs.map { $0.peer.processor / $0.subject.processor })
+    let figures = String(format: "%9.1f %9.1f %-7@ ", subject, peer, unit)
+    return name.padding(toLength: 19, withPad: " ", startingAt: 0) + figures + " \(wall)   \(processor)"
   }
 
-  static func median(_ values: [Double]) -> Double {
+  /// The heading of `line`.
+  static func heading(_ subject: String, _ peer: String) -> String {
+    func right(_ text: String) -> String { String(repeating: " ", count: max(1, 10 - text.count)) + text }
+    return String(repeating: " ", count: 18) + right(subject) + right(peer) + "          ratio, clock      ratio, processor"
+  }
+
+  private static func summary(_ ratios: [Double]) -> String {
+    String(format: "%.3f (%.2f-%.2f)", median(ratios), ratios.min() ?? 0, ratios.max() ?? 0)
+  }
+
+  private static func median(_ values: [Double]) -> Double {
     let sorted = values.sorted()
     return sorted.isEmpty ? 0 : (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
   }
-}
-
-/// The seconds that `body` takes.
-func seconds(_ body: () throws -> Void) rethrows -> Double {
-  let duration = try ContinuousClock().measure(body)
-  return Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
-}
-
-/// The processor seconds that the process, all its threads, spends in `body`: steadier than time on a busy machine.
-func processorSeconds(_ body: () throws -> Void) rethrows -> Double {
-  func now() -> Double {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-  }
-  let start = now()
-  try body()
-  return now() - start
 }
 
 /// Writes a line to standard output at once.

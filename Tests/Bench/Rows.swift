@@ -3,6 +3,7 @@
 /// Rows of 1 KiB, half random and half text, made faster than any engine takes them.
 struct Rows {
   static let valueBytes = 1024
+  static let keyBytes = 8
   private static let poolBytes = 1 << 20
   private let random: [UInt8]
   private let text: [UInt8]

@@ -10,17 +10,21 @@ struct SealingBench: ParsableCommand {
     commandName: "sealing", abstract: "PageCipher against AES-256-GCM of libcrypto with one context.")
 
   @Option(help: "Interleaved pairs.") var pairs = 5
-  @Option(help: "MiB per measurement.") var mebibytes = 512
+  @Option(help: "MiB per side of a pair.") var mebibytes = 512
+  @Option(help: "Bytes of a page; may be repeated.") var size: [Int] = [8 << 10, 32 << 10]
 
   func run() throws {
-    report("page sealing, MB/s: PageCipher, libcrypto")
-    for size in [8 << 10, 32 << 10] {
-      let work = try SealingWork(size: size, rounds: mebibytes << 20 / size)
-      var seal = Pairs("seal \(size >> 10) KiB", unit: "MB/s")
-      var open = Pairs("open \(size >> 10) KiB", unit: "MB/s")
+    report("Page sealing: PageCipher (XAES-256-GCM), and AES-256-GCM of libcrypto with one key and one context.")
+    report(Pairs.heading("keyfold", "libcrypto"))
+    for size in size {
+      let turns = 64
+      let work = try SealingWork(size: size, rounds: max(1, (mebibytes << 20) / size / turns))
+      let megabytes = Double(size * work.rounds * turns) / 1e6
+      var seal = Pairs("seal \(size) B", work: megabytes, unit: "MB/s")
+      var open = Pairs("open \(size) B", work: megabytes, unit: "MB/s")
       for _ in 0..<pairs {
-        seal.add(subject: try work.rate(work.sealPages), peer: try work.rate(work.sealBare))
-        open.add(subject: try work.rate(work.openPages), peer: try work.rate(work.openBare))
+        try seal.addInTurns(turns) { _ in try work.sealPages() } peer: { _ in try work.sealBare() }
+        try open.addInTurns(turns) { _ in try work.openPages() } peer: { _ in try work.openBare() }
       }
       report(seal.line)
       report(open.line)
@@ -32,8 +36,8 @@ struct SealingBench: ParsableCommand {
 @safe private final class SealingWork {
   struct Failed: Error {}
 
+  let rounds: Int
   private let size: Int
-  private let rounds: Int
   private let cipher: PageCipher
   private let bare: OpaquePointer
   private let associated = [UInt8](repeating: 7, count: 24)
@@ -57,9 +61,6 @@ struct SealingBench: ParsableCommand {
     unsafe plain.deallocate()
     unsafe sealed.deallocate()
   }
-
-  /// MB/s of the rounds.
-  func rate(_ body: () throws -> Void) throws -> Double { Double(size * rounds) / 1e6 / (try seconds(body)) }
 
   func sealPages() throws {
     for _ in 0..<rounds {

@@ -12,6 +12,11 @@ enum Executables {
   }()
 
   static func path(_ name: String) -> String { folder + "/" + name }
+
+  /// This process's environment; a crash says so in one line instead of searching for symbols.
+  static let environment = ProcessInfo.processInfo.environment.merging(
+    ["SWIFT_BACKTRACE": "enable=no,registers=none"]
+  ) { $1 }
 }
 
 /// What a test waited for did not happen.
@@ -39,7 +44,7 @@ final class Daemon: Sendable {
   let data: String
   let log: String
   private let arguments: [String]
-  private let process = Mutex<Process?>(nil)
+  private let process = Mutex<ChildProcess?>(nil)
 
   init(_ name: String, executable arguments: [String], data: String, log: String) {
     self.name = name
@@ -48,25 +53,14 @@ final class Daemon: Sendable {
     self.log = log
   }
 
-  var pid: Int32? { process.withLock { $0?.processIdentifier } }
+  var pid: Int32? { process.withLock { $0?.pid } }
   var isRunning: Bool { process.withLock { $0?.isRunning ?? false } }
 
   /// Starts the process and waits until it says that it serves.
   func start() async throws {
     try? FileManager.default.removeItem(atPath: data + "/ready.json")
-    let started = Process()
-    started.executableURL = URL(fileURLWithPath: Executables.path(arguments[0]))
-    started.arguments = Array(arguments.dropFirst())
-    var environment = ProcessInfo.processInfo.environment
-    environment["SWIFT_BACKTRACE"] = "enable=no,registers=none"
-    started.environment = environment
-    if !FileManager.default.fileExists(atPath: log) { _ = FileManager.default.createFile(atPath: log, contents: nil) }
-    let output = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
-    try output.seekToEnd()
-    started.standardOutput = output
-    started.standardError = output
-    started.standardInput = FileHandle.nullDevice
-    try started.run()
+    let started = try ChildProcess(
+      Executables.path(arguments[0]), Array(arguments.dropFirst()), environment: Executables.environment, output: log)
     process.withLock { $0 = started }
     _ = try await ready()
   }
@@ -101,11 +95,7 @@ final class Daemon: Sendable {
   }
 
   @discardableResult
-  func waitForEnd() -> Int32 {
-    guard let process = process.withLock({ $0 }) else { return 0 }
-    process.waitUntilExit()
-    return process.terminationStatus
-  }
+  func waitForEnd() -> Int32 { process.withLock { $0 }?.wait() ?? 0 }
 
   var logText: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 }

@@ -30,7 +30,6 @@ import Testing
     try await TestCluster.with(nodes: 3) { cluster in
       try cluster.encrypt()
       try await insert(7, cluster)
-      let port = try #require(try await cluster.kms.ready().values.first)
       cluster.kms.kill9()
       _ = try cluster.run(["keyfold", "kms", "check", TestCluster.project])
       try await phase("serving", of: cluster.nodes, in: cluster)
@@ -43,12 +42,7 @@ import Testing
       #expect("\(refused["errmsg"].map { "\($0)" } ?? "")".contains("KMS"))
       try await insert(8, cluster)
 
-      let kms = Daemon(
-        "kms-again",
-        executable: ["keyfold", "local-kms", "serve", "--data", cluster.root + "/kms", "--port", "\(port)"],
-        data: cluster.root + "/kms", log: cluster.root + "/log/kms-again.log")
-      try await kms.start()
-      defer { kms.kill9() }
+      try await cluster.kms.start()
       try await phase("serving", of: [restarted], in: cluster)
       try await expect(8, on: try await cluster.primary(), cluster)
     }

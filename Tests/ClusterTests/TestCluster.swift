@@ -18,8 +18,9 @@ final class TestCluster: Sendable {
     self.root = root
     let logs = root + "/log"
     kms = Daemon(
-      "kms", executable: ["keyfold", "local-kms", "serve", "--data", root + "/kms", "--port", "0"], data: root + "/kms",
-      log: logs + "/kms.log")
+      "kms",
+      executable: ["keyfold", "local-kms", "serve", "--data", root + "/kms", "--port", "\(Self.freePort())"],
+      data: root + "/kms", log: logs + "/kms.log")
     coordinator = Daemon(
       "coordinator",
       executable: ["keyfold-coordinator", "--data", root + "/coordinator", "--config", root + "/coordinator.json"],
@@ -101,21 +102,14 @@ final class TestCluster: Sendable {
 
   /// Runs one of the executables with this installation's operator file.
   func run(_ arguments: [String]) throws -> (status: Int32, output: String) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: Executables.path(arguments[0]))
-    process.arguments = Array(arguments.dropFirst())
-    var environment = ProcessInfo.processInfo.environment
-    environment["KEYFOLD_OPERATOR"] = root + "/coordinator/operator.json"
-    environment["SWIFT_BACKTRACE"] = "enable=no,registers=none"
-    process.environment = environment
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return (process.terminationStatus, output)
+    let file = "\(root)/output-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let process = try ChildProcess(
+      Executables.path(arguments[0]), Array(arguments.dropFirst()),
+      environment: Executables.environment.merging(["KEYFOLD_OPERATOR": root + "/coordinator/operator.json"]) { $1 },
+      output: file)
+    let status = process.wait()
+    return (status, String(decoding: FileManager.default.contents(atPath: file) ?? Data(), as: UTF8.self))
   }
 
   /// What an operator's command says in JSON.

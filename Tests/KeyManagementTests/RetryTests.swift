@@ -51,7 +51,7 @@ struct RetryTests {
     return AWSKeyManagementService(key: try KeyARN(arn), client: client, clock: clock)
   }
 
-  static func unwrap(_ script: Script, deadline: Duration = .seconds(20)) async throws -> Result<[UInt8], KMSError> {
+  static func unwrap(_ script: Script, deadline: Duration = .seconds(3600)) async throws -> Result<[UInt8], KMSError> {
     let service = try service(script)
     do {
       return .success(try await service.unwrap(wrapped, context: context, deadline: deadline).unprotectedCopy())
@@ -103,7 +103,7 @@ struct RetryTests {
   @Test("attempts end with the schedule and with the deadline")
   func limits() async throws {
     let endless = Script((0..<100).map { _ in .failure(HTTPFailure(.network, "down")) })
-    guard case .failure(let error) = try await Self.unwrap(endless, deadline: .seconds(60)) else { throw Unexpected() }
+    guard case .failure(let error) = try await Self.unwrap(endless, deadline: .seconds(3600)) else { throw Unexpected() }
     #expect(error.kind == .network)
     #expect(endless.requests.count == RetrySchedule.maximumAttempts)
     let late = Script([Self.success])

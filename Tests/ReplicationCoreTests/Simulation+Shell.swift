@@ -19,7 +19,7 @@ extension Simulation {
     }
   }
 
-  /// How likely the power goes before a directive; in a storm above all where a leader has an entry that nobody else has.
+  /// How likely the power goes before a directive; in a storm above all where only a leader has an entry.
   private func risk(of directive: RaftDirective) -> Double {
     guard plan.isStormy else { return 0.0008 }
     if case .sendEntries = directive { return 0.15 }

@@ -10,7 +10,7 @@ struct AdmissionTests {
   @Test("lets an unknown key in nowhere, and counts it")
   func unknownKey() async throws {
     let stage = try Stage()
-    let (link, events) = try stage.link(try .generate())
+    let (link, events) = try stage.link(try .generate(), limits: Stage.impatient)
     try link.start()
     #expect(try await events.refused() == .keyUnknown)
     #expect(throws: TransportError.self) { try link.send(Stage.heartbeat(1)) }
@@ -18,13 +18,14 @@ struct AdmissionTests {
     #expect(stage.listener.counters.received == 0)
     #expect(stage.listener.counters.connected == 0)
     #expect(link.counters.refusedHandshakes >= 1)
+    await #expect(throws: TransportError.self) { try await link.connected(within: .seconds(30)) }
   }
 
   @Test("connects a key that is enrolled while it tries")
   func lateEnrolment() async throws {
     let stage = try Stage()
     let identity = try CurveIdentity.generate()
-    let (link, events) = try stage.link(identity)
+    let (link, events) = try stage.link(identity, limits: Stage.impatient)
     try link.start()
     _ = try await events.refused()
     stage.allowList.admit(identity.publicKey, as: .node(NodeName(checked: "orders-2")))

@@ -33,7 +33,7 @@ struct HostilePeerTests {
 
   @Test("cuts off silent strangers")
   func silence() async throws {
-    let stage = try Stage()
+    let stage = try Stage(limits: Stage.impatient)
     try await exchange([], port: stage.port)
     try await eventually { stage.listener.counters.refusedHandshakes >= 1 }
     try await stillServes(stage)

@@ -3,8 +3,8 @@ internal import CMessages
 
 /// Where the schema puts one field of a message.
 ///
-/// It is looked up by name in protobuf-c's descriptors and checked against the type the code takes it for. A mismatch is
-/// a fault of this module, never of the bytes on the wire.
+/// It is looked up by name in protobuf-c's descriptors and checked against the type the code takes it for. A mismatch
+/// is a fault of this module, never of the bytes on the wire.
 @safe struct WireField {
   private let descriptor: UnsafePointer<ProtobufCFieldDescriptor>
 

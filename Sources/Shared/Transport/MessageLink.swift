@@ -21,6 +21,7 @@ public final class MessageLink: Sendable {
       target: LinkTargetBox(try LinkTarget(endpoint, serverKey: serverKey)),
       queue: OutboundQueue(limits: limits, wake: wake, gate: .notConnected), counters: CounterBox(),
       calls: AwaitTable(limit: limits.outstandingCalls), waiters: AwaitTable(limit: Self.maximumWaiters),
+      refusals: RefusalMemory(),
       onEvent: onEvent)
   }
 
@@ -64,10 +65,15 @@ public final class MessageLink: Sendable {
     guard thread.isRunning else { throw TransportError(.closed, "the link is not started, or closed already") }
     let (queue, wake) = (setup.queue, wake)
     let (waiters, id) = (setup.waiters, queue.drawMessageID())
-    try await waiters.wait(for: id, until: .now + timeout) { () throws(TransportError) in
-      if queue.isClosed { throw TransportError(.closed, "the connection was closed on this side") }
-      if queue.isOpen { waiters.finish(id, .success(())) }
-      wake.signal()
+    do throws(TransportError) {
+      try await waiters.wait(for: id, until: .now + timeout) { () throws(TransportError) in
+        if queue.isClosed { throw TransportError(.closed, "the connection was closed on this side") }
+        if queue.isOpen { waiters.finish(id, .success(())) }
+        wake.signal()
+      }
+    } catch {
+      guard error.code == .deadline, let reason = setup.refusals.last else { throw error }
+      throw TransportError(.refused, reason.rawValue)
     }
   }
 

@@ -5,6 +5,8 @@ public struct TransportLimits: Sendable, Equatable {
   /// The largest frame taken or sent, in bytes; larger ones end the connection (ZMQ_MAXMSGSIZE).
   public var maximumFrameBytes = 4 << 20
   /// How many messages libzmq queues per peer and direction (ZMQ_SNDHWM, ZMQ_RCVHWM); no flow control.
+  ///
+  /// A receiver whose queue stays full hears no heartbeats and loses the connection: credit has to keep below it.
   public var highWaterMark: Int32 = 2_048
   /// How many messages wait for one peer before `send` throws `congested`.
   public var queuedMessagesPerPeer = 4_096
@@ -14,7 +16,7 @@ public struct TransportLimits: Sendable, Equatable {
   public var queuedBytes = 256 << 20
   /// How many calls of `MessageLink.call` may be open.
   public var outstandingCalls = 64
-  /// How often a silent peer is asked for a sign of life, in milliseconds (ZMQ_HEARTBEAT_IVL).
+  /// How often a silent peer is asked for a sign of life, in milliseconds, 0 for never (ZMQ_HEARTBEAT_IVL).
   public var heartbeatIntervalMilliseconds: Int32 = 1_000
   /// How long a sign of life may take until the connection is dead, in milliseconds (ZMQ_HEARTBEAT_TIMEOUT, _TTL).
   public var heartbeatTimeoutMilliseconds: Int32 = 3_000

@@ -12,6 +12,7 @@ struct LinkSetup: Sendable {
   let counters: CounterBox
   let calls: AwaitTable<Reply>
   let waiters: AwaitTable<Void>
+  let refusals: RefusalMemory
   let onEvent: @Sendable (LinkEvent) -> Void
 }
 
@@ -25,7 +26,9 @@ final class LinkConnection {
     try dealer.prepare(setup.limits, identity: setup.identity)
     try dealer.set(ZMQ_CURVE_PUBLICKEY, setup.identity.publicKey.text)
     try dealer.set(ZMQ_CURVE_SERVERKEY, target.serverKey.text)
-    // Without a connection a message is refused rather than kept until it is stale.
+    // Without a connection a message is refused rather than kept until it is stale. And each connection gets a pipe of
+    // its own: with a shared one, a reader that fell behind before a reconnect makes libzmq abort the process
+    // (libzmq issue 3937, open as of 4.3.4: "Assertion failed: _input_stopped").
     try dealer.set(ZMQ_IMMEDIATE, 1)
     try dealer.set(ZMQ_RECONNECT_IVL, setup.limits.reconnectMinimumMilliseconds)
     try dealer.set(ZMQ_RECONNECT_IVL_MAX, setup.limits.reconnectMaximumMilliseconds)

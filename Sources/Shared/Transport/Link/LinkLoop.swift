@@ -74,6 +74,7 @@ final class LinkLoop {
   private func restart() {
     onDisconnected()
     backOff.reset()
+    setup.refusals.reset()
     connection = nil
     phase = .waiting(until: .now)
   }
@@ -96,6 +97,7 @@ extension LinkLoop {
 
   private func onConnected() {
     phase = .connected
+    setup.refusals.reset()
     backOff.reset()
     setup.counters.count(\.connected)
     setup.queue.setGate(.open)
@@ -124,7 +126,7 @@ extension LinkLoop {
         "refused: \(reason.rawValue)", metadata: ["endpoint": "\(setup.target.target.endpoint)"])
     }
     setup.onEvent(.refused(reason))
-    setup.waiters.finishAll(.failure(TransportError(.refused, reason.rawValue)))
+    if setup.refusals.note(reason) { setup.waiters.finishAll(.failure(TransportError(.refused, reason.rawValue))) }
   }
 
   /// Shuts the gate, drops what waits to be sent, and fails the calls in flight.

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Foundation
+import Synchronization
+
+/// A child process by the system's own calls. Foundation's `Process` notices the end of a child by a socket that the child
+/// inherits; our daemons close what they inherit when they replace their image, and it would wait for them for ever.
+final class ChildProcess: Sendable {
+  let pid: Int32
+  private let status = Mutex<Int32?>(nil)
+
+  /// Starts `executable`; its output goes to the file `output`, its input is empty.
+  init(_ executable: String, _ arguments: [String], environment: [String: String], output: String) throws {
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    unsafe posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+    unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    var words = unsafe ([executable] + arguments).map { unsafe strdup($0) } + [nil]
+    var settings = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
+    defer { for unsafe pointer in unsafe words + settings { unsafe free(pointer) } }
+    var child: Int32 = 0
+    let result = unsafe posix_spawn(&child, executable, &actions, nil, &words, &settings)
+    guard result == 0 else { throw TestFailure("\(executable) can't be started: error \(result)") }
+    pid = child
+  }
+
+  /// Whether it has not ended yet.
+  var isRunning: Bool { end(WNOHANG) == nil }
+
+  /// Waits until it has ended; answers its exit status, or 128 and the signal that ended it.
+  @discardableResult
+  func wait() -> Int32 { end(0) ?? -1 }
+
+  private func end(_ options: Int32) -> Int32? {
+    status.withLock { status in
+      if let status { return status }
+      var raw: Int32 = 0
+      var result: Int32
+      repeat { result = unsafe waitpid(pid, &raw, options) } while result < 0 && errno == EINTR
+      guard result == pid else { return nil }
+      status = raw & 0x7F == 0 ? (raw >> 8) & 0xFF : 128 + (raw & 0x7F)
+      return status
+    }
+  }
+}
