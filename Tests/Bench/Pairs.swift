@@ -13,15 +13,19 @@ struct Cost {
     total.processor += part.processor
   }
 
+  static func - (end: Cost, start: Cost) -> Cost {
+    Cost(wall: end.wall - start.wall, processor: end.processor - start.processor)
+  }
+
   /// The cost of `body`.
   static func of(_ body: () throws -> Void) rethrows -> Cost {
     let start = now()
     try body()
-    let end = now()
-    return Cost(wall: end.wall - start.wall, processor: end.processor - start.processor)
+    return now() - start
   }
 
-  private static func now() -> Cost { Cost(wall: seconds(CLOCK_MONOTONIC), processor: seconds(CLOCK_PROCESS_CPUTIME_ID)) }
+  /// What the process has cost so far.
+  static func now() -> Cost { Cost(wall: seconds(CLOCK_MONOTONIC), processor: seconds(CLOCK_PROCESS_CPUTIME_ID)) }
 
   private static func seconds(_ clock: clockid_t) -> Double {
     var time = timespec()

@@ -18,7 +18,7 @@ final class ChildProcess: Sendable {
     unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
     var words = unsafe ([executable] + arguments).map { unsafe strdup($0) } + [nil]
     var settings = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
-    defer { for unsafe pointer in unsafe words + settings { unsafe free(pointer) } }
+    defer { unsafe (words + settings).forEach { unsafe free($0) } }
     var child: Int32 = 0
     let result = unsafe posix_spawn(&child, executable, &actions, nil, &words, &settings)
     guard result == 0 else { throw TestFailure("\(executable) can't be started: error \(result)") }

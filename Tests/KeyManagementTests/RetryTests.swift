@@ -103,7 +103,9 @@ struct RetryTests {
   @Test("attempts end with the schedule and with the deadline")
   func limits() async throws {
     let endless = Script((0..<100).map { _ in .failure(HTTPFailure(.network, "down")) })
-    guard case .failure(let error) = try await Self.unwrap(endless, deadline: .seconds(3600)) else { throw Unexpected() }
+    guard case .failure(let error) = try await Self.unwrap(endless, deadline: .seconds(3600)) else {
+      throw Unexpected()
+    }
     #expect(error.kind == .network)
     #expect(endless.requests.count == RetrySchedule.maximumAttempts)
     let late = Script([Self.success])

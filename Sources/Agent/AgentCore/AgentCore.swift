@@ -141,8 +141,8 @@ public struct AgentCore: Sendable {
 
   /// The running engine broke: a damaged page, a failed fsync, a full disk.
   public mutating func onEngineFailed(_ report: DamageReport) -> [AgentDirective] {
+    guard life == .serving else { return [] }
     damage.append(report)
-    guard life == .serving else { return [.report] }
     life = .closing(.fail(reason: "\(report.file): \(report.reason)"))
     return [.close, .report]
   }

@@ -21,6 +21,7 @@ extension AgentShell {
     case .handOver(let id): await handOver(id)
     case .check(let scheduled): await check(scheduled: scheduled)
     case .replaceProcessImage: replaceProcessImage()
+    case .damaged(let id, let report): if id == opened?.id { perform(core.onEngineFailed(report)) }
     }
   }
 
@@ -41,7 +42,7 @@ extension AgentShell {
           failure: .damaged(DamageReport(file: "keystore", reason: "the generation's keystore is missing")))
       }
       let generation = try OpenGeneration.open(
-        id, in: directory, keys: GenerationKeys(keystore: keystore), cacheBytes: cacheBytes, events: storeEvents())
+        id, in: directory, keys: GenerationKeys(keystore: keystore), cacheBytes: cacheBytes, events: storeEvents(of: id))
       try await takePart(generation, check: check)
     } catch let stop as OpenStop {
       perform(core.onOpenFailed(stop.failure, now: now))
@@ -75,7 +76,7 @@ extension AgentShell {
     do {
       try directory.create(id)
       let generation = try OpenGeneration.create(
-        id, in: directory, keys: GenerationKeys(keystore: nil), cacheBytes: cacheBytes, events: storeEvents())
+        id, in: directory, keys: GenerationKeys(keystore: nil), cacheBytes: cacheBytes, events: storeEvents(of: id))
       try ReplicaMember.found(generation, voters: voters)
       try directory.point(at: id)
       try await takePart(generation, check: nil)
@@ -165,12 +166,14 @@ extension AgentShell {
 
   var cacheBytes: Int { (configuration.cacheMegabytes ?? 256) << 20 }
 
-  func storeEvents() -> StoreEvents {
+  func storeEvents(of id: GenerationID) -> StoreEvents {
     let logger = logger
+    let jobQueue = jobQueue
     return StoreEvents(
       damage: { damage in
-        logger.critical(
-          "the store is damaged", metadata: ["file": "\(damage.file ?? "?")", "reason": "\(damage.reason)"])
+        let report = DamageReport(file: damage.file ?? "store", reason: damage.reason)
+        logger.critical("the store is damaged", metadata: ["file": "\(report.file)", "reason": "\(report.reason)"])
+        jobQueue.yield(.damaged(id, report))
       }, message: { text in logger.debug("store", metadata: ["message": "\(text)"]) })
   }
 

@@ -23,6 +23,7 @@ actor AgentShell {
     case handOver(CommandID)
     case check(scheduled: Bool)
     case replaceProcessImage
+    case damaged(GenerationID, DamageReport)
   }
 
   let configuration: AgentConfiguration

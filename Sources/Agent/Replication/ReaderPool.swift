@@ -9,8 +9,12 @@ public final class ReaderPool: Sendable {
 
   private let readers: [Reader]
   private let next = Atomic<Int>(0)
+  private let onDamage: @Sendable (MemberError) -> Void
 
-  init(_ generation: OpenGeneration) async throws(MemberError) {
+  init(
+    _ generation: OpenGeneration, onDamage: @Sendable @escaping (MemberError) -> Void
+  ) async throws(MemberError) {
+    self.onDamage = onDamage
     var readers: [Reader] = []
     for number in 0..<Self.threads { readers.append(try await Reader(generation, name: "reader-\(number)")) }
     self.readers = readers
@@ -19,7 +23,12 @@ public final class ReaderPool: Sendable {
   /// Runs `body` against one snapshot of committed data. Throws what `body` throws, or `MemberError`.
   public func read<R: Sendable>(_ body: @Sendable @escaping (ReadView) throws -> R) async throws -> R {
     let turn = next.wrappingAdd(1, ordering: .relaxed).oldValue
-    return try await readers[abs(turn % Self.threads)].read(body)
+    do { return try await readers[abs(turn % Self.threads)].read(body) } catch {
+      let carried = MemberError.carrying(error)
+      // What a driver's read finds damaged concerns the whole node, not only that driver.
+      if carried.code == .damaged { onDamage(carried) }
+      throw error
+    }
   }
 
   /// Goes over to another generation; reads that come later see only that one.

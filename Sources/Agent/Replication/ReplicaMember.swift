@@ -62,7 +62,7 @@ public actor ReplicaMember {
     self.logger = logger
     self.onFailure = onFailure
     self.generation = generation
-    readers = try await ReaderPool(generation)
+    readers = try await ReaderPool(generation, onDamage: onFailure)
     checkpointer = try await Checkpointer(generation)
     let tables = try MemberTables(generation)
     self.tables = tables
