@@ -81,7 +81,7 @@ let package = Package(
     module("Shared", "Secrets", ["CCrypto"]),
     module("Shared", "Sealing", ["CCrypto", "Secrets"]),
     module("Shared", "ClusterModel"),
-    module("Shared", "Messages", ["CMessages", "ClusterModel", "Secrets"]),
+    module("Shared", "Messages", ["CMessages", "ClusterModel", "Secrets"], exclude: ["keyfold.proto"]),
     module("Shared", "Transport", ["CZeroMQ", "ClusterModel", "Messages", "Secrets", logging]),
     module("Shared", "DaemonRuntime", ["ClusterModel", "Secrets", logging]),
     module(

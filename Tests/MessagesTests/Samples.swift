@@ -104,7 +104,7 @@ enum Samples {
       .syncBegin(SyncBegin(streamID: 1, baseTerm: 2, baseIndex: 3, documentsTotal: 4, bytesTotal: 5)),
       .syncChunk(
         SyncChunk(
-          streamID: 1, sequence: 2, collection: collection, documents: 3, crc32c: .max, lastOfCollection: true)),
+          streamID: 1, sequence: 2, collection: collection, documents: 3, lastOfCollection: true)),
       .syncCredit(SyncCredit(streamID: 1, credits: 4)),
       .syncEnd(SyncEnd(streamID: 1, sequence: 9, succeeded: false, reason: "disk full")),
     ]

@@ -16,7 +16,8 @@ extension AgentShell {
       try directory.create(id)
       let keystore = encrypted ? try await makeKeystore(for: id) : nil
       let fresh = try OpenGeneration.create(
-        id, in: directory, keys: GenerationKeys(keystore: keystore), cacheBytes: cacheBytes, events: storeEvents(of: id))
+        id, in: directory, keys: GenerationKeys(keystore: keystore), cacheBytes: cacheBytes, events: storeEvents(of: id)
+      )
       do {
         try await member.resync(into: fresh, from: try await source(for: member)) { [weak self] progress in
           Task { await self?.note(progress) }  // tidy:allow free-task progress comes from a synchronous callback

@@ -42,7 +42,8 @@ extension AgentShell {
           failure: .damaged(DamageReport(file: "keystore", reason: "the generation's keystore is missing")))
       }
       let generation = try OpenGeneration.open(
-        id, in: directory, keys: GenerationKeys(keystore: keystore), cacheBytes: cacheBytes, events: storeEvents(of: id))
+        id, in: directory, keys: GenerationKeys(keystore: keystore), cacheBytes: cacheBytes, events: storeEvents(of: id)
+      )
       try await takePart(generation, check: check)
     } catch let stop as OpenStop {
       perform(core.onOpenFailed(stop.failure, now: now))

@@ -110,7 +110,7 @@ extension ReplicationNetwork {
         .syncChunk(
           SyncChunk(
             streamID: route.stream, sequence: sequence, collection: chunk.collection,
-            documents: UInt32(chunk.documents), crc32c: 0, lastOfCollection: chunk.isLastOfCollection)),
+            documents: UInt32(chunk.documents), lastOfCollection: chunk.isLastOfCollection)),
         payload: chunk.rows, to: route.route)
       sequence += 1
     }

@@ -13,7 +13,7 @@ public final class LocalKMSOperator: Sendable {
 
   /// Where the server is.
   public let ready: LocalKMSReady
-  private let factory = KeyManagementFactory()
+  private let factory: KeyManagementFactory
   private let client: AWSClient
 
   /// Finds the server of a folder by its `ready.json`, `ca.pem` and `credentials.json`.
@@ -23,6 +23,8 @@ public final class LocalKMSOperator: Sendable {
       throw LocalKMSError(.storage, "\(directory)/\(LocalKMSServer.authorityFile) is missing")
     }
     let credentials = try LocalKMSCredentials(file: "\(directory)/\(LocalKMSServer.credentialsFile)")
+    // Made last: a factory that is dropped without `shutdown` traps.
+    factory = KeyManagementFactory()
     do {
       client = try factory.makeClient(
         endpoint: ready.endpoint, authorityPEM: String(decoding: authority, as: UTF8.self), region: ready.region,

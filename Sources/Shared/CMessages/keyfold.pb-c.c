@@ -5063,7 +5063,7 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_begin__descriptor =
   (ProtobufCMessageInit) keyfold__v1__sync_begin__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__sync_chunk__field_descriptors[6] =
+static const ProtobufCFieldDescriptor keyfold__v1__sync_chunk__field_descriptors[5] =
 {
   {
     "stream_id",
@@ -5114,20 +5114,8 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_chunk__field_descriptors
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "crc32c",
-    5,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_FIXED32,
-    0,   /* quantifier_offset */
-    offsetof(Keyfold__V1__SyncChunk, crc32c),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
     "last_of_collection",
-    6,
+    5,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_BOOL,
     0,   /* quantifier_offset */
@@ -5140,16 +5128,15 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_chunk__field_descriptors
 };
 static const unsigned keyfold__v1__sync_chunk__field_indices_by_name[] = {
   2,   /* field[2] = collection */
-  4,   /* field[4] = crc32c */
   3,   /* field[3] = documents */
-  5,   /* field[5] = last_of_collection */
+  4,   /* field[4] = last_of_collection */
   1,   /* field[1] = sequence */
   0,   /* field[0] = stream_id */
 };
 static const ProtobufCIntRange keyfold__v1__sync_chunk__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__sync_chunk__descriptor =
 {
@@ -5159,7 +5146,7 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_chunk__descriptor =
   "Keyfold__V1__SyncChunk",
   "keyfold.v1",
   sizeof(Keyfold__V1__SyncChunk),
-  6,
+  5,
   keyfold__v1__sync_chunk__field_descriptors,
   keyfold__v1__sync_chunk__field_indices_by_name,
   1,  keyfold__v1__sync_chunk__number_ranges,

@@ -29,7 +29,7 @@ extension SyncChunk: WireMapped {
   init(wire: WireReader) throws(MessageError) {
     self.init(
       streamID: wire.uint64("stream_id"), sequence: wire.uint64("sequence"), collection: try wire.id("collection"),
-      documents: wire.uint32("documents"), crc32c: wire.uint32("crc32c"),
+      documents: wire.uint32("documents"),
       lastOfCollection: wire.bool("last_of_collection"))
   }
 
@@ -38,7 +38,6 @@ extension SyncChunk: WireMapped {
     wire.set("sequence", sequence)
     try wire.set("collection", collection)
     wire.set("documents", documents)
-    wire.set("crc32c", crc32c)
     wire.set("last_of_collection", lastOfCollection)
   }
 }

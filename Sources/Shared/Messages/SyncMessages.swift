@@ -50,21 +50,18 @@ public struct SyncChunk: Sendable, Equatable {
   public var collection: CollectionID
   /// How many rows.
   public var documents: UInt32
-  /// CRC-32C of the payload frame.
-  public var crc32c: UInt32
   /// Whether these are the collection's last rows.
   public var lastOfCollection: Bool
 
   /// Makes a chunk's description of its parts.
   public init(
-    streamID: UInt64, sequence: UInt64, collection: CollectionID, documents: UInt32, crc32c: UInt32,
+    streamID: UInt64, sequence: UInt64, collection: CollectionID, documents: UInt32,
     lastOfCollection: Bool
   ) {
     self.streamID = streamID
     self.sequence = sequence
     self.collection = collection
     self.documents = documents
-    self.crc32c = crc32c
     self.lastOfCollection = lastOfCollection
   }
 }

@@ -828,12 +828,11 @@ struct  Keyfold__V1__SyncChunk
   uint64_t sequence;
   char *collection;
   uint32_t documents;
-  uint32_t crc32c;
   protobuf_c_boolean last_of_collection;
 };
 #define KEYFOLD__V1__SYNC_CHUNK__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__sync_chunk__descriptor) \
-    , 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0 }
+    , 0, 0, (char *)protobuf_c_empty_string, 0, 0 }
 
 
 struct  Keyfold__V1__SyncCredit
