@@ -15,7 +15,7 @@ struct CopyBench: ParsableCommand {
   @Option(help: "Folder for the data.") var folder = FileManager.default.temporaryDirectory.path
 
   func run() throws {
-    report("Copies of \(rows) rows of 1 KiB, scan to bulk load with checkpoint, \(cache) MiB cache, \(compression) pages:")
+    report("Copies of \(rows) rows of 1 KiB by bulk load, \(cache) MiB cache, compression \(compression):")
     report("out of a store in plaintext into an encrypted one, and into another in plaintext.")
     report(Pairs.heading("encrypted", "plain"))
     let source = try makeStore(encrypted: false)

@@ -52,8 +52,8 @@ struct Pairs {
   /// Adds a pair; the first side's speed over the second's is the ratio.
   mutating func add(subject: Cost, peer: Cost) { pairs.append((subject, peer)) }
 
-  /// Does both sides in short alternating turns and adds the sums: other work on the machine, which comes and goes, then
-  /// meets both. Each turn begins with the other side.
+  /// Does both sides in short turns and adds the sums: other work on the machine, which comes and goes, then meets
+  /// both. Turns begin with either side by turns.
   mutating func addInTurns(_ turns: Int, subject: (Int) throws -> Void, peer: (Int) throws -> Void) rethrows {
     var costs = (subject: Cost(), peer: Cost())
     for turn in 0..<turns {
@@ -64,7 +64,7 @@ struct Pairs {
     pairs.append(costs)
   }
 
-  /// Median speeds of both, then the median, least and greatest of the pairs' ratios, by the clock and by processor time.
+  /// Median speeds of both, then the pairs' ratios (median, least, greatest) by the clock and by processor time.
   var line: String {
     let subject = Self.median(pairs.map { work / $0.subject.wall })
     let peer = Self.median(pairs.map { work / $0.peer.wall })
@@ -77,7 +77,8 @@ struct Pairs {
   /// The heading of `line`.
   static func heading(_ subject: String, _ peer: String) -> String {
     func right(_ text: String) -> String { String(repeating: " ", count: max(1, 10 - text.count)) + text }
-    return String(repeating: " ", count: 18) + right(subject) + right(peer) + "          ratio, clock      ratio, processor"
+    let names = String(repeating: " ", count: 18) + right(subject) + right(peer)
+    return names + "          ratio, clock      ratio, processor"
   }
 
   private static func summary(_ ratios: [Double]) -> String {

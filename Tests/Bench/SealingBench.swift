@@ -23,8 +23,16 @@ struct SealingBench: ParsableCommand {
       var seal = Pairs("seal \(size) B", work: megabytes, unit: "MB/s")
       var open = Pairs("open \(size) B", work: megabytes, unit: "MB/s")
       for _ in 0..<pairs {
-        try seal.addInTurns(turns) { _ in try work.sealPages() } peer: { _ in try work.sealBare() }
-        try open.addInTurns(turns) { _ in try work.openPages() } peer: { _ in try work.openBare() }
+        try seal.addInTurns(turns) { _ in
+          try work.sealPages()
+        } peer: { _ in
+          try work.sealBare()
+        }
+        try open.addInTurns(turns) { _ in
+          try work.openPages()
+        } peer: { _ in
+          try work.openBare()
+        }
       }
       report(seal.line)
       report(open.line)

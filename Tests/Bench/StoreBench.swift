@@ -71,7 +71,9 @@ struct StoreBench: ParsableCommand {
     }
     if pair == 0 { return }
     let turns = 50
-    try points.addInTurns(turns) { try subject.read(reads / turns, of: rows, turn: $0) } peer: {
+    try points.addInTurns(turns) {
+      try subject.read(reads / turns, of: rows, turn: $0)
+    } peer: {
       try peer.read(reads / turns, of: rows, turn: $0)
     }
   }
