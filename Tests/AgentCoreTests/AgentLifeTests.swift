@@ -77,6 +77,15 @@ import Testing
     #expect(life.command(.startDatabase).contains(.open))
   }
 
+  @Test("an engine that can't be opened for a reason that may pass says so and is tried again")
+  func passing() {
+    var life = Life()
+    _ = life.core.onAssignment(Life.assignment(), now: 0)
+    _ = life.core.onOpenFailed(.other(reason: "the disk is full"), now: 0)
+    #expect(life.core.phase == .failed(reason: "the disk is full; the node tries again by itself"))
+    #expect(life.core.onTick(now: 60_000) == [.open])
+  }
+
   @Test("an older assignment changes nothing")
   func staleAssignment() {
     var life = Life.serving()

@@ -28,7 +28,7 @@ extension AgentCore {
 
   mutating func firstMove(_ assignment: NodeAssignment, now: Milliseconds) -> [AgentDirective] {
     guard generation != nil else {
-      life = .empty
+      life = damage.first.map { .failed(reason: "\($0.file): \($0.reason)") } ?? .empty
       return []
     }
     if !assignment.running {

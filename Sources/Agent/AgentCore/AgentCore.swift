@@ -34,17 +34,23 @@ public struct AgentCore: Sendable {
     var command: NodeCommand
   }
 
-  /// Starts a life: `generation` is what the disk holds.
-  public init(node: NodeName, boot: BootID, generation: GenerationReport?, timing: AgentTiming, seed: UInt64) {
+  /// Starts a life: `generation` is what the disk holds, `damage` why that can't be told.
+  public init(
+    node: NodeName, boot: BootID, generation: GenerationReport?, damage: DamageReport? = nil, timing: AgentTiming,
+    seed: UInt64
+  ) {
     self.node = node
     self.boot = boot
     self.generation = generation
+    self.damage = damage.map { [$0] } ?? []
     self.timing = timing
     jitter = Jitter(seed: seed)
   }
 
   /// Where the node's life stands.
   public var phase: NodePhase { life.phase }
+  /// The highest epoch of a coordinator it follows, nil before the first.
+  public var epoch: Epoch? { commands.epoch }
   /// The command of the long job in progress, nil if none.
   public var runningWork: CommandID? { work?.command.id }
   /// Whether the engine is open and drivers may be served.
@@ -55,6 +61,9 @@ public struct AgentCore: Sendable {
     coordinatorConnected = connected
     return []
   }
+
+  /// A coordinator of `epoch` speaks: nil if it may, else why not. Lower epochs stay refused in this life.
+  public mutating func onEpoch(_ epoch: Epoch) -> String? { commands.admit(epoch) }
 
   /// A new assignment: peers, KMS settings, whether to run. Older versions are dropped.
   public mutating func onAssignment(_ new: NodeAssignment, now: Milliseconds) -> [AgentDirective] {
@@ -91,9 +100,17 @@ public struct AgentCore: Sendable {
     return [.report]
   }
 
+  /// The first generation is made and on disk; what is left is to open it.
+  public mutating func onFormed(_ formed: GenerationReport) { generation = formed }
+
   /// Opening failed: an outage waits, a revocation locks out, damage needs an operator.
   public mutating func onOpenFailed(_ failure: OpenFailure, now: Milliseconds) -> [AgentDirective] {
     guard case .opening(let attempt) = life else { return [] }
+    guard generation != nil else {
+      // A first formation that was cut off left nothing: it can be asked for again.
+      life = .empty
+      return [.report]
+    }
     switch failure {
     case .keyCheck(let check):
       lastCheck = check
@@ -152,8 +169,11 @@ public struct AgentCore: Sendable {
     switch life {
     case .awaitingKMS(_, let retryAt, let attempt) where now >= retryAt:
       return beginOpening(attempt: attempt + 1)
-    case .disabled(_, let recheckAt) where now >= recheckAt && assignment?.running == true:
-      return beginOpening(attempt: 0)
+    case .disabled(let reason, let recheckAt) where now >= recheckAt && assignment?.running == true:
+      guard assignment?.disabledReason != nil else { return beginOpening(attempt: 0) }
+      // The coordinator locked it out: it looks at the key and reports, and opens when an assignment says so.
+      life = .disabled(reason: reason, recheckAt: now + recheckDelay())
+      return [.check(scheduled: false)]
     case .serving:
       guard let due = nextCheckAt, now >= due else { return [] }
       nextCheckAt = now + jitter.around(timing.checkInterval, byTenths: 1)

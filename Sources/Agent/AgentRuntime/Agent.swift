@@ -3,11 +3,8 @@ internal import ClusterModel
 internal import DaemonRuntime
 internal import DocumentServer
 internal import Foundation
-internal import KeyHierarchy
 public import Logging
 internal import Replication
-internal import Sealing
-internal import Secrets
 public import ServiceLifecycle
 internal import Transport
 
@@ -45,7 +42,8 @@ public struct Agent: Service {
     try directory.prepare()
     let lock = try DataLock(data)
     defer { withExtendedLifetime(lock) {} }
-    let generation = try Self.inspect(directory, logger: logger)
+    let workshop = try Workshop()
+    let disk = try await workshop.run { [logger] in DiskState.inspect(directory, logger: logger) }
 
     let network = ReplicationNetwork(node: configuration.node, identity: identity, logger: logger)
     let replicationPort = try network.start(
@@ -53,8 +51,8 @@ public struct Agent: Service {
       port: configuration.replication?.port ?? AgentConfiguration.defaultReplicationPort)
     let engine = NodeEngine(node: configuration.node)
     let shell = AgentShell(
-      configuration: configuration, directory: directory, network: network, engine: engine, generation: generation,
-      logger: logger)
+      configuration: configuration, directory: directory, network: network, engine: engine, disk: disk,
+      workshop: workshop, logger: logger)
     let (events, queue) = AsyncStream.makeStream(of: LinkEvent.self, bufferingPolicy: .bufferingOldest(1_024))
     let link = try MessageLink(
       endpoint: configuration.coordinator.address, serverKey: coordinatorKey, identity: identity, logger: logger
@@ -68,17 +66,20 @@ public struct Agent: Service {
       try await withThrowingTaskGroup(of: Void.self) { group in
         let (bound, boundPort) = AsyncStream.makeStream(of: Int.self)
         group.addTask {
-          defer { boundPort.finish() }
+          defer {
+            boundPort.finish()
+            queue.finish()
+          }
           try await server.run { boundPort.yield($0) }
         }
         if let driverPort = await bound.first(where: { _ in true }) {
           await shell.bind(driverPort: driverPort, replicationPort: replicationPort)
           try link.start()
           try announce(driverPort: driverPort, replicationPort: replicationPort, publicKey: identity.publicKey)
-          addLoops(to: &group, shell: shell, network: network)
+          addLoops(to: &group, shell: shell, network: network) { queue.finish() }
           await Self.follow(events, shell: shell)
         }
-        await shell.close()
+        await shell.shutDown()
         link.close()
         network.close()
         group.cancelAll()
@@ -100,14 +101,24 @@ public struct Agent: Service {
   }
 
   private func addLoops(
-    to group: inout ThrowingTaskGroup<Void, any Error>, shell: AgentShell, network: ReplicationNetwork
+    to group: inout ThrowingTaskGroup<Void, any Error>, shell: AgentShell, network: ReplicationNetwork,
+    onEnd stop: @Sendable @escaping () -> Void
   ) {
     let checkpoint = Duration.seconds(configuration.checkpointSeconds ?? 60)
-    group.addTask { try await network.run() }
+    group.addTask {
+      // Without its links a node is worth nothing: it ends, and says why.
+      defer { stop() }
+      try await network.run()
+    }
     group.addTask { await Self.every(Self.raftTick) { await shell.member?.tick() } }
     group.addTask { await Self.every(Self.lifeTick) { await shell.tick() } }
     group.addTask { await Self.every(Self.heartbeat) { await shell.report() } }
-    group.addTask { await Self.every(checkpoint) { await shell.member?.checkpoint() } }
+    group.addTask {
+      await Self.every(checkpoint) {
+        await shell.member?.checkpoint()
+        await shell.destroyLeftovers()
+      }
+    }
     group.addTask { await shell.runJobs() }
   }
 
@@ -127,27 +138,6 @@ public struct Agent: Service {
     while !Task.isCancelled {
       guard (try? await Task.sleep(for: interval)) != nil else { return }
       await body()
-    }
-  }
-
-  /// Looks at what the disk holds, before any KMS is asked: superseded generations go first.
-  private static func inspect(_ directory: GenerationDirectory, logger: Logger) throws -> GenerationReport? {
-    let live = try directory.current()
-    for old in try directory.superseded(by: live) {
-      logger.notice("destroying a superseded generation", metadata: ["generation": "\(old)"])
-      try directory.destroy(old)
-    }
-    guard let live else { return nil }
-    guard directory.isEncrypted(live) else { return GenerationReport(id: live, encrypted: false) }
-    do {
-      let sealed = try SealedKeystore.read(from: directory.keystorePath(of: live))
-      return AgentShell.report(
-        live, version: sealed.version, master: sealed.masterKeyID, check: sealed.masterKeyCheckValue.text,
-        wrapped: sealed.wrappedMasterKey)
-    } catch {
-      // The node still starts and reports; opening says what is wrong with the file.
-      logger.critical("the keystore can't be read", metadata: ["reason": "\(error)"])
-      return GenerationReport(id: live, encrypted: true)
     }
   }
 }

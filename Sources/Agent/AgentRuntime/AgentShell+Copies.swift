@@ -12,33 +12,65 @@ extension AgentShell {
     let id = GenerationID.random()
     progressStartedAt = Self.wallClock
     progress = CopyProgress(stage: "making keys")
+    let outcome: CommandOutcome
     do {
-      try directory.create(id)
-      let keystore = encrypted ? try await makeKeystore(for: id) : nil
-      let fresh = try OpenGeneration.create(
-        id, in: directory, keys: GenerationKeys(keystore: keystore), cacheBytes: cacheBytes, events: storeEvents(of: id)
-      )
-      do {
-        try await member.resync(into: fresh, from: try await source(for: member)) { [weak self] progress in
-          Task { await self?.note(progress) }  // tidy:allow free-task progress comes from a synchronous callback
-        }
-      } catch {
-        if await member.liveGeneration !== fresh { try? fresh.close() }
-        throw error
-      }
-      opened = fresh
+      try await fill(id, encrypted: encrypted, for: member)
       logger.notice("re-synced", metadata: ["generation": "\(id)", "encrypted": "\(encrypted)"])
-      finish(command, .done)
+      outcome = .done
     } catch {
       logger.warning("the re-sync failed", metadata: ["reason": "\(error)"])
-      if await member.liveGeneration.id == id {
-        opened = await member.liveGeneration
-      } else {
-        try? directory.destroy(id)
+      outcome = .failed(reason: "\(error)")
+    }
+    let live = await member.liveGeneration
+    if live.id != id {
+      await destroy(id)
+    } else if let old = try? directory.superseded(by: id) {
+      leftovers.formUnion(old)
+    }
+    // The engine may have been closed meanwhile: then the report alone says which generation is live.
+    if self.member === member { opened = live }
+    finish(command, outcome, generation: report(of: live))
+  }
+
+  /// Makes a generation, fills it and goes over to it; closes it if that failed before it was live.
+  private func fill(_ id: GenerationID, encrypted: Bool, for member: ReplicaMember) async throws {
+    try directory.create(id)
+    let keys = GenerationKeys(keystore: encrypted ? try await makeKeystore(for: id) : nil)
+    let fresh = try await workshop.run { [directory, cacheBytes, events = storeEvents(of: id)] in
+      do {
+        return try OpenGeneration.create(id, in: directory, keys: keys, cacheBytes: cacheBytes, events: events)
+      } catch {
+        keys.wipe()
+        throw error
       }
-      finish(command, .failed(reason: "\(error)"))
+    }
+    do {
+      try await member.resync(into: fresh, from: try await source(for: member)) { [weak self] progress in
+        Task { await self?.note(progress) }  // tidy:allow free-task progress comes from a synchronous callback
+      }
+    } catch {
+      if await member.liveGeneration !== fresh { try? await workshop.run { try fresh.close() } }
+      throw error
     }
   }
+
+  /// Destroys a generation that is not live; what can't be destroyed now is tried again later.
+  func destroy(_ id: GenerationID) async {
+    do {
+      try await workshop.run { [directory] in
+        // A sync that failed after `CURRENT` was replaced leaves the choice to the next start.
+        guard try directory.current() != id else { return }
+        try directory.destroy(id)
+      }
+      leftovers.remove(id)
+    } catch {
+      logger.error("a generation could not be destroyed", metadata: ["generation": "\(id)", "reason": "\(error)"])
+      leftovers.insert(id)
+    }
+  }
+
+  /// Tries again to destroy what could not be destroyed.
+  func destroyLeftovers() async { for id in leftovers where core.runningWork == nil { await destroy(id) } }
 
   private func note(_ progress: CopyProgress) { if core.runningWork != nil { self.progress = progress } }
 
@@ -69,7 +101,9 @@ extension AgentShell {
       return finish(command, .failed(reason: "the node has no keystore or no KMS settings"))
     }
     do {
+      let generation = opened?.id
       let fresh = try await keys.makeMasterKey()
+      guard opened?.id == generation else { throw AgentError(.keys, "the engine was closed meanwhile") }
       // A database key may have been added meanwhile; the replacement itself compares the version again.
       try keystore.rewrap(under: fresh.key, wrapped: fresh.wrapped, expectedVersion: keystore.version)
       logger.notice("master key rotated", metadata: ["masterKey": "\(fresh.key.id)"])

@@ -12,10 +12,16 @@ internal import Secrets
 /// The directives that take time.
 extension AgentShell {
   func perform(_ job: Job) async {
+    guard !isShutDown else { return }
     switch job {
     case .open: await open()
     case .formShard(let voters): await formShard(voters)
-    case .close: await close()
+    case .close:
+      closes = (closes.last + 1, closes.last + 1)
+      jobQueue.yield(.watchClose(number: closes.last))
+      await close()
+      closes.open = 0
+    case .watchClose(let number): await watchClose(number)
     case .resync(let id, let encrypted): await resync(id, encrypted: encrypted)
     case .rotate(let id): await rotate(id)
     case .handOver(let id): await handOver(id)
@@ -41,9 +47,15 @@ extension AgentShell {
         throw OpenStop(
           failure: .damaged(DamageReport(file: "keystore", reason: "the generation's keystore is missing")))
       }
-      let generation = try OpenGeneration.open(
-        id, in: directory, keys: GenerationKeys(keystore: keystore), cacheBytes: cacheBytes, events: storeEvents(of: id)
-      )
+      let keys = GenerationKeys(keystore: keystore)
+      let generation = try await workshop.run { [directory, cacheBytes, events = storeEvents(of: id)] in
+        do {
+          return try OpenGeneration.open(id, in: directory, keys: keys, cacheBytes: cacheBytes, events: events)
+        } catch {
+          keys.wipe()
+          throw error
+        }
+      }
       try await takePart(generation, check: check)
     } catch let stop as OpenStop {
       perform(core.onOpenFailed(stop.failure, now: now))
@@ -75,19 +87,31 @@ extension AgentShell {
   private func formShard(_ voters: [NodeName]) async {
     let id = GenerationID.random()
     do {
-      try directory.create(id)
-      let generation = try OpenGeneration.create(
-        id, in: directory, keys: GenerationKeys(keystore: nil), cacheBytes: cacheBytes, events: storeEvents(of: id))
-      try ReplicaMember.found(generation, voters: voters)
-      try directory.point(at: id)
+      let generation = try await workshop.run { [directory, cacheBytes, events = storeEvents(of: id)] in
+        try directory.create(id)
+        let generation = try OpenGeneration.create(
+          id, in: directory, keys: GenerationKeys(keystore: nil), cacheBytes: cacheBytes, events: events)
+        do {
+          try ReplicaMember.found(generation, voters: voters)
+          try directory.point(at: id)
+        } catch {
+          try? generation.close()
+          throw error
+        }
+        return generation
+      }
+      core.onFormed(report(of: generation))
       try await takePart(generation, check: nil)
     } catch {
+      logger.error("forming the shard failed", metadata: ["reason": "\(error)"])
+      if core.generation == nil { await destroy(id) }
       perform(core.onOpenFailed(Self.failure(error), now: now))
     }
   }
 
   private func takePart(_ generation: OpenGeneration, check: CheckReport?) async throws {
     do {
+      guard !isShutDown else { throw AgentError(.data, "the node is stopping") }
       try directory.markServed(generation.id)
       let member = try await ReplicaMember(
         me: configuration.node, generation: generation, settings: RaftSettings(),
@@ -95,12 +119,16 @@ extension AgentShell {
       ) { [weak self] error in
         Task { await self?.onBroken(error) }  // tidy:allow free-task the engine's thread can't wait for the actor
       }
+      guard !isShutDown else {
+        try await member.close()
+        throw AgentError(.data, "the node is stopping")
+      }
       self.member = member
       opened = generation
       network.attach(member)
       engine.attach(member)
     } catch {
-      try? generation.close()
+      try? await workshop.run { try generation.close() }
       throw error
     }
     guard let report = liveGeneration() else { return }
@@ -111,8 +139,16 @@ extension AgentShell {
     perform(core.onEngineFailed(DamageReport(file: error.file ?? "store", reason: error.description)))
   }
 
+  /// Ends everything for good: no job begins any more, those under way end early.
+  func shutDown() async {
+    isShutDown = true
+    jobQueue.finish()
+    await close()
+    await factory.shutdown()
+  }
+
   func close() async {
-    engine.detach(because: explanation)
+    engine.detach(because: isShutDown ? "the node is stopping" : explanation)
     network.attach(nil)
     if let member {
       do { try await member.close() } catch {
@@ -124,6 +160,12 @@ extension AgentShell {
     perform(core.onClosed(now: now))
   }
 
+  private func watchClose(_ number: Int) async {
+    guard (try? await Task.sleep(for: Self.closeLimit)) != nil, closes.open == number else { return }
+    logger.critical("the engine does not close", metadata: ["limit": "\(Self.closeLimit)"])
+    replaceProcessImage()
+  }
+
   private func handOver(_ id: CommandID) async {
     guard let member else { return finish(id, .failed(reason: "the engine is closed")) }
     if member.status.role != .primary { return finish(id, .done) }
@@ -132,8 +174,8 @@ extension AgentShell {
   }
 
   private func check(scheduled: Bool) async {
-    guard let keys, let id = core.generation?.id, core.generation?.encrypted == true else { return }
-    let startedAt = Self.wallClock
+    guard let keys, let live = liveGeneration() ?? core.generation, live.encrypted else { return }
+    let (id, startedAt) = (live.id, Self.wallClock)
     do {
       let sealed = try SealedKeystore.read(from: directory.keystorePath(of: id))
       let master = try await keys.unwrap(sealed.wrappedMasterKey)
@@ -144,6 +186,8 @@ extension AgentShell {
         perform(core.onCheck(report, scheduled: scheduled, now: now))
       }
     } catch {
+      // A generation that was superseded meanwhile says nothing.
+      if let member, await member.liveGeneration.id != id { return }
       logger.warning("the KMS check failed", metadata: ["reason": "\(error)"])
       if let report = keys.report(error, startedAt: startedAt) {
         perform(core.onCheck(report, scheduled: scheduled, now: now))
@@ -160,9 +204,9 @@ extension AgentShell {
     }
   }
 
-  func finish(_ id: CommandID, _ outcome: CommandOutcome) {
+  func finish(_ id: CommandID, _ outcome: CommandOutcome, generation: GenerationReport? = nil) {
     progress = nil
-    perform(core.onWorkFinished(id, outcome: outcome, generation: liveGeneration(), now: now))
+    perform(core.onWorkFinished(id, outcome: outcome, generation: generation ?? liveGeneration(), now: now))
   }
 
   var cacheBytes: Int { (configuration.cacheMegabytes ?? 256) << 20 }

@@ -45,11 +45,7 @@ extension AgentShell {
   }
 
   func liveGeneration() -> GenerationReport? {
-    guard let opened else { return nil }
-    guard let keystore = opened.keys.keystore else { return GenerationReport(id: opened.id, encrypted: false) }
-    return Self.report(
-      opened.id, version: keystore.version, master: keystore.masterKeyID, check: keystore.masterKeyCheckValue?.text,
-      wrapped: keystore.wrappedMasterKey)
+    opened.map { report(of: $0) }
   }
 
   static func report(
@@ -58,6 +54,17 @@ extension AgentShell {
     GenerationReport(
       id: id, encrypted: true, keystoreVersion: version, masterKeyID: master, masterKeyCheckValue: check,
       customerKeyID: wrapped?.keyID, masterKeyCreatedAtMilliseconds: wrapped?.createdAtMilliseconds ?? 0)
+  }
+
+  /// What a generation that was just live is, also after its keys were wiped.
+  func report(of generation: OpenGeneration) -> GenerationReport {
+    guard let keystore = generation.keys.keystore else { return GenerationReport(id: generation.id, encrypted: false) }
+    guard let identifier = keystore.masterKeyID else {
+      return DiskState.report(of: generation.id, in: directory, logger: logger)
+    }
+    return Self.report(
+      generation.id, version: keystore.version, master: identifier, check: keystore.masterKeyCheckValue?.text,
+      wrapped: keystore.wrappedMasterKey)
   }
 
   var keystore: Keystore? { opened?.keys.keystore }

@@ -24,12 +24,18 @@ actor AgentShell {
     case check(scheduled: Bool)
     case replaceProcessImage
     case damaged(GenerationID, DamageReport)
+    case watchClose(number: Int)
   }
+
+  /// How long the engine may take to close. WiredTiger can wait for ever in a journal whose disk has failed; a process that
+  /// replaces its image lets go of keys and pages all the same, and says at its next opening what is wrong.
+  static let closeLimit = Duration.seconds(30)
 
   let configuration: AgentConfiguration
   let directory: GenerationDirectory
   let network: ReplicationNetwork
   let engine: NodeEngine
+  let workshop: Workshop
   let factory: KeyManagementFactory
   let logger: Logger
   let jobs: AsyncStream<Job>
@@ -43,26 +49,32 @@ actor AgentShell {
   var keys: NodeKeys?
   var kmsSecret: Secret?
   var ipList = IPList()
-  var epoch: Epoch?
+  /// Superseded generations that could not be destroyed yet.
+  var leftovers: Set<GenerationID>
+  var isShutDown = false
   var progress: CopyProgress?
   var progressStartedAt: Int64 = 0
   var reportedKeystoreVersion: UInt64 = 0
+  /// Counts closes, and which of them has not ended.
+  var closes = (last: 0, open: 0)
   var driverAddress = ""
   var replicationAddress = ""
 
   init(
     configuration: AgentConfiguration, directory: GenerationDirectory, network: ReplicationNetwork, engine: NodeEngine,
-    generation: GenerationReport?, logger: Logger
+    disk: DiskState, workshop: Workshop, logger: Logger
   ) {
     self.configuration = configuration
     self.directory = directory
     self.network = network
     self.engine = engine
+    self.workshop = workshop
     self.logger = logger
+    leftovers = disk.leftovers
     factory = KeyManagementFactory()
     core = AgentCore(
-      node: configuration.node, boot: .random(), generation: generation, timing: AgentTiming(),
-      seed: UInt64.random(in: .min ... .max))
+      node: configuration.node, boot: .random(), generation: disk.generation, damage: disk.damage,
+      timing: AgentTiming(), seed: UInt64.random(in: .min ... .max))
     (jobs, jobQueue) = AsyncStream.makeStream()
   }
 
@@ -126,8 +138,10 @@ actor AgentShell {
 
   private func onWelcome(_ welcome: Welcome, epoch: Epoch?) {
     let assignment = welcome.assignment
+    if let epoch, let refusal = core.onEpoch(epoch) {
+      return logger.warning("an assignment was refused", metadata: ["reason": "\(refusal)"])
+    }
     if let known = core.assignment, assignment.version < known.version { return }
-    self.epoch = epoch
     adopt(assignment, secret: welcome.kmsSecret)
     perform(core.onAssignment(assignment, now: now))
   }
@@ -155,7 +169,7 @@ actor AgentShell {
     perform(core.onCoordinator(connected: connected))
     guard connected else { return }
     reportedKeystoreVersion = 0
-    send(.hello(Hello(report: nodeReport(), highestEpoch: epoch)))
+    send(.hello(Hello(report: nodeReport(), highestEpoch: core.epoch)))
     reportKeys()
   }
 
@@ -173,7 +187,7 @@ actor AgentShell {
   func send(_ body: MessageBody) {
     guard let link, link.isConnected else { return }
     do {
-      try link.send(Envelope(body, cluster: core.assignment?.cluster, node: configuration.node, epoch: epoch))
+      try link.send(Envelope(body, cluster: core.assignment?.cluster, node: configuration.node, epoch: core.epoch))
     } catch {
       logger.debug("a message to the coordinator was not sent", metadata: ["reason": "\(error)"])
     }

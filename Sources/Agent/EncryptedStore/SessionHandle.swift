@@ -8,9 +8,9 @@ internal import CWiredTiger
   /// Counts rollbacks: they take every cursor's position away.
   var rollbacks = 0
 
-  init(_ connection: Connection, store: Store, doing: String) throws(StoreError) {
+  init(_ connection: Connection, store: Store, configuration: String?, doing: String) throws(StoreError) {
     var opened: UnsafeMutablePointer<WT_SESSION>?
-    let result = unsafe connection.pointer.pointee.open_session(connection.pointer, nil, nil, &opened)
+    let result = unsafe connection.pointer.pointee.open_session(connection.pointer, nil, configuration, &opened)
     guard result == 0, let opened = unsafe opened else { throw store.monitor.failure(result, doing: doing) }
     self.store = store
     unsafe pointer = unsafe opened

@@ -100,11 +100,16 @@ public final class Store: Sendable {
   public var openSessionCount: Int { state.withLock { $0.openSessions } }
 
   /// Opens a session. Throws `closed`, or `panic` after a damage.
-  public func openSession() throws(StoreError) -> Session {
+  ///
+  /// A thread that commits in one session while it has a transaction open in another needs `ignoringCacheSize` for the
+  /// first: otherwise, once the open transaction has filled the cache, the commit waits for room that only the end of
+  /// that transaction makes.
+  public func openSession(ignoringCacheSize: Bool = false) throws(StoreError) -> Session {
     let doing = "opening a session"
     let handle: SessionHandle = try state.withLock { state throws(StoreError) in
       guard let connection = state.connection else { throw Self.closed(doing) }
-      let handle = try SessionHandle(connection, store: self, doing: doing)
+      let handle = try SessionHandle(
+        connection, store: self, configuration: ignoringCacheSize ? "ignore_cache_size=true" : nil, doing: doing)
       state.openSessions += 1
       return handle
     }

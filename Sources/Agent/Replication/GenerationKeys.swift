@@ -48,7 +48,8 @@ public final class GenerationKeys: PageKeySource, Sendable {
     guard let keystore else { return nil }
     do { return try keystore.addKey(for: .database(database)) } catch {
       throw MemberError(
-        .storage, "a key for database \(database) could not be added to the keystore: \(error)", file: "keystore")
+        error.code == .limit ? .invalid : .storage,
+        "a key for database \(database) could not be added to the keystore: \(error)", file: "keystore")
     }
   }
 

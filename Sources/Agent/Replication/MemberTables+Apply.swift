@@ -56,10 +56,11 @@ extension MemberTables {
 
   /// Makes a collection: its database's key first (durable before any table uses it), then the table, then the rows.
   func createCollection(_ database: DatabaseName, name: String, id: CollectionID) throws {
-    let keyID = try databaseKey(database)
     let table = Self.table(of: id)
-    if !schema.tableNames().contains(table) {
-      try schema.createTable(table, TableOptions(keyID: keyID, logged: false))
+    if schema.tableNames().contains(table) {
+      try adoptKey(of: table, for: database)
+    } else {
+      try schema.createTable(table, TableOptions(keyID: try databaseKey(database), logged: false))
     }
     try data.put(Self.catalog, CatalogRow.name(database.text, name), Array(id.text.utf8))
     try data.put(Self.catalog, CatalogRow.identity(id), CatalogRow.value(database.text, name))
@@ -94,8 +95,18 @@ extension MemberTables {
     return position
   }
 
+  /// A table that is there already, because a batch was rolled back or an entry is tried again, keeps the key it was
+  /// made with: that is the database's key, unless it has another by now.
+  private func adoptKey(of table: String, for database: DatabaseName) throws {
+    guard let name = generation.store.keyID(ofTable: table), let id = EngineKeyName.keyID(of: name),
+      try data.get(Self.catalog, CatalogRow.databaseKey(database.text)) == nil
+    else { return }
+    try data.put(Self.catalog, CatalogRow.databaseKey(database.text), Array(id.text.utf8))
+  }
+
   /// The key of a database's tables: the one in the catalog, or a new one.
-  private func databaseKey(_ database: DatabaseName) throws -> String? {
+  @discardableResult
+  func databaseKey(_ database: DatabaseName) throws -> String? {
     guard generation.keys.keystore != nil else { return nil }
     if let known = try data.get(Self.catalog, CatalogRow.databaseKey(database.text)) {
       return EngineKeyName.name(of: try KeyID(String(decoding: known, as: UTF8.self)))

@@ -82,13 +82,35 @@ extension MemberTables {
     else { throw MemberError(.damaged, "the member's term, vote or membership is missing", file: Self.raft) }
     do {
       let scanned = try scanLog(from: position)
+      let applied = try applied()
+      guard applied.index < position.index || scanned.outline.contains(applied) else {
+        throw MemberError(
+          .damaged,
+          "the data has applied \(applied), which the oplog, ending at \(scanned.outline.last), does not hold",
+          file: Self.oplog)
+      }
       return RestoredState(
-        hardState: try Self.hardState(hard), log: scanned.outline,
-        appliedIndex: max(try applied().index, position.index),
+        hardState: try Self.hardState(hard), log: scanned.outline, appliedIndex: max(applied.index, position.index),
         memberships: MembershipHistory(base: try Membership(decoding: Array(base[16...])), changes: scanned.changes))
     } catch let error as MemberError {
       throw error
     } catch { throw MemberError(.damaged, "\(error)", file: Self.oplog) }
+  }
+
+  /// The position of the last entry, or of the base if there is none.
+  func lastPosition() throws(MemberError) -> LogPosition {
+    try storing {
+      var last: LogPosition?
+      try unsafe log.scan(Self.oplog, reverse: true) { key, value in
+        last = try unsafe Self.entry(key: [UInt8](key), value: value).position
+        return false
+      }
+      if let last { return last }
+      guard let base = try log.get(Self.raft, Self.baseKey), base.count > 16,
+        let position = BigEndian.position(Array(base[..<16]))
+      else { throw MemberError(.damaged, "the oplog's base is missing", file: Self.raft) }
+      return position
+    }
   }
 
   private func scanLog(from base: LogPosition) throws -> (outline: LogOutline, changes: [MembershipHistory.Change]) {

@@ -6,11 +6,12 @@ internal import ReplicationCore
 
 /// Removing tables and keys that nothing needs any more.
 extension MemberTables {
-  /// The tables of collections dropped so far; only what stands here before a checkpoint may go after it.
+  /// The collections whose drop is committed so far, whatever the open batch does; only what stands here before a
+  /// checkpoint may go after it.
   func droppedCollections() throws(MemberError) -> [CollectionID] {
     var ids: [CollectionID] = []
     try storing {
-      try unsafe data.scan(Self.catalog, from: CatalogRow.allDropped, inclusive: true) { key, _ in
+      try unsafe schema.scan(Self.catalog, from: CatalogRow.allDropped, inclusive: true) { key, _ in
         let row = unsafe [UInt8](key)
         guard row.starts(with: CatalogRow.allDropped) else { return false }
         ids.append(try CatalogRow.collection(Array(row.dropFirst())))
@@ -64,7 +65,8 @@ extension MemberTables {
 
   private func removeUnusedKeys() throws(MemberError) {
     guard let keystore = generation.keys.keystore else { return }
-    var used: Set<String> = []
+    // A table no row speaks of yet, of an entry that may still be committed, needs its key too.
+    var used = Set(generation.store.keyIDs.compactMap { EngineKeyName.keyID(of: $0)?.text })
     try storing {
       for prefix in [Array("k".utf8), CatalogRow.allDropped] {
         try unsafe data.scan(Self.catalog, from: prefix, inclusive: true) { key, value in

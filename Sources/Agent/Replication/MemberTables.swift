@@ -23,8 +23,9 @@ final class MemberTables {
     self.generation = generation
     do {
       data = try generation.store.openSession()
-      log = try generation.store.openSession()
-      schema = try generation.store.openSession()
+      // Both work while a batch is open in `data`, on the same thread: they must not wait for the room it takes.
+      log = try generation.store.openSession(ignoringCacheSize: true)
+      schema = try generation.store.openSession(ignoringCacheSize: true)
     } catch { throw MemberError(error) }
   }
 

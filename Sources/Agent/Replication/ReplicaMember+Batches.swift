@@ -2,11 +2,16 @@
 internal import ClusterModel
 internal import EncryptedStore
 internal import ReplicationCore
+internal import Synchronization
 
 /// Group commit: one batch at a time, made of whoever waits when the one before is done.
 extension ReplicaMember {
   /// Starts batches as long as there are writers and none is on its way.
   func pump() {
+    // A batch that ends at once comes back here; the loop below goes on then, not the stack.
+    guard !isPumping else { return }
+    isPumping = true
+    defer { isPumping = false }
     while batch == nil, !isPaused, !isPerforming, !isClosed {
       if !sweepable.isEmpty, !sweepNow() { return }
       guard !waiting.isEmpty else { return }
@@ -14,6 +19,8 @@ extension ReplicaMember {
         if core.role != .leader { refuseWaiting(notPrimary) }
         return
       }
+      // The transaction would keep entries that come before the batch's from being applied.
+      guard core.appliedIndex == core.lastPosition.index else { return }
       runBatch()
     }
   }
@@ -23,23 +30,20 @@ extension ReplicaMember {
     waiting = []
     var completions: [WriteRequest.Completion] = []
     var next = 0
+    let view = WriteView(tables)
     do throws(MemberError) {
       try tables.storing { try tables.data.begin() }
-      let view = WriteView(tables)
       while next < requests.count, !view.isFull {
         completions.append(try requests[next].run(view))
         next += 1
       }
-      waiting = Array(requests[next...]) + waiting
-      if view.operationCount == 0 {
-        try tables.storing { try tables.data.rollback() }
-        for completion in completions { completion(nil) }
-        return
-      }
-      propose(view.finishedRecord(), completions)
     } catch {
-      abandon(requests, ran: next, error)
+      return abandon(requests, ran: next, error)
     }
+    waiting = Array(requests[next...]) + waiting
+    if view.operationCount > 0 { return propose(view.finishedRecord(), completions) }
+    rollBack()
+    for completion in completions { completion(nil) }
   }
 
   private func propose(_ record: [UInt8], _ completions: [WriteRequest.Completion]) {
@@ -78,7 +82,8 @@ extension ReplicaMember {
     waiting = again + waiting
   }
 
-  private func rollBack() {
+  func rollBack() {
+    // A rollback that fails means that the engine has stopped, which the next call says.
     try? tables.data.rollback()
     tables.knownCollections = []
   }
@@ -97,14 +102,18 @@ extension ReplicaMember {
   /// Writes all committed data into the table files and removes what nothing needs any more.
   public func checkpoint() async {
     guard !isClosed else { return }
+    let live = generation.id
     do {
-      let live = generation.id
-      let dropped = batch == nil ? try tables.droppedCollections() : []
-      try await checkpointer.checkpoint()
+      let dropped = try tables.droppedCollections()
+      guard try await checkpointer.checkpoint(live) else { return }
+      if !dropped.isEmpty { await readers.release(dropped) }
       guard !isClosed, generation.id == live else { return }
-      sweepable += dropped
+      sweepable = dropped
       pump()
-    } catch { breakDown(error) }
+    } catch {
+      guard generation.id == live, !error.isRetryable else { return }
+      breakDown(error)
+    }
   }
 
   /// Holds back new batches and waits until none is on its way.
@@ -137,11 +146,24 @@ extension ReplicaMember {
       refuseWaiting(MemberError(.closed, "the node is closing"))
       finishPause()
     }
-    await closeCopies()
+    retireStatus()
+    await copySource?.close()
+    // A swap past its point of no return ends first: it holds sessions of both generations.
+    while isSwapping { await withCheckedContinuation { swapWaiters.append($0) } }
+    await closeCopies { _ in true }
     await readers.close()
     await checkpointer.close()
     tables.close()
+    defer { thread.stop() }
+    for old in abandoned { try? old.close() }
     try generation.close()
-    thread.stop()
+  }
+
+  /// A closed member is nobody's primary.
+  func retireStatus() {
+    snapshot.withLock { status in
+      status.takesWrites = false
+      if status.role == .primary { status.role = .secondary }
+    }
   }
 }

@@ -91,8 +91,16 @@ extension ReplicaMember {
     guard let position = core.log.position(at: batch.index) else {
       throw MemberError(.damaged, "the batch's entry \(batch.index) left the oplog", file: MemberTables.oplog)
     }
-    try tables.setApplied(position)
-    try tables.data.commit()
+    do {
+      try tables.setApplied(position)
+      try tables.data.commit()
+    } catch let error as StoreError where error.isRetryable {
+      // The entry is committed all the same: what the cache refused is applied from the oplog.
+      rollBack()
+      let entries = try tables.entries(after: batch.index - 1, upTo: batch.index, budget: 0)
+      guard let entry = entries.first, entry.position == position else { throw error }
+      try tables.apply(entry)
+    }
     self.batch = nil
     batch.complete(nil)
     finishPause()
@@ -101,8 +109,7 @@ extension ReplicaMember {
   /// The primary's part is lost: the open batch is rolled back (its entry may still be committed by the next primary).
   private func loseOffice() {
     if let batch {
-      try? tables.data.rollback()
-      tables.knownCollections = []
+      rollBack()
       self.batch = nil
       batch.complete(
         MemberError(
@@ -122,6 +129,7 @@ extension ReplicaMember {
   func breakDown(_ error: MemberError) {
     guard !isClosed else { return }
     isClosed = true
+    retireStatus()
     logger.critical("the member stops", metadata: ["reason": "\(error)"])
     batch?.complete(MemberError(.outcomeUnknown, "the node's storage failed: \(error)"))
     batch = nil

@@ -35,23 +35,41 @@ extension ReplicaMember {
   /// How often the copy tries to come closer than `swapLag` before it swaps anyway.
   static let catchUpRounds = 100
 
-  /// Fills `fresh`, an empty generation, from `source` and goes over to it. On any error the live generation is as
-  /// before and the caller destroys `fresh`.
+  /// Fills `fresh`, an empty generation, from `source` and goes over to it. On any error before that the live
+  /// generation is as before, and the caller closes and destroys `fresh`. What then keeps the old generation from being
+  /// destroyed is only logged: it is superseded.
   public func resync(
     into fresh: OpenGeneration, from source: any CopySource, progress: @Sendable @escaping (CopyProgress) -> Void
   ) async throws(MemberError) {
-    let builder = try await GenerationBuilder(fresh)
-    do {
-      let beginning = try await copy(from: source, to: builder, progress)
+    guard copySource == nil, !isClosed else {
       await source.close()
-      try await carryOver(beginning, to: builder, progress)
-      await builder.close()
+      throw MemberError(isClosed ? .closed : .syncFailed, "the node is closing or copies already")
+    }
+    copySource = source
+    defer { copySource = nil }
+    do {
+      try await fill(fresh, from: source, progress)
+      await source.close()
     } catch {
       await source.close()
-      await builder.close()
       throw Self.syncFailure(error)
     }
     try await swap(to: fresh)
+  }
+
+  private func fill(
+    _ fresh: OpenGeneration, from source: any CopySource, _ report: @Sendable (CopyProgress) -> Void
+  ) async throws {
+    let builder = try await GenerationBuilder(fresh)
+    do {
+      let beginning = try await copy(from: source, to: builder, report)
+      await source.close()
+      try await carryOver(beginning, to: builder)
+    } catch {
+      await builder.close()
+      throw error
+    }
+    await builder.close()
   }
 
   private func copy(
@@ -61,12 +79,20 @@ extension ReplicaMember {
     var progress = CopyProgress(stage: "copying", documentsTotal: beginning.documentsTotal)
     report(progress)
     try await builder.begin(beginning)
+    var missing = Set(beginning.collections.map(\.id))
     while let chunk = try await source.next() {
+      guard missing.contains(chunk.collection) else {
+        throw MemberError(.syncFailed, "the copy has rows of \(chunk.collection), which are not due")
+      }
       try await builder.load(chunk)
+      if chunk.isLastOfCollection { missing.remove(chunk.collection) }
       progress.documents += UInt64(chunk.documents)
       progress.bytes += UInt64(chunk.rows.count)
       report(progress)
       if isClosed { throw MemberError(.closed, "the node is closing") }
+    }
+    guard missing.isEmpty else {
+      throw MemberError(.syncFailed, "the copy ended with \(missing.count) collections missing or incomplete")
     }
     try await builder.checkpoint()
     progress.stage = "catching up"
@@ -74,46 +100,33 @@ extension ReplicaMember {
     return beginning
   }
 
-  /// Carries the live oplog over, whole, and applies what came after the copy, until hardly anything is left.
-  private func carryOver(
-    _ beginning: CopyBeginning, to builder: GenerationBuilder, _ report: @Sendable (CopyProgress) -> Void
-  ) async throws {
+  /// Carries the live oplog over, as far as it is committed, and applies what came after the copy, until hardly
+  /// anything is left. What is not committed yet may still be replaced by another primary: it comes with the swap.
+  private func carryOver(_ beginning: CopyBeginning, to builder: GenerationBuilder) async throws {
     try await waitForLog(beginning.base)
-    var carried = core.log.base
-    try await builder.writeBase(
-      carried, membership: core.memberships.base, hardState: core.hardState)
-    for round in 0..<Self.catchUpRounds {
-      carried = try await carry(after: carried, to: builder)
-      try await builder.apply(upTo: min(core.commitIndex, carried.index))
-      if core.lastPosition.index - min(core.lastPosition.index, carried.index) <= Self.swapLag { break }
-      if round == Self.catchUpRounds - 1 {
-        logger.warning("the copy can't come closer to the live oplog; it swaps now")
+    var carried = core.log.base.index
+    try await builder.writeBase(core.log.base, membership: core.memberships.base, hardState: core.hardState)
+    for _ in 0..<Self.catchUpRounds {
+      let target = core.commitIndex
+      while carried < target {
+        let entries = try liveEntries(after: carried, upTo: target)
+        try await builder.append(entries)
+        carried += UInt64(entries.count)
       }
+      try await builder.apply(upTo: target)
+      if core.commitIndex - target <= Self.swapLag { return try await builder.checkpoint() }
     }
+    logger.warning("the copy can't come closer to the live oplog; it swaps now")
     try await builder.checkpoint()
   }
 
-  private func carry(after start: LogPosition, to builder: GenerationBuilder) async throws -> LogPosition {
-    var carried = start
-    while carried.index < core.lastPosition.index {
-      let common = commonPosition(with: carried)
-      if common != carried { try await builder.truncate(after: common.index) }
-      carried = common
-      let entries = try tables.entries(
-        after: carried.index, upTo: core.lastPosition.index, budget: core.settings.maximumBatchBytes)
-      guard let last = entries.last else { break }
-      try await builder.append(entries)
-      carried = last.position
+  private func liveEntries(after index: UInt64, upTo last: UInt64) throws(MemberError) -> [LogEntry] {
+    guard !isClosed else { throw MemberError(.closed, "the node is closing") }
+    let entries = try tables.entries(after: index, upTo: last, budget: core.settings.maximumBatchBytes)
+    guard let first = entries.first, first.position.index == index + 1 else {
+      throw MemberError(.damaged, "entry \(index + 1) is missing from the oplog", file: MemberTables.oplog)
     }
-    return carried
-  }
-
-  /// The last position of a copied log that the live log still holds: a new primary may have replaced its end
-  /// meanwhile.
-  func commonPosition(with carried: LogPosition) -> LogPosition {
-    if core.log.contains(carried) { return carried }
-    let committed = min(core.commitIndex, carried.index)
-    return core.log.position(at: committed) ?? core.log.base
+    return entries
   }
 
   /// Waits until the live oplog has reached the copy's base, which another member may have reached before.
@@ -142,67 +155,90 @@ extension ReplicaMember {
         throw error
       }
       tables = newTables
-      generation = fresh
     } catch {
-      resume()
+      // A sync that failed after `CURRENT` was replaced: a start may find either generation; both are whole.
+      if (try? fresh.directory.current()) == old.id { resume() } else { breakDown(error) }
       throw error
     }
+    generation = fresh
+    sweepable = []
+    isSwapping = true
+    defer { endSwap() }
+    try await release(old, oldTables, for: fresh)
+  }
+
+  /// Lets everybody go over to the new generation; then the old one ends, while batches go on.
+  private func release(
+    _ old: OpenGeneration, _ oldTables: MemberTables, for fresh: OpenGeneration
+  ) async throws(MemberError) {
     do throws(MemberError) {
-      try await readers.rebind(to: fresh)
+      let retired = try await readers.rebind(to: fresh)
       try await checkpointer.rebind(to: fresh)
+      resume()
+      oldTables.close()
+      await retired.close()
     } catch {
+      oldTables.close()
+      abandoned.append(old)
       breakDown(error)
       throw error
     }
-    oldTables.close()
-    await closeCopies()
-    resume()
-    try fresh.directory.markServed(fresh.id)
-    try old.close()
-    try old.directory.destroy(old.id)
+    await closeCopies { $0 === old }
+    if let failure = await checkpointer.retire(old) {
+      logger.error(
+        "a superseded generation could not be destroyed",
+        metadata: ["generation": "\(old.id)", "reason": "\(failure)"])
+    }
+  }
+
+  private func endSwap() {
+    isSwapping = false
+    let waiters = swapWaiters
+    swapWaiters = []
+    for waiter in waiters { waiter.resume() }
   }
 
   /// The last part of the swap, in one go: nothing can come between.
   private func finish(_ new: MemberTables, _ fresh: OpenGeneration) throws(MemberError) {
-    let copied = try new.restoredState().log
-    let common = commonPosition(with: copied.last)
-    if common != copied.last { try new.truncateLog(after: common.index) }
-    var carried = common.index
+    let copied = try new.lastPosition()
+    guard core.log.contains(copied) else {
+      throw MemberError(.syncFailed, "the copied oplog ends at \(copied), which this member's does not hold")
+    }
+    var carried = copied.index
     while carried < core.lastPosition.index {
-      let entries = try tables.entries(
-        after: carried, upTo: core.lastPosition.index, budget: core.settings.maximumBatchBytes)
-      guard let last = entries.last else {
-        throw MemberError(.damaged, "entry \(carried + 1) is missing from the oplog", file: MemberTables.oplog)
-      }
+      let entries = try liveEntries(after: carried, upTo: core.lastPosition.index)
       try new.append(entries)
-      carried = last.position.index
+      carried += UInt64(entries.count)
     }
     try new.persist(core.hardState)
     var applied = try new.applied().index
     while applied < core.appliedIndex {
       let entries = try new.entries(after: applied, upTo: core.appliedIndex, budget: core.settings.maximumBatchBytes)
-      guard !entries.isEmpty else {
+      guard let first = entries.first, first.position.index == applied + 1 else {
         throw MemberError(.syncFailed, "entry \(applied + 1) is missing from the copied oplog")
       }
       for entry in entries { try new.apply(entry) }
       applied += UInt64(entries.count)
     }
     try new.storing { try new.schema.checkpoint() }
+    // The marker first: with `CURRENT` the generation serves.
+    try fresh.directory.markServed(fresh.id)
     try fresh.directory.point(at: fresh.id)
   }
 
   /// Opens a snapshot of the live generation as a copy's source; closing it is the caller's part.
-  public func openCopy() async throws(MemberError) -> any CopySource {
+  public func openCopy() throws(MemberError) -> any CopySource {
     guard !isClosed else { throw MemberError(.closed, "the node is closing") }
-    let copy = try await SnapshotReader(generation)
+    openCopies.removeAll { $0.isFinished }
+    let copy = try SnapshotReader(generation)
     openCopies.append(copy)
     return copy
   }
 
-  /// Ends all copies that others make of this generation, so that its store can be closed.
-  func closeCopies() async {
-    let copies = openCopies
-    openCopies = []
+  /// Ends the copies that others make of some generations, so that their stores can be closed.
+  func closeCopies(of matches: (OpenGeneration) -> Bool) async {
+    let copies = openCopies.filter { matches($0.generation) }
+    openCopies.removeAll { matches($0.generation) }
     for copy in copies { await copy.close() }
   }
 

@@ -39,6 +39,7 @@ public actor ReplicaMember {
   var batch: WriteBatch?
   var directives: [RaftDirective] = []
   var isPerforming = false
+  var isPumping = false
   var hasUnflushed = false
   var isPaused = false
   var isClosed = false
@@ -46,6 +47,13 @@ public actor ReplicaMember {
   var sweepable: [CollectionID] = []
   var idleWaiters: [CheckedContinuation<Void, Never>] = []
   var openCopies: [SnapshotReader] = []
+  /// Where the copy under way comes from.
+  var copySource: (any CopySource)?
+  /// Whether `CURRENT` and the member's sessions are just going over to a new generation.
+  var isSwapping = false
+  var swapWaiters: [CheckedContinuation<Void, Never>] = []
+  /// Generations that a broken swap left open.
+  var abandoned: [OpenGeneration] = []
 
   /// The thread's executor.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
@@ -57,23 +65,24 @@ public actor ReplicaMember {
   ) async throws(MemberError) {
     let thread: StoreThread
     do { thread = try StoreThread(name: "member") } catch { throw MemberError(error) }
+    do throws(MemberError) {
+      let (tables, restored) = try await MemberLoader(thread).load(generation)
+      do { core = try RaftCore(me: me, settings: settings, restored: restored, seed: seed, now: .zero) } catch {
+        throw MemberError(.damaged, "\(error)", file: MemberTables.oplog)
+      }
+      self.tables = tables
+      checkpointer = try await Checkpointer(generation)
+      readers = try await ReaderPool(generation, onDamage: onFailure)
+    } catch {
+      thread.stop()
+      throw error
+    }
     self.thread = thread
     self.network = network
     self.logger = logger
     self.onFailure = onFailure
     self.generation = generation
-    readers = try await ReaderPool(generation, onDamage: onFailure)
-    checkpointer = try await Checkpointer(generation)
-    let tables = try MemberTables(generation)
-    self.tables = tables
-    do {
-      let restored = try tables.restoredState()
-      core = try RaftCore(me: me, settings: settings, restored: restored, seed: seed, now: .zero)
-    } catch let error as MemberError {
-      throw error
-    } catch { throw MemberError(.damaged, "\(error)", file: MemberTables.oplog) }
     snapshot = Mutex(MemberStatus(core, needsInitialSync: false))
-    try tables.sweepOrphans()
   }
 
   /// Where the member stands.
@@ -129,6 +138,7 @@ public actor ReplicaMember {
 
   /// Asks the member to hand its part as primary to a caught-up secondary; returns why that can't begin, nil if it has.
   public func handOver(to target: MemberID? = nil) -> String? {
+    guard !isClosed else { return "the member is closed" }
     let (refusal, directives) = core.onTransferLeadership(to: target, now: now)
     perform(directives)
     guard let refusal else { return nil }
@@ -143,5 +153,21 @@ public actor ReplicaMember {
 
   var notPrimary: MemberError {
     MemberError(.notPrimary, "this member is not primary" + (core.leader.map { "; \($0) is" } ?? ""))
+  }
+}
+
+/// Reads what a member starts from on the member's own thread: it takes as long as the oplog is large.
+private actor MemberLoader {
+  private nonisolated let thread: StoreThread
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
+
+  init(_ thread: StoreThread) { self.thread = thread }
+
+  func load(_ generation: OpenGeneration) throws(MemberError) -> sending (MemberTables, RestoredState) {
+    let tables = try MemberTables(generation)
+    let restored = try tables.restoredState()
+    try tables.sweepOrphans()
+    return (tables, restored)
   }
 }

@@ -146,6 +146,7 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
       }
       if isNew { try link.start() }
     } catch {
+      state.withLock { $0.links[peer] = nil }
       logger.warning("no link to a member", metadata: ["member": "\(peer)", "reason": "\(error)"])
     }
   }

@@ -2,6 +2,7 @@
 internal import ClusterModel
 internal import EncryptedStore
 internal import ReplicationCore
+internal import Synchronization
 
 /// Reads one snapshot of an open generation as a copy stream, on a thread of its own.
 ///
@@ -9,19 +10,28 @@ internal import ReplicationCore
 /// copy takes, which costs the engine memory for newer versions of what changes meanwhile.
 actor SnapshotReader: CopySource {
   nonisolated let thread: StoreThread
+  /// What it reads.
+  nonisolated let generation: OpenGeneration
+  private nonisolated let finished = Atomic<Bool>(false)
   private var tables: MemberTables?
   private var remaining: ArraySlice<CopyBeginning.Collection> = []
   private var after: [UInt8]?
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 
-  init(_ generation: OpenGeneration) async throws(MemberError) {
+  /// Holds nothing of the store before `begin`, so that nothing comes between making it and being able to close it.
+  init(_ generation: OpenGeneration) throws(MemberError) {
     do { thread = try StoreThread(name: "copy-source") } catch { throw MemberError(error) }
-    tables = try MemberTables(generation)
+    self.generation = generation
   }
 
+  /// Whether it was closed, for good.
+  nonisolated var isFinished: Bool { finished.load(ordering: .acquiring) }
+
   func begin() throws -> CopyBeginning {
-    let tables = try live()
+    guard !isFinished, tables == nil else { throw MemberError(.closed, "the copy was given up or has begun") }
+    let tables = try MemberTables(generation)
+    self.tables = tables
     try tables.data.begin()
     let collections = try tables.collections().map { row in
       CopyBeginning.Collection(database: try DatabaseName(row.database), name: row.name, id: row.id)
@@ -64,6 +74,7 @@ actor SnapshotReader: CopySource {
   }
 
   func close() {
+    finished.store(true, ordering: .releasing)
     try? tables?.data.rollback()
     tables?.close()
     tables = nil

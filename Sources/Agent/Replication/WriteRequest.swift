@@ -19,9 +19,6 @@ struct WriteRequest: Sendable {
     run = { view throws(MemberError) in
       let result = Result { try body(view) }
       if let failure = view.failure { throw failure }
-      if case .failure(let error as MemberError) = result, error.code == .storage || error.code == .damaged {
-        throw error
-      }
       return { error in
         if let error { continuation.resume(throwing: error) } else { continuation.resume(with: result) }
       }

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import EncryptedStore
+
+/// The thread of what takes long and is not the member's daily work: checkpoints, and the end of old generations.
+actor Checkpointer {
+  nonisolated let thread: StoreThread
+  private var bound: (generation: GenerationID, session: Session)?
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
+
+  init(_ generation: OpenGeneration) async throws(MemberError) {
+    do {
+      let session = try generation.store.openSession()
+      thread = try StoreThread(name: "checkpoint")
+      bound = (generation.id, session)
+    } catch { throw MemberError(error) }
+  }
+
+  /// Makes a checkpoint of a generation; false, and nothing done, if it is not the live one here.
+  func checkpoint(_ generation: GenerationID) throws(MemberError) -> Bool {
+    guard let bound, bound.generation == generation else { return false }
+    do { try bound.session.checkpoint() } catch { throw MemberError(error) }
+    return true
+  }
+
+  /// Goes over to another generation.
+  func rebind(to generation: OpenGeneration) throws(MemberError) {
+    guard let old = bound else { throw MemberError(.closed, "the node is closing") }
+    do { bound = (generation.id, try generation.store.openSession()) } catch { throw MemberError(error) }
+    old.session.close()
+  }
+
+  /// Ends a generation that is live no more: closes it, then destroys it. What fails is answered, not thrown, because
+  /// it changes nothing for the live one.
+  func retire(_ generation: OpenGeneration) -> MemberError? {
+    var failure: MemberError?
+    do throws(MemberError) { try generation.close() } catch { failure = error }
+    do throws(MemberError) { try generation.directory.destroy(generation.id) } catch { failure = error }
+    return failure
+  }
+
+  func close() {
+    bound?.session.close()
+    bound = nil
+    thread.stop()
+  }
+}

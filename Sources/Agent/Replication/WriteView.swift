@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+internal import ReplicationCore
+
+/// Reads and writes within the primary's open batch; every change is also noted for the oplog.
+public final class WriteView: ReadView {
+  private var record: OplogRecordBuilder
+
+  /// How large a batch's record may grow before further writers wait for the next batch, in bytes.
+  static let batchBytes = 4 << 20
+
+  override init(_ tables: MemberTables) {
+    record = OplogRecordBuilder()
+    super.init(tables)
+  }
+
+  var isFull: Bool { record.byteCount >= Self.batchBytes }
+  var operationCount: Int { record.count }
+  func finishedRecord() -> [UInt8] { record.finish() }
+
+  /// Makes a collection, and its database if need be. Throws `invalid` if there is one of that name, or if the keystore
+  /// has no room for one more database.
+  public func createCollection(_ database: DatabaseName, name: String) throws -> CollectionID {
+    guard try collection(database: database.text, name: name) == nil else {
+      throw MemberError(.invalid, "the collection \(database).\(name) exists already")
+    }
+    try reserveKey(for: database)
+    let id = CollectionID.random()
+    try perform(.createCollection(database, name: name, id))
+    return id
+  }
+
+  /// Drops a collection with all its documents.
+  public func dropCollection(_ id: CollectionID) throws { try perform(.dropCollection(id)) }
+
+  /// Drops a database with all its collections.
+  public func dropDatabase(_ database: DatabaseName) throws { try perform(.dropDatabase(database)) }
+
+  /// Stores a document under a key, over whatever was there.
+  public func put(_ id: CollectionID, key: [UInt8], document: [UInt8]) throws {
+    try requireKey(key)
+    try perform(.put(id, key: key, document: document))
+  }
+
+  /// Removes the document under a key.
+  public func remove(_ id: CollectionID, key: [UInt8]) throws {
+    try requireKey(key)
+    try perform(.remove(id, key: key))
+  }
+
+  /// Makes the database's key first, so that a full keystore refuses one writer and not the whole batch.
+  private func reserveKey(for database: DatabaseName) throws {
+    do { try tables.databaseKey(database) } catch let error as MemberError where error.code == .invalid {
+      throw error
+    } catch { try noting { throw error } }
+  }
+
+  /// The engine has no empty keys, and must not be the one to find out.
+  private func requireKey(_ key: [UInt8]) throws(MemberError) {
+    if key.isEmpty { throw MemberError(.invalid, "a document's key is empty") }
+  }
+
+  private func perform(_ operation: OplogOperation) throws {
+    // The record refuses what is too large before anything is changed.
+    do { try record.append(operation) } catch { throw MemberError(.invalid, error.description) }
+    try noting { try tables.perform(operation) }
+  }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import ClusterModel
+import ReplicationCore
+import Testing
+
+@testable import Replication
+
+@Suite("Rows of a copy") struct CopyRowsTests {
+  private static func packed(_ rows: [(key: [UInt8], document: [UInt8])]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for row in rows {
+      unsafe row.key.withUnsafeBytes { unsafe CopyRows.append($0, to: &bytes) }
+      unsafe row.document.withUnsafeBytes { unsafe CopyRows.append($0, to: &bytes) }
+    }
+    return bytes
+  }
+
+  private static func unpacked(_ bytes: [UInt8]) throws -> [[UInt8]] {
+    var values: [[UInt8]] = []
+    try unsafe CopyRows.forEach(in: bytes) { key, document in
+      values.append(unsafe [UInt8](key))
+      values.append(unsafe [UInt8](document))
+    }
+    return values
+  }
+
+  @Test("come back as they were, empty and large ones too")
+  func roundTrip() throws {
+    let rows: [(key: [UInt8], document: [UInt8])] = [
+      ([1], []), ([], [2]), ([3, 4], [UInt8](repeating: 5, count: 70_000)),
+    ]
+    #expect(try Self.unpacked(Self.packed(rows)) == rows.flatMap { [$0.key, $0.document] })
+    #expect(try Self.unpacked([]).isEmpty)
+  }
+
+  @Test("cut off anywhere but between two rows, or with lengths that can't be, are refused")
+  func hostile() throws {
+    let one = Self.packed([([1, 2, 3], [4, 5])])
+    let whole = one + one
+    for count in 1..<whole.count where count != one.count {
+      #expect(throws: MemberError.self) { try Self.unpacked(Array(whole[..<count])) }
+    }
+    for length: [UInt8] in [[255, 255, 255, 255], [127, 255, 255, 255], [0, 0, 0, 9]] {
+      #expect(throws: MemberError.self) { try Self.unpacked(length + [1, 2, 3]) }
+      #expect(throws: MemberError.self) { try Self.unpacked([0, 0, 0, 1, 7] + length) }
+    }
+  }
+}
+
+@Suite("Key names for the engine") struct EngineKeyNameTests {
+  @Test("carry any database's name, back and forth, in letters and digits")
+  func roundTrip() throws {
+    for name in ["shop", "it's", "a,b(c)", "日本", "{", String(repeating: "z", count: 63)] {
+      let id = KeyID.random(for: .database(try DatabaseName(name)))
+      let text = EngineKeyName.name(of: id)
+      #expect(
+        text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x7A).contains($0) } && text.utf8.count < 256)
+      #expect(EngineKeyName.keyID(of: text) == id)
+    }
+  }
+
+  @Test("that are none are no keys", arguments: ["", "k", "k0", "kzz", "x6162", "k00", "k\u{FF}", "k6162", "kff"])
+  func hostile(name: String) { #expect(EngineKeyName.keyID(of: name) == nil) }
+}
+
+@Suite("A mailbox") struct MailboxTests {
+  @Test("keeps order, and no more than it has room for")
+  func order() async throws {
+    let box = Mailbox<Int>(capacity: 3)
+    #expect([1, 2, 3, 4].map { box.put($0) } == [true, true, true, false])
+    for number in 1...3 { #expect(try await box.next() == number) }
+    #expect(box.put(5))
+    box.finish()
+    #expect(!box.put(6))
+    #expect(try await box.next() == 5)
+    #expect(try await box.next() == nil)
+  }
+
+  @Test("wakes the task that waits, once, with a value, an end or an error")
+  func waits() async throws {
+    let box = Mailbox<Int>(capacity: 1)
+    async let first = box.next()
+    box.put(1)
+    #expect(try await first == 1)
+    async let second = box.next()
+    box.finish(MemberError(.syncFailed, "gone"))
+    box.finish()
+    let outcome: Result<Int?, any Error>
+    do { outcome = .success(try await second) } catch { outcome = .failure(error) }
+    #expect(throws: MemberError.self) { try outcome.get() }
+    await expect(.syncFailed) { _ = try await box.next() }
+  }
+}
+
+@Suite("The credit of a copy") struct CopySessionTests {
+  @Test("lets as many chunks go as were granted, whatever is granted at once")
+  func credit() async {
+    let session = CopySession(window: 2)
+    #expect(await session.take())
+    #expect(await session.take())
+    async let third = session.take()
+    session.grant(1)
+    #expect(await third)
+    for _ in 0..<10 { session.grant(.max) }
+    for _ in 0..<Int(CopySession.maximumWindow) { #expect(await session.take()) }
+    async let last = session.take()
+    session.end()
+    #expect(await !last)
+    #expect(await !session.take())
+  }
+
+  @Test("a window of nothing, or of everything, is brought to reason")
+  func window() async {
+    #expect(await CopySession(window: 0).take())
+    let session = CopySession(window: .max)
+    for _ in 0..<Int(CopySession.maximumWindow) { #expect(await session.take()) }
+    session.end()
+    #expect(await !session.take())
+  }
+}
+
+@Suite("Rows of the catalog") struct CatalogRowTests {
+  @Test("positions sort as they are ordered; what is none is none")
+  func positions() {
+    let position = LogPosition(term: 3, index: .max / 8)
+    #expect(BigEndian.position(BigEndian.bytes(position)) == position)
+    for count in [0, 1, 8, 15, 17] { #expect(BigEndian.position([UInt8](repeating: 1, count: count)) == nil) }
+    #expect(BigEndian.value([1, 2, 3]) == nil)
+  }
+
+  @Test("names of a database are found by their prefix, and by no other database's")
+  func names() {
+    let row = CatalogRow.name("shop", "a.b")
+    #expect(row.starts(with: CatalogRow.names(in: "shop")) && row.starts(with: CatalogRow.allNames))
+    #expect(!row.starts(with: CatalogRow.names(in: "sho")) && !row.starts(with: CatalogRow.names(in: "shop2")))
+    #expect(CatalogRow.split(CatalogRow.value("shop", "a.b"))?.collection == "a.b")
+    #expect(CatalogRow.split([1, 2]) == nil)
+    #expect(throws: MemberError.self) { try CatalogRow.collection([0xFF, 0]) }
+  }
+}
