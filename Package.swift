@@ -150,6 +150,9 @@ let package = Package(
     tests("KeyManagementTests", ["ClusterModel", "KeyManagement", "Secrets", nioCore]),
     tests("DocumentsTests", ["Documents"]),
     tests("ReplicationCoreTests", ["ClusterModel", "ReplicationCore"]),
+    tests(
+      "ReplicationTests",
+      ["ClusterModel", "EncryptedStore", "KeyHierarchy", "Replication", "ReplicationCore", "Secrets", logging]),
     tests("DocumentServerTests", ["DocumentServer", "Documents", logging, nioCore, nioPosix]),
     tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
     tests("CoordinatorCoreTests", ["ClusterModel", "CoordinatorCore"]),

@@ -109,6 +109,44 @@ import Testing
     #expect(life.command(.restart(boot: .random())).outcome == .done)
   }
 
+  @Test("a first formation that fails leaves an empty node, which can be asked again")
+  func formsAgain() {
+    var life = Life(encrypted: nil)
+    _ = life.core.onAssignment(Life.assignment(), now: 0)
+    let form = NodeAction.formShard(voters: [Life.node])
+    _ = life.command(form)
+    _ = life.core.onOpenFailed(.other(reason: "the disk is full"), now: 0)
+    #expect(life.core.phase == .empty)
+    #expect(life.command(form).contains(.formShard(voters: [Life.node])))
+    life.core.onFormed(Life.report(encrypted: false))
+    _ = life.core.onOpenFailed(.other(reason: "no thread is left"), now: 0)
+    #expect(life.core.onTick(now: 60_000) == [.open])
+  }
+
+  @Test("a data directory that tells no live generation fails the node, and is never taken for an empty one")
+  func damagedDirectory() {
+    let report = DamageReport(file: "CURRENT", reason: "it is missing")
+    var core = AgentCore(
+      node: Life.node, boot: .random(), generation: nil, damage: report, timing: AgentTiming(), seed: 1)
+    _ = core.onAssignment(Life.assignment(), now: 0)
+    #expect(core.phase == .failed(reason: "CURRENT: it is missing"))
+    let form = NodeCommand(id: .random(), plan: nil, action: .formShard(voters: [Life.node]))
+    #expect(!core.onCommand(form, epoch: Life.epoch, now: 0).contains(.formShard(voters: [Life.node])))
+    #expect(core.damage == [report])
+  }
+
+  @Test("locked out by the coordinator it looks at the key again and again, but opens nothing")
+  func recheckLockedOut() {
+    var life = Life()
+    _ = life.core.onAssignment(Life.assignment(disabled: "the key was disabled"), now: 0)
+    #expect(life.core.phase.name == "disabled")
+    for turn in 1...3 {
+      #expect(life.core.onTick(now: Milliseconds(turn) * 70_000) == [.check(scheduled: false)])
+      #expect(life.core.onTick(now: Milliseconds(turn) * 70_000 + 1).isEmpty)
+    }
+    #expect(life.core.onAssignment(Life.assignment(version: 2), now: 300_000).contains(.open))
+  }
+
   @Test("an engine that breaks is closed and the node fails with the file's name")
   func breaks() {
     var life = Life.serving()
@@ -129,6 +167,19 @@ import Testing
       ])
     _ = life.core.onWorkFinished(id, outcome: .done, generation: nil, now: 0)
     #expect(life.command(.stepDown, id: id) == [.reply(CommandResult(command: id, outcome: .done, replayed: true))])
+  }
+
+  @Test("assignments of a lower epoch are refused as commands are, and the highest epoch is remembered")
+  func assignmentsOfEpochs() {
+    var life = Life.serving()
+    #expect(life.core.onEpoch(Epoch(number: 3, incarnation: 77)) == nil)
+    #expect(life.core.onEpoch(Epoch(number: 2, incarnation: 77)) != nil)
+    #expect(life.core.onEpoch(Epoch(number: 3, incarnation: 78)) != nil)
+    #expect(life.core.epoch == Life.epoch)
+    guard case .refused = life.command(.stepDown, epoch: Epoch(number: 2, incarnation: 1)).outcome else {
+      Issue.record("an older coordinator was obeyed")
+      return
+    }
   }
 
   @Test("a lower epoch and a second coordinator of the same epoch are refused")

@@ -94,7 +94,7 @@ extension AgentCore {
       life = .closing(.stop)
       commands.pending[.stopDatabase] = command.id
       return [.reply(result(command, .accepted)), .close]
-    case .awaitingKMS, .failed, .disabled:
+    case .awaitingKMS, .retrying, .failed, .disabled:
       life = .stopped
       return [.reply(record(command, .done)), .report]
     case .awaitingSettings, .empty, .opening, .closing:
@@ -108,7 +108,7 @@ extension AgentCore {
     case .opening, .awaitingKMS, .closing: return [.reply(result(command, .accepted))]
     case .disabled(let reason, _): return [.reply(result(command, .failed(reason: "the node is disabled: \(reason)")))]
     case .awaitingSettings, .empty: return [.reply(result(command, .failed(reason: "the node is \(phase.name)")))]
-    case .stopped, .failed:
+    case .stopped, .failed, .retrying:
       guard generation != nil else { return [.reply(result(command, .failed(reason: "the node has no data yet")))] }
       return [.reply(result(command, .accepted))] + beginOpening(attempt: 0) + [.report]
     }

@@ -52,7 +52,7 @@ extension AgentCore {
     case .serving:
       life = .closing(.disable(reason: reason))
       return [.close]
-    case .awaitingKMS:
+    case .awaitingKMS, .retrying:
       life = .disabled(reason: reason, recheckAt: now + recheckDelay())
       return []
     case .opening, .awaitingSettings, .empty, .closing, .stopped, .disabled, .failed:
@@ -62,9 +62,13 @@ extension AgentCore {
   }
 
   mutating func waitForKMS(_ reason: String, attempt: Int, now: Milliseconds) {
+    life = .awaitingKMS(reason: reason, retryAt: now + retryDelay(attempt), attempt: attempt)
+  }
+
+  /// The wait before the next attempt to open: doubled each time up to a ceiling.
+  mutating func retryDelay(_ attempt: Int) -> Milliseconds {
     let doublings = min(attempt, 16)
-    let delay = min(timing.retryCeiling, timing.retryFloor << Int64(doublings))
-    life = .awaitingKMS(reason: reason, retryAt: now + jitter.around(delay, byTenths: 5), attempt: attempt)
+    return jitter.around(min(timing.retryCeiling, timing.retryFloor << Int64(doublings)), byTenths: 5)
   }
 
   mutating func recheckDelay() -> Milliseconds { jitter.around(timing.disabledRecheck, byTenths: 1) }

@@ -74,11 +74,11 @@ public struct AgentCore: Sendable {
     switch life {
     case .awaitingSettings:
       directives += firstMove(new, now: now)
-    case .awaitingKMS where settingsChanged:
+    case .awaitingKMS where settingsChanged, .retrying where settingsChanged:
       directives += beginOpening(attempt: 0)
     case .disabled where new.disabledReason == nil && new.running:
       directives += beginOpening(attempt: 0)
-    case .serving, .opening, .awaitingKMS:
+    case .serving, .opening, .awaitingKMS, .retrying:
       if let reason = new.disabledReason, isEncrypted { directives += disable(reason, now: now) }
     case .empty, .closing, .stopped, .disabled, .failed: break
     }
@@ -126,7 +126,7 @@ public struct AgentCore: Sendable {
       damage.append(report)
       life = .failed(reason: "\(report.file): \(report.reason)")
     case .other(let reason):
-      waitForKMS(reason, attempt: attempt, now: now)
+      life = .retrying(reason: reason, retryAt: now + retryDelay(attempt), attempt: attempt)
     }
     return [.report]
   }
@@ -167,7 +167,8 @@ public struct AgentCore: Sendable {
   /// Time passes: retries, rechecks and scheduled checks that are due.
   public mutating func onTick(now: Milliseconds) -> [AgentDirective] {
     switch life {
-    case .awaitingKMS(_, let retryAt, let attempt) where now >= retryAt:
+    case .awaitingKMS(_, let retryAt, let attempt) where now >= retryAt,
+      .retrying(_, let retryAt, let attempt) where now >= retryAt:
       return beginOpening(attempt: attempt + 1)
     case .disabled(let reason, let recheckAt) where now >= recheckAt && assignment?.running == true:
       guard assignment?.disabledReason != nil else { return beginOpening(attempt: 0) }

@@ -11,6 +11,8 @@ enum AgentLife: Sendable, Equatable {
   case opening(attempt: Int)
   /// The KMS could not be asked; ends with the next attempt, at `retryAt` or with new settings.
   case awaitingKMS(reason: String, retryAt: Milliseconds, attempt: Int)
+  /// The engine could not be opened for a reason that may pass; ends with the next attempt, at `retryAt`.
+  case retrying(reason: String, retryAt: Milliseconds, attempt: Int)
   /// Drivers are served; ends in `closing`, or in `failed` when the engine breaks.
   case serving
   /// The shell closes the engine; ends with `onClosed`.
@@ -37,6 +39,7 @@ enum AgentLife: Sendable, Equatable {
     case .empty: .empty
     case .opening: .opening
     case .awaitingKMS(let reason, _, _): .awaitingKMS(reason: reason)
+    case .retrying(let reason, _, _): .failed(reason: "\(reason); the node tries again by itself")
     case .serving: .serving
     case .closing(.disable(let reason)): .disabled(reason: reason)
     case .closing(.fail(let reason)): .failed(reason: reason)
