@@ -174,7 +174,11 @@ let package = Package(
     tests("ClusterTests", ["Documents"]),
     tests("Tidy", []),
     .executableTarget(
-      name: "keyfold-bench", dependencies: ["CCrypto", "EncryptedStore", "Sealing", "Secrets", arguments],
+      name: "keyfold-bench",
+      dependencies: [
+        "CCrypto", "ClusterModel", "EncryptedStore", "KeyHierarchy", "Replication", "ReplicationCore", "Sealing",
+        "Secrets", arguments, logging,
+      ],
       path: "Tests/Bench", swiftSettings: house),
   ]
 )

@@ -3,9 +3,9 @@ import ArgumentParser
 
 /// Measures what encryption costs, always against the same work without it in the same run.
 @main
-struct Bench: ParsableCommand {
+struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keyfold-bench",
     abstract: "Measures what encryption costs; each figure is a median of interleaved pairs.",
-    subcommands: [SealingBench.self, StoreBench.self, CopyBench.self, Probe.self])
+    subcommands: [SealingBench.self, StoreBench.self, CopyBench.self, SyncBench.self, Probe.self])
 }

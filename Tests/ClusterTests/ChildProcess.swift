@@ -2,8 +2,9 @@
 import Foundation
 import Synchronization
 
-/// A child process by the system's own calls. Foundation's `Process` notices the end of a child by a socket that the child
-/// inherits; our daemons close what they inherit when they replace their image, and it would wait for them for ever.
+/// A child process by the system's own calls. Foundation's `Process` notices the end of a child by a socket that the
+/// child inherits; our daemons close what they inherit when they replace their image, and it would wait for them for
+/// ever.
 final class ChildProcess: Sendable {
   let pid: Int32
   private let status = Mutex<Int32?>(nil)

@@ -27,8 +27,8 @@ actor AgentShell {
     case watchClose(number: Int)
   }
 
-  /// How long the engine may take to close. WiredTiger can wait for ever in a journal whose disk has failed; a process that
-  /// replaces its image lets go of keys and pages all the same, and says at its next opening what is wrong.
+  /// How long the engine may take to close. WiredTiger can wait for ever in a journal whose disk has failed; a process
+  /// that replaces its image lets go of keys and pages all the same, and says at its next opening what is wrong.
   static let closeLimit = Duration.seconds(30)
 
   let configuration: AgentConfiguration
