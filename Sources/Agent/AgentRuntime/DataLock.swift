@@ -15,5 +15,9 @@ final class DataLock: Sendable {
     }
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // Said in so many words, because a child process that is just being started still shares the descriptor.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 }

@@ -27,7 +27,11 @@ struct StateDirectory: ~Copyable {
     self.lock = lock
   }
 
-  deinit { close(lock) }
+  deinit {
+    // Said in so many words, because a child process that is just being started still shares the descriptor.
+    flock(lock, LOCK_UN)
+    close(lock)
+  }
 
   /// The contents of a file, nil if there is none.
   borrowing func read(_ name: String) throws(LocalKMSError) -> [UInt8]? { try Self.read("\(path)/\(name)") }

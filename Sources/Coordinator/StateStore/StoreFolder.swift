@@ -33,7 +33,11 @@ final class StoreFolder: Sendable {
     self.descriptor = descriptor
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // Said in so many words, because a child process that is just being started still shares the descriptor.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 
   /// Makes an empty database file for its owner alone before SQLite opens it; its journals inherit the mode.
   func prepareDatabaseFile() throws(StateStoreError) {
