@@ -42,6 +42,9 @@ import Testing
       #expect(before.count == 3 && after.count == 3)
       #expect(Set(before).isDisjoint(with: after), "a node kept its master key")
 
+      // A database made after the last report of a step: the keystore has grown since the engine was opened.
+      let client = try await cluster.client(try await cluster.primary())
+      try client.succeed(["insert": "d", "$db": "late", "documents": [["_id": 1]]])
       try cluster.operate("cluster", "shutdown", TestCluster.name, "--wait", "--timeout", "60")
       let unwraps = try DiskScan.unwrapsByNode(of: cluster)
       try cluster.operate("cluster", "start", TestCluster.name, "--wait", "--timeout", "60")

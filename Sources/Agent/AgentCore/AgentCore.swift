@@ -150,6 +150,11 @@ public struct AgentCore: Sendable {
     }
   }
 
+  /// The live generation's keystore has grown since the generation was opened.
+  public mutating func onKeystoreChanged(_ report: GenerationReport) {
+    if report.id == generation?.id { generation = report }
+  }
+
   /// The stored keystore does not fit what the KMS answers: a fault of this node, alarmed; it serves from memory.
   public mutating func onKeystoreFault(_ report: DamageReport) -> [AgentDirective] {
     if !damage.contains(report) { damage.append(report) }

@@ -150,13 +150,15 @@ extension AgentShell {
   func close() async {
     engine.detach(because: isShutDown ? "the node is stopping" : explanation)
     network.attach(nil)
+    // What is reported from here on is what the keystore was at the end: it grew with every new database.
+    if let last = liveGeneration() { core.onKeystoreChanged(last) }
+    opened = nil
     if let member {
       do { try await member.close() } catch {
         logger.warning("the engine did not close cleanly", metadata: ["reason": "\(error)"])
       }
     }
     member = nil
-    opened = nil
     perform(core.onClosed(now: now))
   }
 

@@ -16,7 +16,7 @@ struct NodeCommands: ParsableCommand {
         'keyfold-agent init' on the node makes its key pair and prints the public key. Until it is enrolled, an agent \
         never completes a handshake.
 
-        Example: keyfold node enroll node-a --cluster orders --key "$(keyfold-agent init --data /var/lib/keyfold/a)"
+        Example: keyfold node enroll node-a --cluster orders --key "$(keyfold-agent init --identity node-a.key)"
         """)
 
     @Argument(help: "The node's name.", transform: Parse.node) var name: NodeName
