@@ -49,6 +49,9 @@ struct Pairs {
     self.unit = unit
   }
 
+  /// What the peer's side of the last pair cost.
+  var lastPeer: Cost { pairs.last?.peer ?? Cost() }
+
   /// Adds a pair; the first side's speed over the second's is the ratio.
   mutating func add(subject: Cost, peer: Cost) { pairs.append((subject, peer)) }
 
@@ -81,7 +84,8 @@ struct Pairs {
     return names + "          ratio, clock      ratio, processor"
   }
 
-  private static func summary(_ ratios: [Double]) -> String {
+  /// Median, least and greatest.
+  static func summary(_ ratios: [Double]) -> String {
     String(format: "%.3f (%.2f-%.2f)", median(ratios), ratios.min() ?? 0, ratios.max() ?? 0)
   }
 

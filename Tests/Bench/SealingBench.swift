@@ -41,7 +41,7 @@ struct SealingBench: ParsableCommand {
 }
 
 /// Buffers and keys of one page size.
-@safe private final class SealingWork {
+@safe final class SealingWork {
   struct Failed: Error {}
 
   let rounds: Int
