@@ -21,7 +21,7 @@ struct CommandTests {
     #expect(reply["maxBsonObjectSize"] == 16_777_216)
     #expect(reply["maxMessageSizeBytes"] == 48_000_000)
     #expect(reply["maxWriteBatchSize"] == 100_000)
-    #expect(reply["logicalSessionTimeoutMinutes"] == nil)
+    #expect(reply["logicalSessionTimeoutMinutes"] == 30)
     #expect(ObjectID(term: 9) < ObjectID(term: 10))
     #expect(ObjectID(term: 1).description == "7fffffff0000000000000001")
     let old = try await session.accept(["isMaster": 1], database: "admin")
@@ -50,9 +50,9 @@ struct CommandTests {
   @Test(
     "refuses what it doesn't know by name",
     arguments: [
-      (["findAndModify": "c"], 59, "findAndModify"), (["getParameter": 1], 59, "getParameter"),
+      (["mapReduce": "c"], 59, "mapReduce"), (["findAndModify": "c"], 9, "remove=true"),
       (["find": "c", "collation": ["locale": "de"]], 40415, "collation"),
-      (["find": "c", "hint": "_id_"], 40415, "hint"),
+      (["find": "c", "hint": "n_1"], 2, "hint"),
       (["find": "c", "let": [:]], 40415, "let"), (["find": "c", "tailable": true], 72, "tailable"),
       (["find": "c", "limit": -1], 2, "limit"), (["find": "c", "filter": 1], 14, "filter"), (["find": 1], 14, "find"),
       (["find": ""], 73, "empty"), (["find": "a$b"], 73, "$"),
@@ -65,7 +65,7 @@ struct CommandTests {
       (["aggregate": "c", "pipeline": [["$lookup": [:]]], "cursor": [:]], 40324, "$lookup"),
       (["aggregate": "c", "pipeline": [["$match": [:]]], "cursor": [:]], 2, "$group"),
       (["create": "c", "capped": true], 72, "capped"), (["create": "c", "validator": [:]], 40415, "validator"),
-      (["ping": 1, "apiVersion": "2"], 322, "version"), (["ping": 1, "txnNumber": .int64(1)], 40415, "txnNumber"),
+      (["ping": 1, "apiVersion": "2"], 322, "version"), (["ping": 1, "txnNumber": .int64(1)], 72, "session ID"),
       (["getMore": .int64(5), "collection": "c"], 43, "5"), (["ping": 1, "ping": 1], 40413, "ping"),
     ] as [(Document, Int, String)])
   func refused(_ command: Document, _ code: Int, _ name: String) async throws {
@@ -122,7 +122,7 @@ struct CommandTests {
     #expect(try await session.code(["find": "c", "$readPreference": ["mode": "secondaryPreferred"]]) == 0)
     let refusal = try await session.run(["insert": "c", "documents": [["_id": 2]]])
     #expect(refusal.number("code") == 10107)
-    #expect(refusal["errorLabels"]?.elements == ["RetryableWriteError"])
+    #expect(refusal["topologyVersion"] != nil)
     session.engine.change { $0.isSecondary = false }
     #expect(try await session.code(["find": "c", "$readPreference": ["mode": "nearest"]]) == 13436)
   }
@@ -238,7 +238,7 @@ struct WriteCommandTests {
     session.engine.failWrite(.notPrimary)
     let refused = try await session.run(command)
     #expect(refused.number("code") == 10107)
-    #expect(refused["errorLabels"]?.elements == ["RetryableWriteError"])
+    #expect(refused["errorLabels"] == nil)
     session.engine.failWrite(.storage)
     #expect(try await session.code(command) == 1)
     session.engine.failWrite(.overloaded)
@@ -255,16 +255,6 @@ struct WriteCommandTests {
     #expect(reply.number("code") == 10107)
     #expect(reply["errorLabels"] == nil)
     #expect(try await session.find().count == 2)
-  }
-
-  @Test("says so when more acknowledgements were asked for than a majority")
-  func writeConcern() async throws {
-    let session = Session(engine: InMemoryEngine(hosts: ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]))
-    func concern(_ w: BSONValue) async throws -> Document {
-      try await session.accept(["insert": "c", "documents": [[:]], "writeConcern": ["w": w]])
-    }
-    for w: BSONValue in [0, 1, 2, "majority"] { #expect(try await concern(w)["writeConcernError"] == nil) }
-    #expect(try await concern(3).inner("writeConcernError").number("code") == 100)
   }
 }
 

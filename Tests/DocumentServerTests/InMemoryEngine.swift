@@ -9,6 +9,8 @@ final class InMemoryEngine: DocumentEngine {
   private let engineState = Mutex(EngineState.serving)
   private let failure = Mutex<(code: EngineError.Code, after: Int)?>(nil)
   private let writes = Mutex(0)
+  private let held = Mutex<[CheckedContinuation<Void, Never>]?>(nil)
+  private let observer = Mutex<(@Sendable () -> Void)?>(nil)
 
   init(me: String = "127.0.0.1:27117", hosts: [String]? = nil) {
     view = Mutex(
@@ -20,9 +22,17 @@ final class InMemoryEngine: DocumentEngine {
   /// Number of write transactions that were committed.
   var writeCount: Int { writes.withLock { $0 } }
 
-  func change(_ body: (inout ReplicaSetView) -> Void) { view.withLock { body(&$0) } }
+  func change(_ body: (inout ReplicaSetView) -> Void) {
+    view.withLock { body(&$0) }
+    observer.withLock { $0 }?()
+  }
 
-  func become(_ state: EngineState) { engineState.withLock { $0 = state } }
+  func become(_ state: EngineState) {
+    engineState.withLock { $0 = state }
+    observer.withLock { $0 }?()
+  }
+
+  func onViewChange(_ body: @Sendable @escaping () -> Void) { observer.withLock { $0 = body } }
 
   /// Lets a write fail once, after so many that succeed.
   func failWrite(_ code: EngineError.Code, after count: Int = 0) { failure.withLock { $0 = (code, count) } }
@@ -37,12 +47,32 @@ final class InMemoryEngine: DocumentEngine {
 
   func write<R: Sendable>(_ body: @Sendable @escaping (any WriteTransaction) throws -> R) async throws -> R {
     if let code = dueFailure() { throw EngineError(code, "as the test wants it") }
-    return try store.withLock { store in
+    let result = try store.withLock { store in
       let transaction = MemoryTransaction(store)
       let result = try body(transaction)
       store = transaction.store
       writes.withLock { $0 += 1 }
       return result
+    }
+    await acknowledge()
+    return result
+  }
+
+  /// Lets no write be acknowledged from here on.
+  func holdAcknowledgements() { held.withLock { $0 = [] } }
+
+  /// Acknowledges what was held, and all that follows.
+  func releaseAcknowledgements() {
+    for continuation in held.withLock({ $0.take() }) ?? [] { continuation.resume() }
+  }
+
+  private func acknowledge() async {
+    await withCheckedContinuation { continuation in
+      let isHeld = held.withLock { held in
+        held?.append(continuation)
+        return held != nil
+      }
+      if !isHeld { continuation.resume() }
     }
   }
 

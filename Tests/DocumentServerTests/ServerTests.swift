@@ -8,7 +8,7 @@ import Testing
 @testable import DocumentServer
 
 /// A connection that speaks in whole frames.
-private struct Client {
+struct Client {
   let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
   private var pending = ByteBuffer()
   private var stream: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
@@ -52,6 +52,15 @@ private struct Client {
     #expect(Array(bytes[12..<16]) == Wire.int32(2013))
     #expect(Array(bytes[8..<12]) == Wire.int32(7), "the reply names its request")
     return try Document(Array(bytes[21...]), limits: WireConstants.envelopeLimits)
+  }
+
+  /// A reply with what its header says.
+  mutating func streamed() async throws -> (reply: Document, moreToCome: Bool, number: UInt32, answered: UInt32) {
+    let bytes = try #require(try await receive())
+    let reply = try Document(Array(bytes[21...]), limits: WireConstants.envelopeLimits)
+    return (
+      reply, WireReader.uint32(bytes, at: 16) & 2 != 0, WireReader.uint32(bytes, at: 4), WireReader.uint32(bytes, at: 8)
+    )
   }
 
   mutating func ask(_ command: Document) async throws -> Document {

@@ -9,9 +9,12 @@ struct Session {
   let interpreter: CommandInterpreter
   var database = "shop"
 
-  init(engine: InMemoryEngine = InMemoryEngine(), cursors: CursorStore = CursorStore()) {
+  init(
+    engine: InMemoryEngine = InMemoryEngine(), cursors: CursorStore = CursorStore(),
+    clock: SessionClock = SessionClock()
+  ) {
     self.engine = engine
-    interpreter = CommandInterpreter(engine: engine, cursors: cursors)
+    interpreter = CommandInterpreter(engine: engine, cursors: cursors, clock: clock)
   }
 
   func run(_ command: Document, database: String? = nil, sequences: [DocumentSequence] = []) async throws -> Document {

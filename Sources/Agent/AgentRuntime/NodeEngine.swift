@@ -17,30 +17,44 @@ final class NodeEngine: DocumentEngine {
 
   private let node: NodeName
   private let shared = Mutex(State())
+  private let observer = Mutex<(@Sendable () -> Void)?>(nil)
 
   init(node: NodeName) { self.node = node }
 
-  func attach(_ member: ReplicaMember) { shared.withLock { $0.member = member } }
+  func attach(_ member: ReplicaMember) {
+    change { $0.member = member }
+    member.observeStatus { [weak self] in self?.notify() }
+  }
 
   func detach(because reason: String) {
-    shared.withLock {
+    change {
       $0.member = nil
       $0.reason = reason
     }
   }
 
   /// Says why there is no member, if there is none.
-  func explain(_ reason: String) { shared.withLock { $0.reason = reason } }
+  func explain(_ reason: String) { change { $0.reason = reason } }
 
-  func bind(driverAddress: String) { shared.withLock { $0.ownAddress = driverAddress } }
+  func bind(driverAddress: String) { change { $0.ownAddress = driverAddress } }
 
   func updateMembers(_ assignment: NodeAssignment) {
-    shared.withLock {
+    change {
       $0.cluster = assignment.cluster.text
       $0.members = assignment.members
       $0.setVersion = assignment.version
     }
   }
+
+  func onViewChange(_ body: @Sendable @escaping () -> Void) { observer.withLock { $0 = body } }
+
+  /// Changes what drivers see, and says so.
+  private func change(_ body: (inout State) -> Void) {
+    shared.withLock { body(&$0) }
+    notify()
+  }
+
+  private func notify() { observer.withLock { $0 }?() }
 
   func replicaSetView() -> ReplicaSetView {
     let state = shared.withLock { $0 }

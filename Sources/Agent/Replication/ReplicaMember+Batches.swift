@@ -165,5 +165,6 @@ extension ReplicaMember {
       status.takesWrites = false
       if status.role == .primary { status.role = .secondary }
     }
+    statusObserver.notify()
   }
 }

@@ -27,7 +27,7 @@ extension ReplicaMember {
       return
     }
     isPerforming = false
-    snapshot.withLock { $0 = MemberStatus(core, needsInitialSync: needsInitialSync) }
+    publishStatus()
     pump()
   }
 

@@ -27,6 +27,7 @@ public actor ReplicaMember {
   public nonisolated let readers: ReaderPool
   nonisolated let checkpointer: Checkpointer
   nonisolated let snapshot: Mutex<MemberStatus>
+  nonisolated let statusObserver = StatusObserver()
   nonisolated let logger: Logger
   let network: any MemberNetwork
   let onFailure: @Sendable (MemberError) -> Void

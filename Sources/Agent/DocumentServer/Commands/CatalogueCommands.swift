@@ -4,28 +4,30 @@ internal import Documents
 extension CommandInterpreter {
   func create(_ command: Command) async throws -> Document {
     var command = command
-    let namespace = try command.namespace()
+    let namespace = try command.writableNamespace()
     for name in ["capped", "autoIndexId"] where try command.arguments.bool(name) ?? false {
       throw CommandError(.invalidOptions, "create: '\(name)' is not supported")
     }
     try command.arguments.finish()
     try requireWritable()
-    try await writing { transaction in
+    let acknowledgement = try await writing(command) { transaction in
       if try transaction.collection(namespace) != nil {
         throw CommandError(.namespaceExists, "collection already exists: \(namespace)")
       }
       _ = try transaction.createCollection(namespace)
-    }
-    return acknowledgement(command.generic)
+    }.acknowledgement
+    var reply = DocumentBuilder()
+    appendWriteConcernError(command.generic, acknowledgement, to: &reply)
+    return reply.finish()
   }
 
   /// Dropping a collection that does not exist succeeds, as since MongoDB 7.0.
   func drop(_ command: Command) async throws -> Document {
     var command = command
-    let namespace = try command.namespace()
+    let namespace = try command.writableNamespace()
     try command.arguments.finish()
     try requireWritable()
-    let existed = try await writing { transaction in
+    let (existed, acknowledgement) = try await writing(command) { transaction in
       guard let collection = try transaction.collection(namespace) else { return false }
       try transaction.dropCollection(collection)
       return true
@@ -33,7 +35,7 @@ extension CommandInterpreter {
     var reply = DocumentBuilder()
     if existed { reply.append("nIndexesWas", 1) }
     reply.append("ns", .string(namespace.description))
-    appendWriteConcernError(command.generic, to: &reply)
+    appendWriteConcernError(command.generic, acknowledgement, to: &reply)
     return reply.finish()
   }
 
@@ -43,10 +45,15 @@ extension CommandInterpreter {
     try arguments.finish()
     try requireWritable()
     let database = command.database
-    try await writing { transaction in try transaction.dropDatabase(database) }
+    if database == Namespace.sessions.database {
+      throw CommandError(.illegalOperation, "the database '\(database)' is the server's own and can't be dropped")
+    }
+    let acknowledgement = try await writing(command) { transaction in
+      try transaction.dropDatabase(database)
+    }.acknowledgement
     var reply = DocumentBuilder()
     reply.append("dropped", .string(database))
-    appendWriteConcernError(command.generic, to: &reply)
+    appendWriteConcernError(command.generic, acknowledgement, to: &reply)
     return reply.finish()
   }
 
@@ -113,16 +120,12 @@ extension CommandInterpreter {
     return (0..<16).map { UInt8(truncatingIfNeeded: digits[2 * $0] << 4 | digits[2 * $0 + 1]) }
   }
 
-  private func acknowledgement(_ generic: GenericFields) -> Document {
-    var reply = DocumentBuilder()
-    appendWriteConcernError(generic, to: &reply)
-    return reply.finish()
-  }
-
   /// Runs a write of which nothing has been done yet.
-  private func writing<R: Sendable>(_ body: @Sendable @escaping (any WriteTransaction) throws -> R) async throws -> R {
+  private func writing<R: Sendable>(
+    _ command: Command, _ body: @Sendable @escaping (any WriteTransaction) throws -> R
+  ) async throws -> (result: R, acknowledgement: Acknowledgement) {
     do {
-      return try await engine.write(body)
+      return try await write(command.generic.writeConcern, body)
     } catch {
       throw CommandError(any: error, writing: true)
     }

@@ -90,6 +90,14 @@ struct CommandArguments {
     return documents
   }
 
+  /// Takes a hint; `_id` has the only index there is, any other one is refused as MongoDB refuses one that is missing.
+  mutating func requireOnlyIndex(_ name: String) throws(CommandError) {
+    guard let hint = value(name) else { return }
+    if case .string(let index) = hint, index == "_id_" { return }
+    if case .document(let keys) = hint, Array(keys).count == 1, keys["_id"]?.wholeNumber == 1 { return }
+    throw CommandError(.badValue, "\(owner): hint provided does not correspond to an existing index")
+  }
+
   /// Refuses what nobody took.
   func finish() throws(CommandError) {
     if let field = fields.first {

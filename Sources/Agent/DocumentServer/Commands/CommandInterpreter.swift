@@ -6,18 +6,27 @@ struct CommandInterpreter: Sendable {
   let engine: any DocumentEngine
   let cursors: CursorStore
   let identifiers: ObjectIDSource
+  let topology: TopologyWatch
+  let clock: SessionClock
+  let lateWrites = LateWrites()
 
   /// What a command came to: the reply, and why it failed if it did.
   struct Outcome: Sendable {
     let reply: Document
     let failure: CommandError?
+    /// What a driver that takes a stream of replies wants to have answered next.
+    var next: CommandRequest?
   }
 
-  init(engine: any DocumentEngine, cursors: CursorStore = CursorStore(), identifiers: ObjectIDSource = ObjectIDSource())
-  {
+  init(
+    engine: any DocumentEngine, cursors: CursorStore = CursorStore(), identifiers: ObjectIDSource = ObjectIDSource(),
+    clock: SessionClock = SessionClock()
+  ) {
     self.engine = engine
     self.cursors = cursors
     self.identifiers = identifiers
+    self.clock = clock
+    topology = TopologyWatch(engine)
   }
 
   /// Runs one command; every failure becomes a reply.
@@ -28,11 +37,20 @@ struct CommandInterpreter: Sendable {
       var builder = DocumentBuilder()
       builder.append(contentsOf: answer)
       builder.append("ok", .double(1))
-      return Outcome(reply: builder.finish(), failure: nil)
+      let reply = builder.finish()
+      return Outcome(reply: reply, failure: nil, next: request.following(reply))
     } catch {
-      let failure = CommandError(any: error, writing: false)
-      return Outcome(reply: failure.reply, failure: failure)
+      return refusal(CommandError(any: error, writing: false), of: request)
     }
+  }
+
+  private func refusal(_ error: CommandError, of request: CommandRequest) -> Outcome {
+    let failure = (topology.isClosed ? error.whileStopping() : error).told(to: request)
+    guard failure.tellsStateChange else { return Outcome(reply: failure.reply, failure: failure) }
+    var builder = DocumentBuilder()
+    builder.append(contentsOf: failure.reply)
+    builder.append("topologyVersion", topology.look().version.value)
+    return Outcome(reply: builder.finish(), failure: failure)
   }
 
   private func answer(to request: CommandRequest, connectionID: Int32) async throws -> Document {
@@ -45,14 +63,18 @@ struct CommandInterpreter: Sendable {
     var arguments = try CommandArguments(request.body, owner: request.name, sequences: request.sequences)
     let generic = try GenericFields(&arguments)
     let command = Command(request: request, arguments: arguments, generic: generic)
+    try command.checkTransaction()
     return switch request.name {
-    case "hello", "isMaster", "ismaster": try hello(command, connectionID: connectionID)
+    case "hello", "isMaster", "ismaster": try await hello(command, connectionID: connectionID)
     case "ping": try ping(command)
     case "buildInfo", "buildinfo": try buildInfo(command)
-    case "endSessions": try endSessions(command)
+    case "startSession": try startSession(command)
+    case "refreshSessions": try refreshSessions(command)
+    case "endSessions": try await endSessions(command)
     case "insert": try await insert(command)
     case "update": try await update(command)
     case "delete": try await delete(command)
+    case "findAndModify", "findandmodify": try await findAndModify(command)
     case "find": try await find(command)
     case "getMore": try await getMore(command)
     case "killCursors": try killCursors(command)
@@ -111,26 +133,12 @@ extension CommandInterpreter {
       if !engine.replicaSetView().isWritablePrimary { throw CommandError(.notWritablePrimary, "not primary") }
     } catch {
       var failure = error
-      failure.labels = [CommandError.retryableWrite]
+      failure.wroteNothing = true
       throw failure
     }
   }
 
   private func requireServing() throws(CommandError) {
     if case .unavailable(let reason) = engine.state() { throw CommandError(unavailable: reason) }
-  }
-
-  /// Says so if a write asked for more acknowledgements than the majority it got.
-  func appendWriteConcernError(_ generic: GenericFields, to reply: inout DocumentBuilder) {
-    let majority = engine.replicaSetView().hosts.count / 2 + 1
-    guard let wanted = generic.wantedAcknowledgements, wanted > majority else { return }
-    reply.append(
-      "writeConcernError",
-      [
-        "code": .int32(ErrorCode.unsatisfiableWriteConcern.number),
-        "codeName": .string(ErrorCode.unsatisfiableWriteConcern.name),
-        "errmsg": .string(
-          "w: \(wanted) is not supported: the write was acknowledged by a majority (\(majority) members)"),
-      ])
   }
 }

@@ -50,3 +50,14 @@ struct CommandRequest: Sendable {
     self.isLegacy = isLegacy
   }
 }
+
+extension CommandRequest {
+  /// What a driver that takes a stream of replies waits for after this one: the next change, if this was an awaited
+  /// `hello`.
+  func following(_ reply: Document) -> CommandRequest? {
+    guard body.contains("topologyVersion"), body.contains("maxAwaitTimeMS"), let version = reply["topologyVersion"]
+    else { return nil }
+    let next = body.map { ($0.key, $0.key == "topologyVersion" ? version : $0.value) }
+    return try? CommandRequest(body: Document(next), database: database)
+  }
+}

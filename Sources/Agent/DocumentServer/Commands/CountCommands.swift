@@ -21,6 +21,7 @@ extension CommandInterpreter {
     let limit = try arguments.integer("limit") ?? 0
     query.limit = limit == 0 ? nil : Int(clamping: limit.magnitude)
     arguments.ignore("fields")
+    try arguments.requireOnlyIndex("hint")
     try arguments.finish()
     try requireReadable(command.generic)
     return ["n": .integer(try await count(query, deadline: command.generic.deadline))]
@@ -38,6 +39,7 @@ extension CommandInterpreter {
       try fields.finish()
     }
     arguments.ignore("allowDiskUse")
+    try arguments.requireOnlyIndex("hint")
     try arguments.finish()
     let query = try CountPipeline(stages).query(on: namespace)
     try requireReadable(command.generic)

@@ -26,6 +26,7 @@ struct FindQuery: Sendable {
     let requested = try arguments.count("batchSize")
     isSingleBatch = try arguments.bool("singleBatch") ?? false
     batchSize = BatchSize(documents: requested ?? (isSingleBatch ? .max : BatchSize.firstDocuments))
+    try arguments.requireOnlyIndex("hint")
     // Only their harmless values: none of them changes a result then.
     for name in [
       "tailable", "awaitData", "noCursorTimeout", "allowPartialResults", "returnKey", "showRecordId", "oplogReplay",

@@ -7,16 +7,25 @@ struct GenericFields: Sendable {
   let allowsSecondary: Bool
   /// When the command's time is over, if it set one.
   let deadline: ContinuousClock.Instant?
-  /// The number of members the driver asked to acknowledge a write, if it asked for a number.
-  let wantedAcknowledgements: Int?
+  /// What the driver asked to be told of a write.
+  let writeConcern: WriteConcern
+  /// The driver's session.
+  let session: SessionID?
+  /// The number of a retryable write in the session.
+  let transactionNumber: Int64?
 
   /// Takes the generic fields out of a command. Throws a `CommandError` for what can't be honoured.
   init(_ arguments: inout CommandArguments) throws(CommandError) {
-    // Sessions carry nothing here (none are announced); the cluster time and a comment change no result.
-    arguments.ignore("$db", "lsid", "$clusterTime", "comment", "$audit", "$client")
+    // The cluster time and a comment change no result.
+    arguments.ignore("$db", "$clusterTime", "comment", "$audit", "$client")
+    let owner = arguments.owner
+    session = try arguments.document("lsid").map { (lsid) throws(CommandError) in
+      try SessionID(lsid, owner: "\(owner).lsid")
+    }
+    transactionNumber = try GenericFields.transactionNumber(&arguments, hasSession: session != nil)
     allowsSecondary = try GenericFields.readPreference(&arguments)
     try GenericFields.readConcern(&arguments)
-    wantedAcknowledgements = try GenericFields.writeConcern(&arguments)
+    writeConcern = try WriteConcern(&arguments)
     try GenericFields.apiVersion(&arguments)
     let limit = try arguments.count("maxTimeMS") ?? 0
     deadline = limit == 0 ? nil : .now + .milliseconds(min(limit, Int(Int32.max)))
@@ -41,26 +50,27 @@ struct GenericFields: Sendable {
     fields.ignore("provenance")
     try fields.finish()
     guard ["local", "available", "majority"].contains(level) else {
-      throw CommandError(.invalidOptions, "readConcern level '\(level)' is not supported")
+      throw CommandError(
+        .invalidOptions, "readConcern level '\(level)' is not supported; local, available and majority are")
     }
   }
 
-  /// Every write is acknowledged by a majority that has it on disk, whatever less was asked for.
-  private static func writeConcern(_ arguments: inout CommandArguments) throws(CommandError) -> Int? {
-    guard let concern = try arguments.document("writeConcern") else { return nil }
-    var fields = try CommandArguments(concern, owner: "writeConcern")
-    let wanted = fields.value("w")
-    fields.ignore("j", "fsync", "wtimeout", "provenance")
-    try fields.finish()
-    switch wanted {
-    case nil, .string("majority")?: return nil
-    case .string(let tag)?: throw CommandError(.unknownWriteConcern, "no write concern mode named '\(tag)' found")
-    case let value?:
-      guard let number = value.wholeNumber, number >= 0 else {
-        throw CommandError(.failedToParse, "writeConcern: 'w' has to be a number of members or 'majority'")
-      }
-      return number
+  private static func transactionNumber(_ arguments: inout CommandArguments, hasSession: Bool) throws(CommandError)
+    -> Int64?
+  {
+    let starts = try arguments.bool("startTransaction")
+    let commits = try arguments.bool("autocommit")
+    if starts != nil || commits != nil {
+      throw CommandError(
+        .noTransactions,
+        "multi-document transactions are not supported (startTransaction, autocommit); nothing was done")
     }
+    guard let number = try arguments.integer("txnNumber") else { return nil }
+    guard hasSession else {
+      throw CommandError(.invalidOptions, "Transaction number requires a session ID to also be specified")
+    }
+    guard number >= 0 else { throw CommandError(.invalidOptions, "Transaction number cannot be negative") }
+    return Int64(number)
   }
 
   private static func apiVersion(_ arguments: inout CommandArguments) throws(CommandError) {

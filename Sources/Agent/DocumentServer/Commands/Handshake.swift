@@ -10,34 +10,51 @@ extension CommandInterpreter {
   private static let version: [Int32] = [7, 0, 0, 0]
 
   /// `hello` and its old names: what the node is, in the words of the replica set.
-  func hello(_ command: Command, connectionID: Int32) throws -> Document {
+  ///
+  /// With `topologyVersion` and `maxAwaitTimeMS` it is answered when there is something newer to tell, or when the time
+  /// is over.
+  func hello(_ command: Command, connectionID: Int32) async throws -> Document {
     var arguments = command.arguments
     let isHello = command.request.name == "hello"
     let wantsHello = arguments.value("helloOk") != nil
-    // What a driver offers or tells of itself needs no answer where nothing of it is taken up. No topologyVersion is
-    // given out, so one that is sent belongs to another process and is answered at once, as the specification has it.
+    // What a driver offers or tells of itself needs no answer where nothing of it is taken up.
     arguments.ignore(
       command.request.name, "client", "compression", "saslSupportedMechs", "speculativeAuthenticate", "hostInfo",
-      "topologyVersion", "maxAwaitTimeMS", "forShell", "loadBalanced")
+      "forShell", "loadBalanced")
+    let known = try arguments.document("topologyVersion")
+    let limit = try arguments.count("maxAwaitTimeMS")
     try arguments.finish()
-    let view = engine.replicaSetView()
+    try await awaitChange(after: known, limit: limit)
+    let sight = topology.look()
     var reply = DocumentBuilder()
     if wantsHello { reply.append("helloOk", true) }
-    appendRoles(view, isHello: isHello, to: &reply)
+    appendRoles(sight, isHello: isHello, to: &reply)
     reply.append("maxBsonObjectSize", .integer(DocumentLimits.stored.maximumSize))
     reply.append("maxMessageSizeBytes", .integer(WireConstants.maximumMessageLength))
     reply.append("maxWriteBatchSize", .integer(CommandInterpreter.maximumWriteBatch))
     reply.append("localTime", .date(WallClock.milliseconds()))
+    reply.append("logicalSessionTimeoutMinutes", .integer(SessionID.timeoutMinutes))
     reply.append("connectionId", .int32(connectionID))
     reply.append("minWireVersion", .int32(CommandInterpreter.wireVersions.lowerBound))
     reply.append("maxWireVersion", .int32(CommandInterpreter.wireVersions.upperBound))
     reply.append("readOnly", false)
+    reply.append("topologyVersion", sight.version.value)
     return reply.finish()
   }
 
-  private func appendRoles(_ view: ReplicaSetView, isHello: Bool, to reply: inout DocumentBuilder) {
+  private func awaitChange(after known: Document?, limit: Int?) async throws(CommandError) {
+    guard (known == nil) == (limit == nil) else {
+      throw CommandError(.incompleteAwait, "hello needs 'topologyVersion' and 'maxAwaitTimeMS' together, or neither")
+    }
+    guard let known, let limit else { return }
+    let version = try TopologyVersion(known)
+    try await topology.wait(after: version, limit: .milliseconds(min(limit, Int(Int32.max))))
+  }
+
+  private func appendRoles(_ sight: TopologySight, isHello: Bool, to reply: inout DocumentBuilder) {
     // A node whose engine is closed is a member that is neither, whatever the replication still believes.
-    let isServing = engine.state() == .serving
+    let view = sight.view
+    let isServing = sight.state == .serving
     let isPrimary = view.isWritablePrimary && isServing
     if view.setName.isEmpty {
       // Not yet a member of a replica set: drivers wait for it as for a member that is starting.
@@ -80,13 +97,5 @@ extension CommandInterpreter {
       "debug": false,
       "maxBsonObjectSize": .integer(DocumentLimits.stored.maximumSize),
     ]
-  }
-
-  /// There are no sessions, so ending some is always done.
-  func endSessions(_ command: Command) throws -> Document {
-    var arguments = command.arguments
-    arguments.ignore("endSessions")
-    try arguments.finish()
-    return Document()
   }
 }

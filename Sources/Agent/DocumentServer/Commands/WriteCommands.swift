@@ -36,6 +36,7 @@ extension WriteStatement {
     guard let change = fields.value("u") else { throw fields.missing("u") }
     let multi = try fields.bool("multi") ?? false
     let upsert = try fields.bool("upsert") ?? false
+    try fields.requireOnlyIndex("hint")
     try fields.finish()
     do throws(CommandError) {
       let operation = try UpdateOperation(change)
@@ -53,6 +54,7 @@ extension WriteStatement {
     var fields = try CommandArguments(document, owner: "delete.deletes")
     let query = try fields.requiredDocument("q")
     guard let limit = try fields.integer("limit") else { throw fields.missing("limit") }
+    try fields.requireOnlyIndex("hint")
     try fields.finish()
     guard limit == 0 || limit == 1 else { throw CommandError(.failedToParse, "the limit of a delete has to be 0 or 1") }
     do throws(CommandError) {
@@ -94,8 +96,9 @@ extension CommandInterpreter {
     _ command: Command, statements field: String, _ read: (Document) throws -> WriteStatement
   ) async throws -> WriteProgress {
     var command = command
-    let namespace = try command.namespace()
+    let namespace = try command.writableNamespace()
     let documents = try command.arguments.documents(field)
+    let retryable = try command.retryable(statements: documents.count)
     let isOrdered = try command.arguments.bool("ordered") ?? true
     // There are no validators to bypass.
     command.arguments.ignore("bypassDocumentValidation")
@@ -107,24 +110,36 @@ extension CommandInterpreter {
           + "entries, not \(documents.count)")
     }
     try requireWritable()
-    let run = WriteRun(
+    var run = WriteRun(
       namespace: namespace, statements: try documents.map(read), isOrdered: isOrdered, identifiers: identifiers)
-    return try await perform(run, deadline: command.generic.deadline)
+    run.retryable = retryable
+    run.clock = clock
+    if retryable != nil { run.statements = run.statements.map(\.refusedIfMulti) }
+    return try await perform(run, command.generic)
   }
 
   /// Runs one write transaction after another until the command is done.
-  private func perform(_ run: WriteRun, deadline: ContinuousClock.Instant?) async throws -> WriteProgress {
+  private func perform(_ run: WriteRun, _ generic: GenericFields) async throws -> WriteProgress {
     var progress = WriteProgress()
     while !progress.isFinished {
-      if let deadline, ContinuousClock.now >= deadline {
+      if let deadline = generic.deadline, ContinuousClock.now >= deadline {
         throw CommandError(
           .maxTimeExpired, "operation exceeded time limit after \(progress.statement) statements, which stand")
       }
       let start = progress
       do {
-        progress = try await engine.write { transaction in try run.step(transaction, from: start) }
+        (progress, progress.acknowledgement) = try await write(generic.writeConcern) { transaction in
+          try run.step(transaction, from: start)
+        }
       } catch {
         throw CommandError(any: error, writing: !start.hasWritten)
+      }
+      // What comes after a write that nobody waited for would overtake it.
+      if case .late = progress.acknowledgement, !progress.isFinished {
+        throw CommandError(
+          .writeConcernFailed,
+          "waiting for replication timed out after \(progress.statement) statements, which may still be committed; "
+            + "the others were not carried out")
       }
     }
     return progress
@@ -136,7 +151,10 @@ extension CommandInterpreter {
     if !progress.faults.isEmpty {
       reply.append("writeErrors", .array(of: progress.faults.map { $0.error.writeError(at: $0.statement) }))
     }
-    appendWriteConcernError(command.generic, to: &reply)
+    if !progress.retried.isEmpty {
+      reply.append("retriedStmtIds", .array(of: progress.retried.map { .int32($0) }))
+    }
+    appendWriteConcernError(command.generic, progress.acknowledgement, to: &reply)
     return reply
   }
 }

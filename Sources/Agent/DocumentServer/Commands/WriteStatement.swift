@@ -35,23 +35,31 @@ struct WriteProgress: Sendable {
   var modified = 0
   var upserted: [(statement: Int, id: BSONValue)] = []
   var faults: [(statement: Int, error: CommandError)] = []
+  /// Statements that an earlier attempt of this command has carried out.
+  var retried: [Int32] = []
   var isFinished = false
+  /// Whether the newest transaction's majority came in time.
+  var acknowledgement = Acknowledgement.inTime
 }
 
 /// Carries out the statements of one write command on one collection.
 struct WriteRun: Sendable {
   let namespace: Namespace
-  let statements: [WriteStatement]
+  var statements: [WriteStatement]
   let isOrdered: Bool
   let identifiers: ObjectIDSource
   var budget = WriteBudget()
+  /// Set for a write that may be sent again.
+  var retryable: RetryableWrite?
+  var clock = SessionClock()
 
   /// Goes on from `progress` until all is done or the budget is used up; statements' faults are part of the result.
   func step(_ transaction: any WriteTransaction, from progress: WriteProgress) throws -> WriteProgress {
     var step = WriteStep(run: self, transaction: transaction, progress: progress)
-    try step.findCollection()
+    try step.begin()
     while !step.progress.isFinished, step.progress.statement < statements.count, step.hasBudget { try step.next() }
     if step.progress.statement >= statements.count { step.progress.isFinished = true }
+    try step.end()
     return step.progress
   }
 }

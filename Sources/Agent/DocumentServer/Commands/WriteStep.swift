@@ -10,6 +10,7 @@ struct WriteStep {
   var progress: WriteProgress
   private var budget: WriteBudget
   private var collection: CollectionHandle?
+  private var ledger: SessionLedger?
 
   init(run: WriteRun, transaction: any WriteTransaction, progress: WriteProgress) {
     self.run = run
@@ -20,10 +21,18 @@ struct WriteStep {
 
   var hasBudget: Bool { budget.bytes > 0 && budget.operations > 0 && budget.scanned > 0 }
 
-  mutating func findCollection() throws { collection = try transaction.collection(run.namespace) }
+  /// Finds the collection and what an earlier attempt of the command has done.
+  mutating func begin() throws {
+    collection = try transaction.collection(run.namespace)
+    ledger = try run.retryable.map { try SessionLedger($0, run.clock, transaction) }
+  }
+
+  /// Writes down what was done, for a later attempt.
+  func end() throws { try ledger?.save(transaction) }
 
   /// Carries out the next statement, or the next part of it.
   mutating func next() throws {
+    if let result = ledger?.earlierResult(at: progress.statement) { return repeatResult(result) }
     switch run.statements[progress.statement] {
     case .refused(let error): fail(error)
     case .insert(let key, let document): try insert(key, document)
@@ -32,6 +41,15 @@ struct WriteStep {
     case .delete(let plan, let multi): try delete(plan, multi: multi)
     }
     budget.operations -= 1
+  }
+
+  /// Answers for a statement that an earlier attempt has carried out.
+  private mutating func repeatResult(_ result: StatementResult) {
+    progress.count += Int(result.matched)
+    progress.modified += Int(result.modified)
+    if let id = result.upserted { progress.upserted.append((progress.statement, id)) }
+    if let ledger { progress.retried.append(ledger.statement(at: progress.statement)) }
+    completeStatement()
   }
 
   private mutating func completeStatement() {
@@ -57,17 +75,12 @@ struct WriteStep {
 
   private mutating func insert(_ key: DocumentKey, _ document: Document) throws {
     if let collection, try transaction.document(collection, key: key.bytes) != nil {
-      return fail(duplicate(document))
+      return fail(.duplicateID(of: document, in: run.namespace))
     }
     try put(key, document)
+    ledger?.note(at: progress.statement, matched: 1)
     progress.count += 1
     completeStatement()
-  }
-
-  private func duplicate(_ document: Document) -> CommandError {
-    var error = CommandError(.duplicateKey, "E11000 duplicate key error collection: \(run.namespace) index: _id_")
-    error.duplicate = document["_id"]
-    return error
   }
 
   /// The matches of a statement that are dealt with in this step.
@@ -110,6 +123,7 @@ struct WriteStep {
       progress.count += 1
       if changed == target.document { continue }
       try put(DocumentKey(stored: target.key), changed)
+      ledger?.note(at: progress.statement, matched: 1, modified: 1)
       progress.modified += 1
     }
     if !targets.isComplete {
@@ -131,9 +145,13 @@ struct WriteStep {
     } catch {
       return fail(CommandError(any: error, writing: false))
     }
-    if let collection, try transaction.document(collection, key: key.bytes) != nil { return fail(duplicate(document)) }
+    if let collection, try transaction.document(collection, key: key.bytes) != nil {
+      return fail(.duplicateID(of: document, in: run.namespace))
+    }
     try put(key, document)
-    progress.upserted.append((progress.statement, document["_id"] ?? .null))
+    let id = document["_id"] ?? .null
+    ledger?.note(at: progress.statement, matched: 0, upserted: id)
+    progress.upserted.append((progress.statement, id))
     completeStatement()
   }
 
@@ -143,6 +161,7 @@ struct WriteStep {
       guard let collection else { break }
       progress.hasWritten = true
       try transaction.remove(collection, key: target.key)
+      ledger?.note(at: progress.statement, matched: 1)
       progress.count += 1
       budget.bytes -= target.document.size
       budget.operations -= 1

@@ -8,6 +8,10 @@ public protocol DocumentEngine: Sendable {
   /// Whether the node can read and write at all now; must not block.
   func state() -> EngineState
 
+  /// Has `body` called after each change of what `replicaSetView` or `state` answer, from any thread and without any
+  /// lock held; there is one such body at a time.
+  func onViewChange(_ body: @Sendable @escaping () -> Void)
+
   /// Runs `body` on a storage thread against one snapshot of committed data.
   ///
   /// Throws what `body` throws, or `EngineError`. On a secondary it reads what that secondary has applied.

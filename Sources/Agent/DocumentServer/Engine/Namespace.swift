@@ -35,6 +35,14 @@ public struct Namespace: Sendable, Hashable, CustomStringConvertible {
     self.collection = collection
   }
 
+  /// Where the server keeps what sessions' retryable writes did.
+  static let sessions = Namespace(reserved: "config", "transactions")
+
+  private init(reserved database: String, _ collection: String) {
+    self.database = database
+    self.collection = collection
+  }
+
   /// Checks a database name by MongoDB's rules; throws `NamespaceError` with what is wrong.
   public static func check(database: String) throws(NamespaceError) {
     let bytes = database.utf8

@@ -51,15 +51,21 @@ public final class DocumentServer: Sendable {
     logger.info("serving drivers", metadata: ["host": "\(host)", "port": "\(port)"])
     onBound(port)
     await withTaskCancellationHandler {
+      async let late: Void = interpreter.lateWrites.run()
       await serve(listener)
+      interpreter.lateWrites.close()
+      await late
     } onCancel: {
-      connections.stop()
+      shutdown()
     }
     logger.info("stopped serving drivers")
   }
 
   /// Stops: requests under way are answered, then everything closes and `run` returns.
-  public func shutdown() { connections.stop() }
+  public func shutdown() {
+    connections.stop()
+    interpreter.topology.close()
+  }
 
   private func bind() async throws(ServerError) -> NIOAsyncChannel<Connection, Never> {
     let limits = limits
@@ -103,7 +109,7 @@ public final class DocumentServer: Sendable {
         }
       } catch {
         logger.error("the listening socket failed", metadata: ["error": "\(error)"])
-        connections.stop()
+        shutdown()
       }
     }
   }
@@ -118,8 +124,7 @@ public final class DocumentServer: Sendable {
         }
         for try await bytes in inbound {
           guard connections.begin(id) else { return }
-          let reply = try await reply(to: bytes, connectionID: id)
-          if let reply { try await outbound.write(reply) }
+          try await answer(bytes, connectionID: id, outbound)
           guard connections.end(id) else { return }
         }
       }
@@ -131,18 +136,27 @@ public final class DocumentServer: Sendable {
     if let id { connections.remove(id) }
   }
 
-  private func reply(to bytes: [UInt8], connectionID: Int32) async throws -> [UInt8]? {
+  /// Answers one message: with one reply, or with a stream of them where the driver takes one.
+  private func answer(_ bytes: [UInt8], connectionID: Int32, _ outbound: NIOAsyncChannelOutboundWriter<[UInt8]>)
+    async throws
+  {
     let command = try MessageDecoder.decode(bytes)
-    let outcome: CommandInterpreter.Outcome
-    switch command.content {
-    case .command(let request): outcome = await interpreter.outcome(of: request, connectionID: connectionID)
-    case .refused(let error): outcome = .init(reply: error.reply, failure: error)
-    }
-    if let failure = outcome.failure, failure.code == .internalError {
-      logger.error("a command failed: \(failure.message)", metadata: ["connection": "\(connectionID)"])
-    }
-    guard command.wantsReply else { return nil }
-    return MessageEncoder.encode(outcome.reply, to: command, requestID: connectionID)
+    var next: CommandRequest?
+    var numbers = MessageEncoder.Numbers(reply: connectionID, answered: command.requestID)
+    repeat {
+      let outcome: CommandInterpreter.Outcome
+      switch command.content {
+      case .command(let request): outcome = await interpreter.outcome(of: next ?? request, connectionID: connectionID)
+      case .refused(let error): outcome = .init(reply: error.reply, failure: error)
+      }
+      if let failure = outcome.failure, failure.code == .internalError {
+        logger.error("a command failed: \(failure.message)", metadata: ["connection": "\(connectionID)"])
+      }
+      guard command.wantsReply else { return }
+      next = command.allowsExhaust && !interpreter.topology.isClosed ? outcome.next : nil
+      try await outbound.write(MessageEncoder.encode(outcome.reply, to: command, numbers, moreToCome: next != nil))
+      numbers = .init(reply: numbers.reply &+ 1, answered: numbers.reply)
+    } while next != nil
   }
 }
 

@@ -5,7 +5,8 @@ internal import Documents
 enum MessageDecoder {
   private static let checksumPresent: UInt32 = 1 << 0
   private static let moreToCome: UInt32 = 1 << 1
-  /// Bits 0 to 15 must be understood; bit 16 (exhaustAllowed) and above may be left alone.
+  private static let exhaustAllowed: UInt32 = 1 << 16
+  /// Bits 0 to 15 must be understood; those above may be left alone.
   private static let requiredBits: UInt32 = 0xFFFF
 
   /// Reads a message. Throws `WireError` if the connection has to end.
@@ -40,7 +41,8 @@ enum MessageDecoder {
       content = .refused(error)
     }
     return IncomingCommand(
-      requestID: requestID, form: .message, wantsReply: flags & moreToCome == 0, content: content)
+      requestID: requestID, form: .message, wantsReply: flags & moreToCome == 0, content: content,
+      allowsExhaust: flags & exhaustAllowed != 0)
   }
 
   private static func verifyChecksum(_ bytes: [UInt8], _ reader: inout WireReader) throws(WireError) {

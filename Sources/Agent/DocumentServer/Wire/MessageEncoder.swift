@@ -6,17 +6,30 @@ enum MessageEncoder {
   /// `AwaitCapable`, which servers since 1.6 set in every OP_REPLY.
   private static let awaitCapable: Int32 = 8
 
-  /// The bytes of a reply to `command`.
-  static func encode(_ reply: Document, to command: IncomingCommand, requestID: Int32) -> [UInt8] {
+  /// The flag of a reply that another one follows without being asked for.
+  private static let moreToCome: Int32 = 2
+
+  /// What a reply is numbered by.
+  struct Numbers {
+    /// The reply's own number.
+    let reply: Int32
+    /// The message it answers: in a stream the reply before.
+    let answered: Int32
+  }
+
+  /// The bytes of a reply to `command`; `moreToCome` says that another one follows.
+  static func encode(_ reply: Document, to command: IncomingCommand, _ numbers: Numbers, moreToCome: Bool = false)
+    -> [UInt8]
+  {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(reply.size + 48)
     append(0, to: &bytes)  // the length, set below
-    append(requestID, to: &bytes)
-    append(command.requestID, to: &bytes)
+    append(numbers.reply, to: &bytes)
+    append(numbers.answered, to: &bytes)
     switch command.form {
     case .message:
       append(OpCode.message.rawValue, to: &bytes)
-      append(0, to: &bytes)  // flags
+      append(moreToCome ? MessageEncoder.moreToCome : 0, to: &bytes)
       bytes.append(0)  // a section of kind 0
     case .legacyQuery:
       append(OpCode.reply.rawValue, to: &bytes)

@@ -31,6 +31,8 @@ struct IncomingCommand: Sendable {
   /// False if the driver waits for no answer (`moreToCome`, an unacknowledged write).
   let wantsReply: Bool
   let content: Content
+  /// Whether the driver takes further replies without asking again (`exhaustAllowed`).
+  var allowsExhaust = false
 
   /// The command, or what is wrong with a document in it while the frame around it could be read.
   enum Content: Sendable {

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Synchronization
+
+/// Whoever is to be told when a member's part changes.
+final class StatusObserver: Sendable {
+  private let body = Mutex<(@Sendable () -> Void)?>(nil)
+
+  func observe(_ body: @Sendable @escaping () -> Void) { self.body.withLock { $0 = body } }
+
+  func notify() { body.withLock { $0 }?() }
+}
+
+extension ReplicaMember {
+  /// Has `body` called after each change of the member's role, of taking writes, of term, primary or voters, from the
+  /// member's thread: it must not wait. There is one observer.
+  public nonisolated func observeStatus(_ body: @Sendable @escaping () -> Void) { statusObserver.observe(body) }
+
+  /// Shows everybody where the member stands, and tells the observer if that changes its part.
+  func publishStatus() {
+    let status = MemberStatus(core, needsInitialSync: needsInitialSync)
+    let changed = snapshot.withLock { shown in
+      defer { shown = status }
+      return shown.role != status.role || shown.takesWrites != status.takesWrites || shown.term != status.term
+        || shown.primary != status.primary || shown.voters != status.voters
+    }
+    if changed { statusObserver.notify() }
+  }
+}
