@@ -102,7 +102,9 @@ let package = Package(
         "ClusterModel", "EncryptedStore", "KeyHierarchy", "Messages", "ReplicationCore", "Sealing", "Transport",
         logging,
       ]),
-    module("Agent", "DocumentServer", ["Documents", logging, nioCore, nioPosix]),
+    module(
+      "Agent", "DocumentServer",
+      ["ClusterModel", "Documents", "Sealing", "Secrets", logging, nioCore, nioPosix]),
     module("Agent", "AgentCore", ["ClusterModel"]),
     module(
       "Agent", "AgentRuntime",
@@ -153,7 +155,9 @@ let package = Package(
     tests(
       "ReplicationTests",
       ["ClusterModel", "EncryptedStore", "KeyHierarchy", "Replication", "ReplicationCore", "Secrets", logging]),
-    tests("DocumentServerTests", ["DocumentServer", "Documents", logging, nioCore, nioPosix]),
+    tests(
+      "DocumentServerTests",
+      ["ClusterModel", "DocumentServer", "Documents", "Sealing", "Secrets", logging, nioCore, nioPosix]),
     tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
     tests("CoordinatorCoreTests", ["ClusterModel", "CoordinatorCore"]),
     tests("StateStoreTests", ["ClusterModel", "CoordinatorCore", "StateStore"]),

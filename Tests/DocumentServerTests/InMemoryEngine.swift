@@ -41,6 +41,9 @@ final class InMemoryEngine: DocumentEngine {
 
   func state() -> EngineState { engineState.withLock { $0 } }
 
+  /// As if every transaction concerned the users.
+  func systemVersion() -> UInt64 { UInt64(writeCount) }
+
   func read<R: Sendable>(_ body: @Sendable @escaping (any ReadTransaction) throws -> R) async throws -> R {
     try body(MemoryTransaction(store.withLock { $0 }))
   }

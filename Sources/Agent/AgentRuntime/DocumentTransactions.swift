@@ -31,7 +31,8 @@ class DocumentReads: ReadTransaction {
   }
 
   func collections(in database: String) throws -> [CollectionHandle] {
-    try view.collections(in: database).map { row in
+    // The node's own collections are not shown: a driver could do nothing with them.
+    try view.collections(in: database).filter { !$0.name.hasPrefix("system.") }.map { row in
       CollectionHandle(uuid: row.id.text, namespace: try Namespace(database: row.database, collection: row.name))
     }
   }

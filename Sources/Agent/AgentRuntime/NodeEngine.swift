@@ -13,6 +13,8 @@ final class NodeEngine: DocumentEngine {
     var members: [MemberAddress] = []
     var setVersion: UInt64 = 0
     var ownAddress = ""
+    /// How often a member came or went.
+    var attachments: UInt64 = 0
   }
 
   private let node: NodeName
@@ -22,13 +24,17 @@ final class NodeEngine: DocumentEngine {
   init(node: NodeName) { self.node = node }
 
   func attach(_ member: ReplicaMember) {
-    change { $0.member = member }
+    change {
+      $0.member = member
+      $0.attachments += 1
+    }
     member.observeStatus { [weak self] in self?.notify() }
   }
 
   func detach(because reason: String) {
     change {
       $0.member = nil
+      $0.attachments += 1
       $0.reason = reason
     }
   }
@@ -74,6 +80,11 @@ final class NodeEngine: DocumentEngine {
 
   func state() -> EngineState {
     shared.withLock { $0.member == nil ? .unavailable(reason: $0.reason) : .serving }
+  }
+
+  func systemVersion() -> UInt64 {
+    let (member, attachments) = shared.withLock { ($0.member, $0.attachments) }
+    return attachments << 40 &+ (member?.systemVersion ?? 0)
   }
 
   func read<R: Sendable>(_ body: @Sendable @escaping (any ReadTransaction) throws -> R) async throws -> R {

@@ -40,6 +40,7 @@ extension MemberTables {
   /// Performs one operation. What concerns a collection that is gone is passed over: it can only be a replay of what a
   /// later entry drops.
   func perform(_ operation: OplogOperation) throws {
+    try system.note(operation) { () throws(MemberError) in try collections() }
     switch operation {
     case .createCollection(let database, let name, let id): try createCollection(database, name: name, id: id)
     case .dropCollection(let id): try dropCollection(id)

@@ -18,6 +18,8 @@ final class MemberTables {
   let schema: Session
   /// Collections seen in the catalog by this hold, to spare a look-up for each document.
   var knownCollections: Set<CollectionID> = []
+  /// Writes to the node's own collections.
+  var system = SystemCollections()
 
   init(_ generation: OpenGeneration) throws(MemberError) {
     self.generation = generation

@@ -84,6 +84,7 @@ extension ReplicaMember {
         applied = entry.position.index
       }
     }
+    tellSystemChanges()
     directives += core.onApplied(last, now: now)
   }
 
@@ -102,6 +103,7 @@ extension ReplicaMember {
       try tables.apply(entry)
     }
     self.batch = nil
+    tellSystemChanges()
     batch.complete(nil)
     finishPause()
   }

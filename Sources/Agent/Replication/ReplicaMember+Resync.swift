@@ -3,6 +3,7 @@ internal import ClusterModel
 internal import EncryptedStore
 internal import Logging
 internal import ReplicationCore
+internal import Synchronization
 
 /// How far a copy has come, for the node's heartbeats.
 public struct CopyProgress: Sendable, Equatable {
@@ -174,6 +175,7 @@ extension ReplicaMember {
     do throws(MemberError) {
       let retired = try await readers.rebind(to: fresh)
       try await checkpointer.rebind(to: fresh)
+      systemChanges.wrappingAdd(1, ordering: .releasing)
       resume()
       oldTables.close()
       await retired.close()

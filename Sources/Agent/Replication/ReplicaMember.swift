@@ -29,6 +29,7 @@ public actor ReplicaMember {
   nonisolated let snapshot: Mutex<MemberStatus>
   nonisolated let statusObserver = StatusObserver()
   nonisolated let logger: Logger
+  nonisolated let systemChanges = Atomic<UInt64>(0)
   let network: any MemberNetwork
   let onFailure: @Sendable (MemberError) -> Void
   let start = ContinuousClock.now

@@ -12,6 +12,11 @@ public protocol DocumentEngine: Sendable {
   /// lock held; there is one such body at a time.
   func onViewChange(_ body: @Sendable @escaping () -> Void)
 
+  /// A number that grows whenever what stands in collections named `system.…` may have changed; must not block.
+  ///
+  /// A read that begins after it was asked sees at least that state. Users are read anew when it has grown.
+  func systemVersion() -> UInt64
+
   /// Runs `body` on a storage thread against one snapshot of committed data.
   ///
   /// Throws what `body` throws, or `EngineError`. On a secondary it reads what that secondary has applied.

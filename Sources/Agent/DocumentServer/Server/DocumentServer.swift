@@ -16,7 +16,7 @@ public final class DocumentServer: Sendable {
   private let port: Int
   private let limits: ServerLimits
   private let logger: Logger
-  private let interpreter: CommandInterpreter
+  private let gate: AccessGate
   private let connections: ConnectionRegistry
   private let hasStarted = Mutex(false)
 
@@ -30,7 +30,11 @@ public final class DocumentServer: Sendable {
     self.port = port
     self.limits = limits
     self.logger = logger
-    interpreter = CommandInterpreter(engine: engine)
+    gate = AccessGate(
+      interpreter: CommandInterpreter(engine: engine),
+      directory: AccessDirectory(
+        engine: engine, ownSecret: Self.random(bytes: DecoyRecord.secretBytes), logger: logger),
+      log: LoginLog(logger: logger), nonce: { Base64Text.of(Self.random(bytes: 24)) })
     connections = ConnectionRegistry(maximumConnections: limits.maximumConnections)
   }
 
@@ -51,9 +55,9 @@ public final class DocumentServer: Sendable {
     logger.info("serving drivers", metadata: ["host": "\(host)", "port": "\(port)"])
     onBound(port)
     await withTaskCancellationHandler {
-      async let late: Void = interpreter.lateWrites.run()
+      async let late: Void = gate.interpreter.lateWrites.run()
       await serve(listener)
-      interpreter.lateWrites.close()
+      gate.interpreter.lateWrites.close()
       await late
     } onCancel: {
       shutdown()
@@ -64,7 +68,7 @@ public final class DocumentServer: Sendable {
   /// Stops: requests under way are answered, then everything closes and `run` returns.
   public func shutdown() {
     connections.stop()
-    interpreter.topology.close()
+    gate.interpreter.topology.close()
   }
 
   private func bind() async throws(ServerError) -> NIOAsyncChannel<Connection, Never> {
@@ -122,10 +126,11 @@ public final class DocumentServer: Sendable {
           logger.warning("connection refused: too many", metadata: ["limit": "\(limits.maximumConnections)"])
           return
         }
+        var session = AccessSession(peer: connection.channel.remoteAddress?.description ?? "unknown")
         for try await bytes in inbound {
           guard connections.begin(id) else { return }
-          try await answer(bytes, connectionID: id, outbound)
-          guard connections.end(id) else { return }
+          try await answer(bytes, connectionID: id, session: &session, outbound)
+          guard connections.end(id), !session.isExhausted else { return }
         }
       }
     } catch let error as WireError {
@@ -137,27 +142,34 @@ public final class DocumentServer: Sendable {
   }
 
   /// Answers one message: with one reply, or with a stream of them where the driver takes one.
-  private func answer(_ bytes: [UInt8], connectionID: Int32, _ outbound: NIOAsyncChannelOutboundWriter<[UInt8]>)
-    async throws
-  {
+  private func answer(
+    _ bytes: [UInt8], connectionID: Int32, session: inout AccessSession,
+    _ outbound: NIOAsyncChannelOutboundWriter<[UInt8]>
+  ) async throws {
     let command = try MessageDecoder.decode(bytes)
     var next: CommandRequest?
     var numbers = MessageEncoder.Numbers(reply: connectionID, answered: command.requestID)
     repeat {
       let outcome: CommandInterpreter.Outcome
       switch command.content {
-      case .command(let request): outcome = await interpreter.outcome(of: next ?? request, connectionID: connectionID)
+      case .command(let request):
+        outcome = await gate.outcome(of: next ?? request, connectionID: connectionID, session: &session)
       case .refused(let error): outcome = .init(reply: error.reply, failure: error)
       }
       if let failure = outcome.failure, failure.code == .internalError {
         logger.error("a command failed: \(failure.message)", metadata: ["connection": "\(connectionID)"])
       }
       guard command.wantsReply else { return }
-      next = command.allowsExhaust && !interpreter.topology.isClosed ? outcome.next : nil
+      next = command.allowsExhaust && !gate.interpreter.topology.isClosed ? outcome.next : nil
       try await outbound.write(MessageEncoder.encode(outcome.reply, to: command, numbers, moreToCome: next != nil))
       numbers = .init(reply: numbers.reply &+ 1, answered: numbers.reply)
     } while next != nil
   }
+}
+
+extension DocumentServer {
+  /// Bytes of the system's generator, for nonces.
+  private static func random(bytes count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: .min ... .max) } }
 }
 
 extension SocketAddress {
