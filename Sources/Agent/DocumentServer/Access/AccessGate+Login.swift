@@ -89,7 +89,7 @@ extension AccessGate {
     {
       reply.append("speculativeAuthenticate", .document(started))
     }
-    return CommandInterpreter.Outcome(reply: reply.finish(), failure: nil)
+    return CommandInterpreter.Outcome(reply: reply.finish(), failure: nil, next: outcome.next)
   }
 
   private func payload(of body: Document) throws(ScramSyntaxError) -> [UInt8] {
