@@ -23,6 +23,9 @@ extension SimulatedAgent {
     switch command.action {
     case .formShard: return formShard()
     case .resync(_, let before): return resync(command, before: before)
+    case .initialSync(let order):
+      guard let before = order.replacing else { return .failed(reason: "not modelled: a node without data") }
+      return resync(command, before: before)
     case .rotateMasterKey(let before, let key): return rotate(generation: before, key: key)
     case .stepDown: return stepDown()
     case .stopDatabase: return stop()

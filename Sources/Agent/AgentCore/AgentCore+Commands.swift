@@ -10,6 +10,7 @@ extension AgentCore {
     switch command.action {
     case .formShard(let voters): return onFormShard(command, voters: voters)
     case .resync(let encrypted, let expecting): return onResync(command, encrypted: encrypted, expecting: expecting)
+    case .initialSync(let order): return onInitialSync(command, order)
     case .rotateMasterKey(let expecting, let masterKey):
       return onRotate(command, expecting: expecting, masterKey: masterKey)
     case .stepDown:
@@ -39,10 +40,7 @@ extension AgentCore {
     }
     guard let running = work, running.command.id == id else { return [.report] }
     work = nil
-    // A job that failed may be asked for again under the same id, so only an end that repeating can't
-    // change is recorded.
-    if case .failed = outcome { return [.reply(result(running.command, outcome)), .report] }
-    return [.reply(record(running.command, outcome)), .report]
+    return [reply(running.command, outcome), .report]
   }
 
   private mutating func onFormShard(_ command: NodeCommand, voters: [NodeName]) -> [AgentDirective] {
@@ -97,7 +95,10 @@ extension AgentCore {
     case .awaitingKMS, .retrying, .failed, .disabled:
       life = .stopped
       return [.reply(record(command, .done)), .report]
-    case .awaitingSettings, .empty, .opening, .closing:
+    case .rebuilding(.some):
+      life = .stopped
+      return [.reply(record(command, .done)), .report]
+    case .awaitingSettings, .empty, .rebuilding(nil), .opening, .closing:
       return [.reply(result(command, .failed(reason: "the node is \(phase.name)")))]
     }
   }
@@ -107,7 +108,8 @@ extension AgentCore {
     case .serving: return [.reply(record(command, .done))]
     case .opening, .awaitingKMS, .closing: return [.reply(result(command, .accepted))]
     case .disabled(let reason, _): return [.reply(result(command, .failed(reason: "the node is disabled: \(reason)")))]
-    case .awaitingSettings, .empty: return [.reply(result(command, .failed(reason: "the node is \(phase.name)")))]
+    case .awaitingSettings, .empty, .rebuilding:
+      return [.reply(result(command, .failed(reason: "the node is \(phase.name)")))]
     case .stopped, .failed, .retrying:
       guard generation != nil else { return [.reply(result(command, .failed(reason: "the node has no data yet")))] }
       return [.reply(result(command, .accepted))] + beginOpening(attempt: 0) + [.report]
@@ -124,7 +126,7 @@ extension AgentCore {
     return [.reply(result(command, .accepted)), .replaceProcessImage]
   }
 
-  private mutating func beginWork(_ command: NodeCommand, _ directive: AgentDirective) -> [AgentDirective] {
+  mutating func beginWork(_ command: NodeCommand, _ directive: AgentDirective) -> [AgentDirective] {
     if let work {
       return [.reply(result(command, .failed(reason: "the node still works on \(work.command.action.name)")))]
     }
@@ -132,14 +134,21 @@ extension AgentCore {
     return [.reply(result(command, .accepted)), directive]
   }
 
-  private var notServing: String { "the node is \(phase.name), it has to be serving" }
+  var notServing: String { "the node is \(phase.name), it has to be serving" }
 
-  private func result(_ command: NodeCommand, _ outcome: CommandOutcome) -> CommandResult {
+  func result(_ command: NodeCommand, _ outcome: CommandOutcome) -> CommandResult {
     CommandResult(command: command.id, outcome: outcome)
   }
 
   private mutating func record(_ command: NodeCommand, _ outcome: CommandOutcome) -> CommandResult {
     commands.record(CommandResult(command: command.id, outcome: outcome))
+  }
+
+  mutating func reply(_ command: NodeCommand, _ outcome: CommandOutcome) -> AgentDirective {
+    // A job that failed may be asked for again under the same id, so only an end that repeating can't
+    // change is recorded.
+    if case .failed = outcome { return .reply(result(command, outcome)) }
+    return .reply(record(command, outcome))
   }
 
   mutating func finishRecorded(_ action: PendingClose) -> [AgentDirective] {

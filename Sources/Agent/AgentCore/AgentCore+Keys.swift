@@ -55,7 +55,7 @@ extension AgentCore {
     case .awaitingKMS, .retrying:
       life = .disabled(reason: reason, recheckAt: now + recheckDelay())
       return []
-    case .opening, .awaitingSettings, .empty, .closing, .stopped, .disabled, .failed:
+    case .opening, .awaitingSettings, .empty, .rebuilding, .closing, .stopped, .disabled, .failed:
       // An engine that is just being opened is closed by `onOpened`, which looks at the assignment again.
       return []
     }

@@ -80,7 +80,7 @@ public struct AgentCore: Sendable {
       directives += beginOpening(attempt: 0)
     case .serving, .opening, .awaitingKMS, .retrying:
       if let reason = new.disabledReason, isEncrypted { directives += disable(reason, now: now) }
-    case .empty, .closing, .stopped, .disabled, .failed: break
+    case .empty, .rebuilding, .closing, .stopped, .disabled, .failed: break
     }
     return directives + [.report]
   }

@@ -16,6 +16,8 @@ public enum AgentDirective: Sendable, Equatable {
   case close
   /// Copy everything into a new generation; then `onWorkFinished`.
   case resync(CommandID, encrypted: Bool)
+  /// Copy everything from another member although there is nothing to serve from; then `onRebuilt`.
+  case rebuild(CommandID, InitialSyncOrder)
   /// Make and wrap a new master key and rewrap the keystore; then `onWorkFinished`.
   case rotateMasterKey(CommandID)
   /// Hand the primary's part over; then `onWorkFinished`.

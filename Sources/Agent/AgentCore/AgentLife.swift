@@ -13,6 +13,9 @@ enum AgentLife: Sendable, Equatable {
   case awaitingKMS(reason: String, retryAt: Milliseconds, attempt: Int)
   /// The engine could not be opened for a reason that may pass; ends with the next attempt, at `retryAt`.
   case retrying(reason: String, retryAt: Milliseconds, attempt: Int)
+  /// There is no data that could be opened (`failure` says why, nil if there is none at all), and the shell copies it
+  /// anew from another member; ends in `opening`, or as it was before.
+  case rebuilding(failure: String?)
   /// Drivers are served; ends in `closing`, or in `failed` when the engine breaks.
   case serving
   /// The shell closes the engine; ends with `onClosed`.
@@ -40,6 +43,7 @@ enum AgentLife: Sendable, Equatable {
     case .opening: .opening
     case .awaitingKMS(let reason, _, _): .awaitingKMS(reason: reason)
     case .retrying(let reason, _, _): .failed(reason: "\(reason); the node tries again by itself")
+    case .rebuilding(let failure): failure.map { .failed(reason: $0) } ?? .empty
     case .serving: .serving
     case .closing(.disable(let reason)): .disabled(reason: reason)
     case .closing(.fail(let reason)): .failed(reason: reason)

@@ -34,16 +34,7 @@ extension AgentShell {
 
   /// Makes a generation, fills it and goes over to it; closes it if that failed before it was live.
   private func fill(_ id: GenerationID, encrypted: Bool, for member: ReplicaMember) async throws {
-    try directory.create(id)
-    let keys = GenerationKeys(keystore: encrypted ? try await makeKeystore(for: id) : nil)
-    let fresh = try await workshop.run { [directory, cacheBytes, events = storeEvents(of: id)] in
-      do {
-        return try OpenGeneration.create(id, in: directory, keys: keys, cacheBytes: cacheBytes, events: events)
-      } catch {
-        keys.wipe()
-        throw error
-      }
-    }
+    let fresh = try await makeGeneration(id, encrypted: encrypted)
     do {
       try await member.resync(into: fresh, from: try await source(for: member)) { [weak self] progress in
         Task { await self?.note(progress) }  // tidy:allow free-task progress comes from a synchronous callback
@@ -51,6 +42,20 @@ extension AgentShell {
     } catch {
       if await member.liveGeneration !== fresh { try? await workshop.run { try fresh.close() } }
       throw error
+    }
+  }
+
+  /// Makes an empty generation; an encrypted one gets a new master key of its own.
+  func makeGeneration(_ id: GenerationID, encrypted: Bool) async throws -> OpenGeneration {
+    try directory.create(id)
+    let keys = GenerationKeys(keystore: encrypted ? try await makeKeystore(for: id) : nil)
+    return try await workshop.run { [directory, cacheBytes, events = storeEvents(of: id)] in
+      do {
+        return try OpenGeneration.create(id, in: directory, keys: keys, cacheBytes: cacheBytes, events: events)
+      } catch {
+        keys.wipe()
+        throw error
+      }
     }
   }
 
@@ -72,7 +77,7 @@ extension AgentShell {
   /// Tries again to destroy what could not be destroyed.
   func destroyLeftovers() async { for id in leftovers where core.runningWork == nil { await destroy(id) } }
 
-  private func note(_ progress: CopyProgress) { if core.runningWork != nil { self.progress = progress } }
+  func note(_ progress: CopyProgress) { if core.runningWork != nil { self.progress = progress } }
 
   private func makeKeystore(for id: GenerationID) async throws -> Keystore {
     guard let keys, let cluster = core.assignment?.cluster else {

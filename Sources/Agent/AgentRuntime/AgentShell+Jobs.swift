@@ -23,6 +23,7 @@ extension AgentShell {
       closes.open = 0
     case .watchClose(let number): await watchClose(number)
     case .resync(let id, let encrypted): await resync(id, encrypted: encrypted)
+    case .rebuild(let id, let order): await rebuild(id, order)
     case .rotate(let id): await rotate(id)
     case .handOver(let id): await handOver(id)
     case .check(let scheduled): await check(scheduled: scheduled)

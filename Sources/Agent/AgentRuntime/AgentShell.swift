@@ -19,6 +19,7 @@ actor AgentShell {
     case formShard([NodeName])
     case close
     case resync(CommandID, encrypted: Bool)
+    case rebuild(CommandID, InitialSyncOrder)
     case rotate(CommandID)
     case handOver(CommandID)
     case check(scheduled: Bool)
@@ -100,6 +101,7 @@ actor AgentShell {
       case .formShard(let voters): jobQueue.yield(.formShard(voters))
       case .close: jobQueue.yield(.close)
       case .resync(let id, let encrypted): jobQueue.yield(.resync(id, encrypted: encrypted))
+      case .rebuild(let id, let order): jobQueue.yield(.rebuild(id, order))
       case .rotateMasterKey(let id): jobQueue.yield(.rotate(id))
       case .stepDown(let id): jobQueue.yield(.handOver(id))
       case .check(let scheduled): jobQueue.yield(.check(scheduled: scheduled))

@@ -101,7 +101,8 @@ extension ReplicationNetwork {
       .syncBegin(
         SyncBegin(
           streamID: route.stream, baseTerm: beginning.base.term, baseIndex: beginning.base.index,
-          documentsTotal: beginning.documentsTotal, bytesTotal: 0)),
+          documentsTotal: beginning.documentsTotal, bytesTotal: 0, voters: beginning.membership.voters,
+          learners: beginning.membership.learners, logBaseIndex: beginning.logBase)),
       payload: try collections.encoded(), to: route.route)
     var sequence: UInt64 = 0
     while let chunk = try await source.next() {

@@ -16,6 +16,10 @@ public struct CopyBeginning: Sendable {
 
   /// The last oplog entry the copy includes.
   public var base: LogPosition
+  /// Who belongs to the shard after that entry.
+  public var membership: Membership
+  /// The source's oplog starts after the entry with this index.
+  public var logBase: UInt64
   /// The collections, in the order in which they come.
   public var collections: [Collection]
   /// How many documents come, as far as known.

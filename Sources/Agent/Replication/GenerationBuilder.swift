@@ -16,6 +16,46 @@ actor GenerationBuilder {
     tables = try MemberTables(generation)
   }
 
+  /// Copies all that `source` has; `isCancelled` is asked after each chunk.
+  func copy(
+    from source: any CopySource, until isCancelled: @Sendable () async -> Bool,
+    _ report: @Sendable (CopyProgress) -> Void
+  ) async throws -> CopyBeginning {
+    let beginning = try await source.begin()
+    var progress = CopyProgress(stage: "copying", documentsTotal: beginning.documentsTotal)
+    report(progress)
+    try begin(beginning)
+    var missing = Set(beginning.collections.map(\.id))
+    while let chunk = try await source.next() {
+      guard missing.contains(chunk.collection) else {
+        throw MemberError(.syncFailed, "the copy has rows of \(chunk.collection), which are not due")
+      }
+      try load(chunk)
+      if chunk.isLastOfCollection { missing.remove(chunk.collection) }
+      progress.documents += UInt64(chunk.documents)
+      progress.bytes += UInt64(chunk.rows.count)
+      report(progress)
+      if await isCancelled() { throw MemberError(.closed, "the node is closing") }
+    }
+    guard missing.isEmpty else {
+      throw MemberError(.syncFailed, "the copy ended with \(missing.count) collections missing or incomplete")
+    }
+    try checkpoint()
+    progress.stage = "catching up"
+    report(progress)
+    return beginning
+  }
+
+  /// Gives a generation that has no live one beside it what a member starts from: the copy's position as the oplog's
+  /// base, no vote, and the mark of a member that lost its state.
+  func found(_ beginning: CopyBeginning, lostTerm: UInt64) throws {
+    try tables.writeBase(
+      beginning.base, membership: beginning.membership,
+      hardState: HardState(term: beginning.base.term, vote: nil))
+    try tables.setElectable(from: beginning.base.index)
+    try tables.markRecovering(lostTerm: max(lostTerm, beginning.base.term))
+  }
+
   /// Makes the collections, empty, and notes which point of the oplog the copy shows.
   func begin(_ beginning: CopyBeginning) throws {
     try tables.data.withTransaction {

@@ -22,8 +22,10 @@ public struct MemberStatus: Sendable, Equatable {
   public var voters: [MemberID]
   /// Whether it can't catch up from the primary's oplog.
   public var needsInitialSync: Bool
+  /// Whether it lost what it had acknowledged and does not vote before it has caught up.
+  public var isRecovering: Bool
 
-  init(_ core: RaftCore, needsInitialSync: Bool) {
+  init(_ core: RaftCore) {
     role =
       switch core.role {
       case .leader: .primary
@@ -37,13 +39,14 @@ public struct MemberStatus: Sendable, Equatable {
     commitIndex = core.commitIndex
     appliedIndex = core.appliedIndex
     voters = core.membership.voters
-    self.needsInitialSync = needsInitialSync
+    needsInitialSync = core.needsInitialSync
+    isRecovering = core.isRecovering
   }
 
   /// The report of a node's heartbeat.
   public var report: ReplicationReport {
     ReplicationReport(
       role: role, term: term, primary: primary, lastIndex: lastIndex, commitIndex: commitIndex,
-      appliedIndex: appliedIndex)
+      appliedIndex: appliedIndex, needsInitialSync: needsInitialSync, isRecovering: isRecovering)
   }
 }

@@ -91,7 +91,8 @@ extension MemberTables {
       }
       return RestoredState(
         hardState: try Self.hardState(hard), log: scanned.outline, appliedIndex: max(applied.index, position.index),
-        memberships: MembershipHistory(base: try Membership(decoding: Array(base[16...])), changes: scanned.changes))
+        memberships: MembershipHistory(base: try Membership(decoding: Array(base[16...])), changes: scanned.changes),
+        mode: try memberMode(), electableFrom: try electableFrom())
     } catch let error as MemberError {
       throw error
     } catch { throw MemberError(.damaged, "\(error)", file: Self.oplog) }

@@ -49,7 +49,9 @@ actor RemoteCopy: CopySource {
       return CopyBeginning.Collection(database: database, name: name, id: id)
     }
     return CopyBeginning(
-      base: LogPosition(term: begin.baseTerm, index: begin.baseIndex), collections: collections,
+      base: LogPosition(term: begin.baseTerm, index: begin.baseIndex),
+      membership: try Membership(voters: begin.voters, learners: begin.learners), logBase: begin.logBaseIndex,
+      collections: collections,
       documentsTotal: begin.documentsTotal)
   }
 

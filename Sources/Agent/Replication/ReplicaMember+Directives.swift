@@ -49,13 +49,15 @@ extension ReplicaMember {
     case .commitAdvanced(let index): try apply(upTo: index)
     case .becameFollower: loseOffice()
     case .needsInitialSync(let reason):
-      needsInitialSync = true
       logger.error("this member needs an initial sync", metadata: ["reason": "\(reason)"])
     case .peerNeedsInitialSync(let member):
       logger.warning("a member needs an initial sync", metadata: ["member": "\(member)"])
     case .becameLeader(let term): logger.info("elected primary", metadata: ["term": "\(term)"])
     case .leaderReady(let term): logger.info("primary takes writes", metadata: ["term": "\(term)"])
-    case .membershipChanged, .recoveryFinished: break
+    case .recoveryFinished:
+      try tables.endRecovery()
+      logger.notice("caught up after a loss; this member votes again")
+    case .membershipChanged: break
     }
   }
 

@@ -17,7 +17,7 @@ extension ReplicaMember {
 
   /// Shows everybody where the member stands, and tells the observer if that changes its part.
   func publishStatus() {
-    let status = MemberStatus(core, needsInitialSync: needsInitialSync)
+    let status = MemberStatus(core)
     let changed = snapshot.withLock { shown in
       defer { shown = status }
       return shown.role != status.role || shown.takesWrites != status.takesWrites || shown.term != status.term

@@ -48,63 +48,43 @@ extension ReplicaMember {
     }
     copySource = source
     defer { copySource = nil }
+    let installing: CopyBeginning?
     do {
-      try await fill(fresh, from: source, progress)
+      installing = try await fill(fresh, from: source, progress)
       await source.close()
     } catch {
       await source.close()
       throw Self.syncFailure(error)
     }
-    try await swap(to: fresh)
+    try await swap(to: fresh, installing: installing)
   }
 
+  /// Answers what to install if the live oplog does not reach the copy, nil if the copy was caught up from it.
   private func fill(
     _ fresh: OpenGeneration, from source: any CopySource, _ report: @Sendable (CopyProgress) -> Void
-  ) async throws {
+  ) async throws -> CopyBeginning? {
     let builder = try await GenerationBuilder(fresh)
+    var installing: CopyBeginning?
     do {
-      let beginning = try await copy(from: source, to: builder, report)
+      let beginning = try await builder.copy(from: source, until: { await self.isClosed }, report)
       await source.close()
-      try await carryOver(beginning, to: builder)
+      if try await reachesByLog(beginning.base) {
+        try await carryOver(beginning, to: builder)
+      } else {
+        installing = beginning
+        try await builder.checkpoint()
+      }
     } catch {
       await builder.close()
       throw error
     }
     await builder.close()
-  }
-
-  private func copy(
-    from source: any CopySource, to builder: GenerationBuilder, _ report: @Sendable (CopyProgress) -> Void
-  ) async throws -> CopyBeginning {
-    let beginning = try await source.begin()
-    var progress = CopyProgress(stage: "copying", documentsTotal: beginning.documentsTotal)
-    report(progress)
-    try await builder.begin(beginning)
-    var missing = Set(beginning.collections.map(\.id))
-    while let chunk = try await source.next() {
-      guard missing.contains(chunk.collection) else {
-        throw MemberError(.syncFailed, "the copy has rows of \(chunk.collection), which are not due")
-      }
-      try await builder.load(chunk)
-      if chunk.isLastOfCollection { missing.remove(chunk.collection) }
-      progress.documents += UInt64(chunk.documents)
-      progress.bytes += UInt64(chunk.rows.count)
-      report(progress)
-      if isClosed { throw MemberError(.closed, "the node is closing") }
-    }
-    guard missing.isEmpty else {
-      throw MemberError(.syncFailed, "the copy ended with \(missing.count) collections missing or incomplete")
-    }
-    try await builder.checkpoint()
-    progress.stage = "catching up"
-    report(progress)
-    return beginning
+    return installing
   }
 
   /// Carries the live oplog over, as far as it is committed, and applies what came after the copy, until hardly
   /// anything is left. What is not committed yet may still be replaced by another primary: it comes with the swap.
   private func carryOver(_ beginning: CopyBeginning, to builder: GenerationBuilder) async throws {
-    try await waitForLog(beginning.base)
     var carried = core.log.base.index
     try await builder.writeBase(core.log.base, membership: core.memberships.base, hardState: core.hardState)
     for _ in 0..<Self.catchUpRounds {
@@ -130,10 +110,12 @@ extension ReplicaMember {
     return entries
   }
 
-  /// Waits until the live oplog has reached the copy's base, which another member may have reached before.
-  private func waitForLog(_ base: LogPosition) async throws {
+  /// Waits until the live oplog has reached the copy's base, which another member may have reached before. False if it
+  /// can't: the primary's oplog starts too late for this member.
+  private func reachesByLog(_ base: LogPosition) async throws -> Bool {
     let deadline = now + .seconds(60)
     while core.commitIndex < base.index {
+      if core.needsInitialSync { return false }
       guard now < deadline, !isClosed else {
         throw MemberError(.syncFailed, "this member's oplog did not reach the copy's position \(base) in time")
       }
@@ -142,16 +124,19 @@ extension ReplicaMember {
     guard core.log.contains(base) else {
       throw MemberError(.syncFailed, "the copy's position \(base) is not in this member's oplog")
     }
+    return true
   }
 
-  private func swap(to fresh: OpenGeneration) async throws(MemberError) {
+  private func swap(to fresh: OpenGeneration, installing: CopyBeginning?) async throws(MemberError) {
     await pause()
     let old = generation
     let oldTables = tables
     do throws(MemberError) {
       guard !isClosed else { throw MemberError(.closed, "the node is closing") }
       let newTables = try MemberTables(fresh)
-      do throws(MemberError) { try finish(newTables, fresh) } catch {
+      do throws(MemberError) {
+        if let installing { try install(installing, newTables, fresh) } else { try finish(newTables, fresh) }
+      } catch {
         newTables.close()
         throw error
       }
@@ -162,6 +147,7 @@ extension ReplicaMember {
       throw error
     }
     generation = fresh
+    perform([])
     sweepable = []
     isSwapping = true
     defer { endSwap() }
@@ -222,6 +208,27 @@ extension ReplicaMember {
       for entry in entries { try new.apply(entry) }
       applied += UInt64(entries.count)
     }
+    try takeOver(new, fresh)
+  }
+
+  /// The last part of the swap of a member that is too far behind: the copy takes the place of data and oplog, which
+  /// are older than it; term and vote stay.
+  private func install(
+    _ beginning: CopyBeginning, _ new: MemberTables, _ fresh: OpenGeneration
+  ) throws(MemberError) {
+    var installed = core
+    let directives: [RaftDirective]
+    do {
+      directives = try installed.onBaseInstalled(
+        beginning.base, membership: beginning.membership, electableFrom: beginning.base.index, now: now)
+    } catch { throw MemberError(.syncFailed, "\(error)") }
+    try new.writeBase(beginning.base, membership: beginning.membership, hardState: installed.hardState)
+    try takeOver(new, fresh)
+    core = installed
+    self.directives += directives
+  }
+
+  private func takeOver(_ new: MemberTables, _ fresh: OpenGeneration) throws(MemberError) {
     try new.storing { try new.schema.checkpoint() }
     // The marker first: with `CURRENT` the generation serves.
     try fresh.directory.markServed(fresh.id)
@@ -232,7 +239,10 @@ extension ReplicaMember {
   public func openCopy() throws(MemberError) -> any CopySource {
     guard !isClosed else { throw MemberError(.closed, "the node is closing") }
     openCopies.removeAll { $0.isFinished }
-    let copy = try SnapshotReader(generation)
+    let copy = try SnapshotReader(generation) { [weak self] index in
+      guard let self else { throw MemberError(.closed, "the node is closing") }
+      return await (self.core.memberships.membership(at: index), self.core.log.base.index)
+    }
     openCopies.append(copy)
     return copy
   }

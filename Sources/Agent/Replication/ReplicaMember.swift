@@ -45,7 +45,6 @@ public actor ReplicaMember {
   var hasUnflushed = false
   var isPaused = false
   var isClosed = false
-  var needsInitialSync = false
   var sweepable: [CollectionID] = []
   var idleWaiters: [CheckedContinuation<Void, Never>] = []
   var openCopies: [SnapshotReader] = []
@@ -84,7 +83,7 @@ public actor ReplicaMember {
     self.logger = logger
     self.onFailure = onFailure
     self.generation = generation
-    snapshot = Mutex(MemberStatus(core, needsInitialSync: false))
+    snapshot = Mutex(MemberStatus(core))
   }
 
   /// Where the member stands.

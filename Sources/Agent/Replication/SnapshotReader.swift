@@ -13,6 +13,7 @@ actor SnapshotReader: CopySource {
   /// What it reads.
   nonisolated let generation: OpenGeneration
   private nonisolated let finished = Atomic<Bool>(false)
+  private let oplog: @Sendable (UInt64) async throws -> (membership: Membership, base: UInt64)
   private var tables: MemberTables?
   private var remaining: ArraySlice<CopyBeginning.Collection> = []
   private var after: [UInt8]?
@@ -20,15 +21,20 @@ actor SnapshotReader: CopySource {
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 
   /// Holds nothing of the store before `begin`, so that nothing comes between making it and being able to close it.
-  init(_ generation: OpenGeneration) throws(MemberError) {
+  /// `oplog` tells the membership after the entry at an index, and the index after which the oplog starts.
+  init(
+    _ generation: OpenGeneration,
+    oplog: @escaping @Sendable (UInt64) async throws -> (membership: Membership, base: UInt64)
+  ) throws(MemberError) {
     do { thread = try StoreThread(name: "copy-source") } catch { throw MemberError(error) }
     self.generation = generation
+    self.oplog = oplog
   }
 
   /// Whether it was closed, for good.
   nonisolated var isFinished: Bool { finished.load(ordering: .acquiring) }
 
-  func begin() throws -> CopyBeginning {
+  func begin() async throws -> CopyBeginning {
     guard !isFinished, tables == nil else { throw MemberError(.closed, "the copy was given up or has begun") }
     let tables = try MemberTables(generation)
     self.tables = tables
@@ -44,7 +50,10 @@ actor SnapshotReader: CopySource {
       }
     }
     remaining = collections[...]
-    return CopyBeginning(base: try tables.applied(), collections: collections, documentsTotal: documents)
+    let base = try tables.applied()
+    let (membership, logBase) = try await oplog(base.index)
+    return CopyBeginning(
+      base: base, membership: membership, logBase: logBase, collections: collections, documentsTotal: documents)
   }
 
   func next() throws -> CopyChunk? {

@@ -44,6 +44,8 @@ extension RaftCore {
   public var acceptsProposals: Bool { leading?.isReady == true && leading?.handOver == nil }
   /// Whether the membership in force is committed.
   public var isMembershipCommitted: Bool { (memberships.currentIndex ?? 0) <= commitIndex }
+  /// Whether the leader's log starts too late for this member, as far as it was told since entries followed last.
+  public var needsInitialSync: Bool { syncAskedAt != nil }
   /// Whether this member neither votes nor campaigns because it lost what it had acknowledged.
   public var isRecovering: Bool { mode != .full }
 

@@ -3,12 +3,12 @@
 /// What an alert is about.
 public enum AlertKind: String, Sendable, Codable, CaseIterable {
   case kmsUnreachable, keyRevoked, vantagePointsDisagree, nodeSilent, nodeFailed, nodeDamaged, keystoreDistrusted
-  case planOverdue
+  case planOverdue, initialSync
 
   /// Whether data is out of reach or in danger because of it.
   public var isCritical: Bool {
     switch self {
-    case .keyRevoked, .nodeFailed, .nodeDamaged, .keystoreDistrusted: true
+    case .keyRevoked, .nodeFailed, .nodeDamaged, .keystoreDistrusted, .initialSync: true
     case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue: false
     }
   }

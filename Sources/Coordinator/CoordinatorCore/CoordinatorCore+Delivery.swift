@@ -31,6 +31,7 @@ extension CoordinatorCore {
   /// What is being done on the node without any need to ask again.
   private func underWay(_ step: PlanStep, _ report: NodeReport) -> String? {
     switch step.kind {
+    case .initialSync: return syncUnderWay(step, report)
     case .formShard, .start, .restart, .resync:
       switch report.phase {
       case .opening, .awaitingKMS, .failed: return "waiting for \(report.node): \(Self.words(report.phase))"

@@ -25,11 +25,13 @@ extension CoordinatorCore {
     guard place.role == .primary || place.role == .secondary else {
       return "waiting for \(node): it is a \(place.role.rawValue), not a full member"
     }
+    if place.isRecovering { return "waiting for \(node): it lost its data and does not vote before it has caught up" }
+    if place.needsInitialSync { return "waiting for \(node): it needs an initial sync" }
     if let work = report.work { return "waiting for \(node): it is still \(work.stage)" }
     return lag(of: node, place, in: cluster, now: now)
   }
 
-  private func lag(of node: NodeName, _ place: ReplicationReport, in cluster: ClusterRecord, now: Instant) -> String? {
+  func lag(of node: NodeName, _ place: ReplicationReport, in cluster: ClusterRecord, now: Instant) -> String? {
     guard let primary = primary(of: cluster, now: now), primary != node, let source = contacts[primary] else {
       return nil
     }
@@ -56,6 +58,7 @@ extension CoordinatorCore {
     if let reason = unheard(node, now: now) { return reason }
     let others = cluster.nodes.filter { $0 != node }
     switch step.kind {
+    case .initialSync: return hindranceToInitialSync(of: node, in: cluster, now: now)
     case .resync, .restart, .rotateMasterKey:
       if let phase = contacts[node]?.report?.phase, phase != .serving {
         return "waiting for \(node): \(Self.words(phase))"

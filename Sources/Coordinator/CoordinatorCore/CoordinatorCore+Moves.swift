@@ -28,6 +28,7 @@ extension CoordinatorCore {
     case .shutDown: return moveOfShutDown(plan, pending, in: cluster, now: now)
     case .handOver:
       return hindrance(to: plan.steps[pending[0]], in: cluster, now: now).map { .wait($0) } ?? .begin([pending[0]])
+    case .initialSync: return moveOfInitialSync(plan, pending, in: cluster, now: now)
     case .encrypt, .restart, .rotateMasterKeys: return moveOfRolling(plan, pending, in: cluster, now: now)
     }
   }
@@ -93,7 +94,7 @@ extension CoordinatorCore {
   }
 
   /// Why a node can't be asked to encrypt: it needs the settings, and a key that is not known to be revoked.
-  private func keyTrouble(of cluster: ClusterRecord, at node: NodeName) -> String? {
+  func keyTrouble(of cluster: ClusterRecord, at node: NodeName) -> String? {
     guard let project = projectRecords[cluster.project], project.kms != nil else { return "no KMS settings are set" }
     if case .revoked(let reason, let detail) = project.lastCheck?.verdict {
       return "the key is revoked (\(reason.rawValue)): \(detail)"

@@ -99,8 +99,13 @@ extension CoordinatorCore {
   // MARK: Shared
 
   private func runningCluster(_ name: ClusterName, for kind: PlanKind) throws(CoordinatorError) -> ClusterRecord {
-    let cluster = try self.cluster(name)
     try refuseTwin(of: kind, on: name)
+    return try openCluster(name, for: kind)
+  }
+
+  /// The cluster, if it is meant to run and not disabled.
+  func openCluster(_ name: ClusterName, for kind: PlanKind) throws(CoordinatorError) -> ClusterRecord {
+    let cluster = try self.cluster(name)
     if let lockout = cluster.lockout {
       throw CoordinatorError(
         .refused, "No plan to \(kind.title) was made for cluster \(name).",
@@ -130,10 +135,15 @@ extension CoordinatorCore {
     return Decision(plan, flush())
   }
 
-  mutating func addPlan(_ kind: PlanKind, on cluster: ClusterName, steps: [PlanStep], now: Instant) -> PlanID {
+  mutating func addPlan(
+    _ kind: PlanKind, on cluster: ClusterName, steps: [PlanStep], reason: String? = nil, now: Instant
+  ) -> PlanID {
     let id = PlanID(checked: identifiers.uuid())
     let sequence = (planRecords.values.map(\.sequence).max() ?? 0) &+ 1
-    put(PlanRecord(id: id, sequence: sequence, kind: kind, cluster: cluster, steps: steps, createdAt: now))
+    put(
+      PlanRecord(
+        id: id, sequence: sequence, kind: kind, cluster: cluster, steps: steps, createdAt: now,
+        reason: reason.map { Self.bounded($0) }))
     return id
   }
 

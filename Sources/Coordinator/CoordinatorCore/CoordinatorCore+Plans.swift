@@ -7,11 +7,13 @@ extension CoordinatorCore {
   mutating func advance(_ name: ClusterName, now: Instant) {
     refreshAssignment(name, now: now)
     enforceLockout(of: name, now: now)
+    planInitialSyncs(of: name, now: now)
     reconcile(name, now: now)
     for _ in 0..<CoordinatorLimits.maximumMoves {
       guard let plan = holder(of: name, now: now), work(on: plan, now: now) else { break }
     }
     explainQueue(of: name, now: now)
+    watchInitialSyncs(of: name, now: now)
   }
 
   // MARK: The lease
@@ -40,6 +42,12 @@ extension CoordinatorCore {
     let urgent = open.first { $0.kind.isUrgent }
     guard let holder else { return urgent ?? open.first(where: canGoOn) ?? open.first }
     if let urgent, !holder.kind.isUrgent, holder.isAtBoundary || hangs(holder, in: cluster, now: now) { return urgent }
+    // A plan whose step can't go on because a member needs a copy gives way to that copy.
+    if !holder.kind.isUrgent, holder.kind != .initialSync, hangs(holder, in: cluster, now: now),
+      let rescue = open.first(where: { $0.kind == .initialSync && canGoOn($0) })
+    {
+      return rescue
+    }
     guard holder.isAtBoundary, !canGoOn(holder) else { return holder }
     return open.first { $0.id != holder.id && canGoOn($0) } ?? holder
   }

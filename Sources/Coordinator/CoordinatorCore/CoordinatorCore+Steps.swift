@@ -9,6 +9,7 @@ extension CoordinatorCore {
     switch step.kind {
     case .formShard: return .formShard(voters: cluster.nodes)
     case .resync: return report?.generation.map { .resync(encrypted: true, expecting: $0.id) }
+    case .initialSync: return report.map { .initialSync(syncOrder(for: node, report: $0, in: cluster)) }
     case .rotateMasterKey:
       guard let generation = report?.generation, let key = generation.masterKeyID else { return nil }
       if case .rotateMasterKey(_, let before) = step.command?.action {
@@ -53,6 +54,7 @@ extension CoordinatorCore {
       guard case .restart(let before) = step.command?.action else { return false }
       return report.boot != before && report.phase == .serving
     case .proveKMS: return hasProof(node, in: cluster, now: now)
+    case .initialSync: return isSynced(step, report, in: cluster, now: now)
     }
   }
 

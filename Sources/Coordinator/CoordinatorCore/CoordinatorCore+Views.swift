@@ -26,7 +26,8 @@ extension CoordinatorCore {
       enrolledAt: OperatorTime(milliseconds: node.enrolledAt.milliseconds),
       connected: isHeard(node.name, now: now),
       lastHeardAt: lastHeard(node.name).map { OperatorTime(milliseconds: $0.milliseconds) },
-      report: report(of: node.name), distrust: node.distrust, nowMilliseconds: now.milliseconds)
+      report: report(of: node.name), distrust: node.distrust, initialSync: syncText(of: node.name),
+      nowMilliseconds: now.milliseconds)
   }
 
   /// A cluster as an operator sees it at `now`.
@@ -47,7 +48,7 @@ extension CoordinatorCore {
       id: plan.id, kind: plan.kind.title, cluster: plan.cluster, state: state(of: plan), waitingReason: reason,
       createdAt: OperatorTime(milliseconds: plan.createdAt.milliseconds),
       finishedAt: plan.finishedAt.map { OperatorTime(milliseconds: $0.milliseconds) },
-      steps: plan.steps.map { view(of: $0, in: plan, now: now) })
+      steps: plan.steps.map { view(of: $0, in: plan, now: now) }, reason: plan.reason)
   }
 
   /// The tree of keys, of everything or of one cluster.

@@ -51,6 +51,12 @@ public enum CoordinatorLimits {
   /// A cluster that could not begin to form its shard by then is rolled back.
   public static let createDeadline = Duration.seconds(30 * 60)
 
+  /// How many initial syncs of one node are made without an operator within `initialSyncWindow`: a node that needs more
+  /// has a disk that should be looked at.
+  public static let initialSyncsPerWindow = 12
+  /// See `initialSyncsPerWindow`.
+  public static let initialSyncWindow = Duration.seconds(60 * 60)
+
   /// The largest shard; Raft's cost grows with it, and MongoDB allows seven voters.
   public static let maximumNodesPerCluster = 7
   /// The most nodes of one coordinator.

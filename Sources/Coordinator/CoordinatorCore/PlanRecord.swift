@@ -3,7 +3,7 @@ public import ClusterModel
 
 /// What a plan is for.
 public enum PlanKind: String, Sendable, Codable, CaseIterable {
-  case create, encrypt, rotateMasterKeys, shutDown, start, restart, handOver
+  case create, encrypt, rotateMasterKeys, shutDown, start, restart, handOver, initialSync
 
   /// The kind as operators see it.
   public var title: String {
@@ -15,6 +15,7 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
     case .start: "start"
     case .restart: "restart"
     case .handOver: "hand over"
+    case .initialSync: "initial sync"
     }
   }
 
@@ -34,13 +35,14 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
     case .start: .start
     case .restart: .restart
     case .handOver: .handOver
+    case .initialSync: .initialSync
     }
   }
 }
 
 /// What one step does.
 public enum StepKind: String, Sendable, Codable, CaseIterable {
-  case formShard, awaitPrimary, resync, rotateMasterKey, handOver, stop, start, restart, proveKMS
+  case formShard, awaitPrimary, resync, rotateMasterKey, handOver, stop, start, restart, proveKMS, initialSync
 
   /// The step as operators see it.
   public var title: String {
@@ -54,17 +56,18 @@ public enum StepKind: String, Sendable, Codable, CaseIterable {
     case .start: "start"
     case .restart: "restart"
     case .proveKMS: "prove that it can start again"
+    case .initialSync: "initial sync from another member"
     }
   }
 
   /// Whether a node may be lost to its shard for a moment because of it.
-  var isDisruptive: Bool { self == .resync || self == .restart }
+  var isDisruptive: Bool { self == .resync || self == .restart || self == .initialSync }
 
   /// Whether it is done as soon as the node is as wanted, however it came to be so.
   var isState: Bool {
     switch self {
     case .formShard, .awaitPrimary, .resync, .stop, .start, .proveKMS: true
-    case .rotateMasterKey, .handOver, .restart: false
+    case .rotateMasterKey, .handOver, .restart, .initialSync: false
     }
   }
 }
@@ -142,6 +145,8 @@ public struct PlanRecord: Sendable, Codable, Equatable {
   public var finishedAt: Instant?
   /// How it ended, nil while it is open.
   public var outcome: PlanOutcome?
+  /// Why it was made, nil if an operator's order says it all.
+  public var reason: String?
 
   /// Whether it is not finished.
   public var isOpen: Bool { outcome == nil }

@@ -8,7 +8,7 @@ extension OperatorCommand {
   var isOrder: Bool {
     switch self {
     case .setKMS, .checkKMS, .createProject, .enrollNode, .createCluster, .startCluster, .shutdownCluster,
-      .restartCluster, .encryptCluster, .stepDown, .rotateKeys:
+      .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode:
       true
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
       .listPlans, .showPlan, .showIPList, .listAlerts:
@@ -69,6 +69,8 @@ extension Coordinator {
       return try plan { () throws(CoordinatorError) in try core.encryptCluster(name, now: now) }
     case .stepDown(let name):
       return try plan { () throws(CoordinatorError) in try core.stepDown(name, now: now) }
+    case .resyncNode(let name):
+      return try plan { () throws(CoordinatorError) in try core.resyncNode(name, now: now) }
     case .rotateKeys(let name):
       return try plan { () throws(CoordinatorError) in try core.rotateMasterKeys(name, now: now) }
     default: return nil

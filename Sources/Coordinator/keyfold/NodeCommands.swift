@@ -7,7 +7,7 @@ internal import Foundation
 struct NodeCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "node", abstract: "Nodes: one agent process each, known by its CURVE key.",
-    subcommands: [Enroll.self, List.self, Show.self])
+    subcommands: [Enroll.self, List.self, Show.self, Resync.self])
 
   struct Enroll: OperatorSubcommand {
     static let configuration = CommandConfiguration(
@@ -69,6 +69,26 @@ struct NodeCommands: ParsableCommand {
         throw OperatorFailure.unexpectedAnswer()
       }
       terminal.show(node) { node, palette in NodeRendering.facts(node, now: .now, palette) }
+    }
+  }
+
+  struct Resync: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Copies everything anew into a new generation of one node (an initial sync).",
+      discussion: """
+        A node that reports damage, lost its data or is too far behind does this by itself as long as the shard has \
+        a healthy majority without it. Its present data stays until the copy is whole, and is destroyed then. A new \
+        generation of an encrypted cluster has a new master key and new database keys.
+
+        Example: keyfold node resync node-a --wait
+        """)
+
+    @Argument(help: "The node's name.", transform: Parse.node) var name: NodeName
+    @OptionGroup var waiting: WaitOptions
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      try await waiting.order(.resyncNode(name: name), session, terminal)
     }
   }
 }

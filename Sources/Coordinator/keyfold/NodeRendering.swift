@@ -29,6 +29,8 @@ enum NodeRendering {
       ("replication", node.replicationAddress.map { "\($0)" }),
       ("agent version", node.agentVersion.map { "\($0)" }),
       ("boot", node.boot.map { "\($0)" }),
+      ("initial sync", node.initialSync.map { Table.Cell($0, .warning) }),
+      ("at work", node.work.map { "\(PlanRendering.progressText($0))" }),
       ("distrusted", node.distrust.map { Table.Cell($0, .bad) }),
     ]
     return Table.facts(own + data(node) + check(node), palette) + remarks([node], palette)

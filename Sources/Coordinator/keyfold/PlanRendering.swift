@@ -27,6 +27,7 @@ enum PlanRendering {
         + palette.paint(state.text, state.ink)
         + ", \(plan.stepsDone) of \(Wording.counted(plan.steps.count, "step")), \(span)"
     ]
+    if let reason = plan.reason { lines.append("  because " + reason) }
     if let reason = plan.waitingReason {
       let label = plan.state == .failed ? "failed: " : plan.state == .superseded ? "replaced: " : "waiting: "
       lines.append("  " + palette.paint(label + reason, plan.state == .failed ? .bad : .warning))

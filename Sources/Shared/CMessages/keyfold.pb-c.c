@@ -908,6 +908,51 @@ void   keyfold__v1__resync__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__resync__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__initial_sync__init
+                     (Keyfold__V1__InitialSync         *message)
+{
+  static const Keyfold__V1__InitialSync init_value = KEYFOLD__V1__INITIAL_SYNC__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__initial_sync__get_packed_size
+                     (const Keyfold__V1__InitialSync *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__initial_sync__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__initial_sync__pack
+                     (const Keyfold__V1__InitialSync *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__initial_sync__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__initial_sync__pack_to_buffer
+                     (const Keyfold__V1__InitialSync *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__initial_sync__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__InitialSync *
+       keyfold__v1__initial_sync__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__InitialSync *)
+     protobuf_c_message_unpack (&keyfold__v1__initial_sync__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__initial_sync__free_unpacked
+                     (Keyfold__V1__InitialSync *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__initial_sync__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__rotate_master_key__init
                      (Keyfold__V1__RotateMasterKey         *message)
 {
@@ -2740,7 +2785,7 @@ const ProtobufCMessageDescriptor keyfold__v1__generation__descriptor =
   (ProtobufCMessageInit) keyfold__v1__generation__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptors[6] =
+static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptors[8] =
 {
   {
     "role",
@@ -2814,19 +2859,46 @@ static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "needs_initial_sync",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Replication, needs_initial_sync),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recovering",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Replication, recovering),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__replication__field_indices_by_name[] = {
   5,   /* field[5] = applied_index */
   4,   /* field[4] = commit_index */
   3,   /* field[3] = last_index */
+  6,   /* field[6] = needs_initial_sync */
   2,   /* field[2] = primary */
+  7,   /* field[7] = recovering */
   0,   /* field[0] = role */
   1,   /* field[1] = term */
 };
-static const ProtobufCIntRange keyfold__v1__replication__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__replication__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 8, 6 },
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor =
 {
@@ -2836,14 +2908,14 @@ const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor =
   "Keyfold__V1__Replication",
   "keyfold.v1",
   sizeof(Keyfold__V1__Replication),
-  6,
+  8,
   keyfold__v1__replication__field_descriptors,
   keyfold__v1__replication__field_indices_by_name,
-  1,  keyfold__v1__replication__number_ranges,
+  2,  keyfold__v1__replication__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__replication__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__work__field_descriptors[6] =
+static const ProtobufCFieldDescriptor keyfold__v1__work__field_descriptors[8] =
 {
   {
     "command",
@@ -2917,19 +2989,46 @@ static const ProtobufCFieldDescriptor keyfold__v1__work__field_descriptors[6] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "bytes_total",
+    40,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Work, bytes_total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "remark",
+    41,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Work, remark),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__work__field_indices_by_name[] = {
   4,   /* field[4] = bytes_done */
+  6,   /* field[6] = bytes_total */
   0,   /* field[0] = command */
   2,   /* field[2] = documents_done */
   3,   /* field[3] = documents_total */
+  7,   /* field[7] = remark */
   1,   /* field[1] = stage */
   5,   /* field[5] = started_at_ms */
 };
-static const ProtobufCIntRange keyfold__v1__work__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__work__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 40, 6 },
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__work__descriptor =
 {
@@ -2939,10 +3038,10 @@ const ProtobufCMessageDescriptor keyfold__v1__work__descriptor =
   "Keyfold__V1__Work",
   "keyfold.v1",
   sizeof(Keyfold__V1__Work),
-  6,
+  8,
   keyfold__v1__work__field_descriptors,
   keyfold__v1__work__field_indices_by_name,
-  1,  keyfold__v1__work__number_ranges,
+  2,  keyfold__v1__work__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__work__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -3627,7 +3726,7 @@ const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor =
   (ProtobufCMessageInit) keyfold__v1__kmssettings__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__command__field_descriptors[11] =
+static const ProtobufCFieldDescriptor keyfold__v1__command__field_descriptors[12] =
 {
   {
     "id",
@@ -3761,12 +3860,25 @@ static const ProtobufCFieldDescriptor keyfold__v1__command__field_descriptors[11
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "initial_sync",
+    40,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Command, action_case),
+    offsetof(Keyfold__V1__Command, initial_sync),
+    &keyfold__v1__initial_sync__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__command__field_indices_by_name[] = {
   9,   /* field[9] = check_kms */
   10,   /* field[10] = disable */
   2,   /* field[2] = form_shard */
   0,   /* field[0] = id */
+  11,   /* field[11] = initial_sync */
   1,   /* field[1] = plan */
   8,   /* field[8] = restart */
   3,   /* field[3] = resync */
@@ -3775,11 +3887,12 @@ static const unsigned keyfold__v1__command__field_indices_by_name[] = {
   5,   /* field[5] = step_down */
   6,   /* field[6] = stop_database */
 };
-static const ProtobufCIntRange keyfold__v1__command__number_ranges[2 + 1] =
+static const ProtobufCIntRange keyfold__v1__command__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 8, 2 },
-  { 0, 11 }
+  { 40, 11 },
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__command__descriptor =
 {
@@ -3789,10 +3902,10 @@ const ProtobufCMessageDescriptor keyfold__v1__command__descriptor =
   "Keyfold__V1__Command",
   "keyfold.v1",
   sizeof(Keyfold__V1__Command),
-  11,
+  12,
   keyfold__v1__command__field_descriptors,
   keyfold__v1__command__field_indices_by_name,
-  2,  keyfold__v1__command__number_ranges,
+  3,  keyfold__v1__command__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__command__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -3883,6 +3996,83 @@ const ProtobufCMessageDescriptor keyfold__v1__resync__descriptor =
   keyfold__v1__resync__field_indices_by_name,
   1,  keyfold__v1__resync__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__resync__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__initial_sync__field_descriptors[4] =
+{
+  {
+    "encrypted",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__InitialSync, encrypted),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "replacing",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__InitialSync, opt_replacing_case),
+    offsetof(Keyfold__V1__InitialSync, replacing),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sources",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__InitialSync, n_sources),
+    offsetof(Keyfold__V1__InitialSync, sources),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lost_term",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__InitialSync, lost_term),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__initial_sync__field_indices_by_name[] = {
+  0,   /* field[0] = encrypted */
+  3,   /* field[3] = lost_term */
+  1,   /* field[1] = replacing */
+  2,   /* field[2] = sources */
+};
+static const ProtobufCIntRange keyfold__v1__initial_sync__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__initial_sync__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.InitialSync",
+  "InitialSync",
+  "Keyfold__V1__InitialSync",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__InitialSync),
+  4,
+  keyfold__v1__initial_sync__field_descriptors,
+  keyfold__v1__initial_sync__field_indices_by_name,
+  1,  keyfold__v1__initial_sync__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__initial_sync__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__rotate_master_key__field_descriptors[2] =
@@ -4973,7 +5163,7 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_request__descriptor =
   (ProtobufCMessageInit) keyfold__v1__sync_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__sync_begin__field_descriptors[5] =
+static const ProtobufCFieldDescriptor keyfold__v1__sync_begin__field_descriptors[8] =
 {
   {
     "stream_id",
@@ -5035,18 +5225,58 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_begin__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "voters",
+    40,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__SyncBegin, n_voters),
+    offsetof(Keyfold__V1__SyncBegin, voters),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "learners",
+    41,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__SyncBegin, n_learners),
+    offsetof(Keyfold__V1__SyncBegin, learners),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "log_base_index",
+    42,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SyncBegin, log_base_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__sync_begin__field_indices_by_name[] = {
   2,   /* field[2] = base_index */
   1,   /* field[1] = base_term */
   4,   /* field[4] = bytes_total */
   3,   /* field[3] = documents_total */
+  6,   /* field[6] = learners */
+  7,   /* field[7] = log_base_index */
   0,   /* field[0] = stream_id */
+  5,   /* field[5] = voters */
 };
-static const ProtobufCIntRange keyfold__v1__sync_begin__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__sync_begin__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 40, 5 },
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__sync_begin__descriptor =
 {
@@ -5056,10 +5286,10 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_begin__descriptor =
   "Keyfold__V1__SyncBegin",
   "keyfold.v1",
   sizeof(Keyfold__V1__SyncBegin),
-  5,
+  8,
   keyfold__v1__sync_begin__field_descriptors,
   keyfold__v1__sync_begin__field_indices_by_name,
-  1,  keyfold__v1__sync_begin__number_ranges,
+  2,  keyfold__v1__sync_begin__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__sync_begin__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -27,6 +27,9 @@ public enum NodeAction: Sendable, Codable, Equatable {
   /// Copy everything into a new generation and swap; `encrypted` says under which kind. Done when the live generation
   /// is another than `expecting` and encrypted as asked.
   case resync(encrypted: Bool, expecting: GenerationID)
+  /// Build a new generation from other members, because the present one is lost, damaged or too far behind, or because
+  /// an operator asked. Done when the live generation is another than the one to replace, and the node has caught up.
+  case initialSync(InitialSyncOrder)
   /// Make a new master key and rewrap the keystore in one replacement, if generation and keystore version are these.
   /// Done when the master key differs from `masterKey`.
   case rotateMasterKey(expecting: GenerationID, masterKey: MasterKeyID)
@@ -49,6 +52,7 @@ public enum NodeAction: Sendable, Codable, Equatable {
     case .formShard: "form shard"
     case .resync(true, _): "re-sync into an encrypted generation"
     case .resync(false, _): "re-sync into a plain generation"
+    case .initialSync: "initial sync"
     case .rotateMasterKey: "rotate master key"
     case .stepDown: "hand over"
     case .stopDatabase: "stop"
@@ -57,6 +61,26 @@ public enum NodeAction: Sendable, Codable, Equatable {
     case .checkKMS: "check KMS"
     case .disable: "disable"
     }
+  }
+}
+
+/// What an initial sync is to make, and from whom.
+public struct InitialSyncOrder: Sendable, Codable, Equatable {
+  /// Whether the new generation is to be encrypted.
+  public var encrypted: Bool
+  /// The generation it replaces, nil if the node has none.
+  public var replacing: GenerationID?
+  /// Members to copy from, the best first: caught-up secondaries, then the primary.
+  public var sources: [NodeName]
+  /// The highest term any other member reported: one in which this node may have voted before it lost its state.
+  public var lostTerm: UInt64
+
+  /// Makes an order of its parts.
+  public init(encrypted: Bool, replacing: GenerationID?, sources: [NodeName], lostTerm: UInt64) {
+    self.encrypted = encrypted
+    self.replacing = replacing
+    self.sources = sources
+    self.lostTerm = lostTerm
   }
 }
 

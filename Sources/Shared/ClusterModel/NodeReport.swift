@@ -105,10 +105,15 @@ public struct ReplicationReport: Sendable, Codable, Equatable {
   public var commitIndex: UInt64
   /// The last index its data holds.
   public var appliedIndex: UInt64
+  /// Whether it can't catch up from the primary's oplog, which starts too late for it.
+  public var needsInitialSync: Bool
+  /// Whether it lost what it had acknowledged: it neither votes nor campaigns until it has caught up.
+  public var isRecovering: Bool
 
   /// Makes a report of its parts.
   public init(
-    role: MemberRole, term: UInt64, primary: NodeName?, lastIndex: UInt64, commitIndex: UInt64, appliedIndex: UInt64
+    role: MemberRole, term: UInt64, primary: NodeName?, lastIndex: UInt64, commitIndex: UInt64, appliedIndex: UInt64,
+    needsInitialSync: Bool = false, isRecovering: Bool = false
   ) {
     self.role = role
     self.term = term
@@ -116,6 +121,21 @@ public struct ReplicationReport: Sendable, Codable, Equatable {
     self.lastIndex = lastIndex
     self.commitIndex = commitIndex
     self.appliedIndex = appliedIndex
+    self.needsInitialSync = needsInitialSync
+    self.isRecovering = isRecovering
+  }
+
+  /// Decodes a report; what an older version did not know is as if it were not so.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(
+      role: try values.decode(MemberRole.self, forKey: .role), term: try values.decode(UInt64.self, forKey: .term),
+      primary: try values.decodeIfPresent(NodeName.self, forKey: .primary),
+      lastIndex: try values.decode(UInt64.self, forKey: .lastIndex),
+      commitIndex: try values.decode(UInt64.self, forKey: .commitIndex),
+      appliedIndex: try values.decode(UInt64.self, forKey: .appliedIndex),
+      needsInitialSync: try values.decodeIfPresent(Bool.self, forKey: .needsInitialSync) ?? false,
+      isRecovering: try values.decodeIfPresent(Bool.self, forKey: .isRecovering) ?? false)
   }
 }
 
@@ -131,13 +151,17 @@ public struct WorkReport: Sendable, Codable, Equatable {
   public var documentsTotal: UInt64
   /// Bytes copied so far.
   public var bytesDone: UInt64
+  /// Bytes there are in all, as far as known; 0 while it is not.
+  public var bytesTotal: UInt64
   /// When the job began, milliseconds since 1970.
   public var startedAtMilliseconds: Int64
+  /// What an operator should know of it, empty if nothing: from whom it copies, that the oplog may not reach.
+  public var remark: String
 
   /// Makes a report of its parts.
   public init(
     command: CommandID, stage: String, documentsDone: UInt64, documentsTotal: UInt64, bytesDone: UInt64,
-    startedAtMilliseconds: Int64
+    startedAtMilliseconds: Int64, bytesTotal: UInt64 = 0, remark: String = ""
   ) {
     self.command = command
     self.stage = stage
@@ -145,6 +169,22 @@ public struct WorkReport: Sendable, Codable, Equatable {
     self.documentsTotal = documentsTotal
     self.bytesDone = bytesDone
     self.startedAtMilliseconds = startedAtMilliseconds
+    self.bytesTotal = bytesTotal
+    self.remark = remark
+  }
+
+  /// Decodes a report; what an older version did not know is not known.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(
+      command: try values.decode(CommandID.self, forKey: .command),
+      stage: try values.decode(String.self, forKey: .stage),
+      documentsDone: try values.decode(UInt64.self, forKey: .documentsDone),
+      documentsTotal: try values.decode(UInt64.self, forKey: .documentsTotal),
+      bytesDone: try values.decode(UInt64.self, forKey: .bytesDone),
+      startedAtMilliseconds: try values.decode(Int64.self, forKey: .startedAtMilliseconds),
+      bytesTotal: try values.decodeIfPresent(UInt64.self, forKey: .bytesTotal) ?? 0,
+      remark: try values.decodeIfPresent(String.self, forKey: .remark) ?? "")
   }
 }
 

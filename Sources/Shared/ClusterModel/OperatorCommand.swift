@@ -22,6 +22,8 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   case listNodes(cluster: ClusterName?)
   /// Show one node.
   case showNode(name: NodeName)
+  /// Copy everything into a new generation of one node.
+  case resyncNode(name: NodeName)
   /// Make a cluster of enrolled nodes; no names mean every node enrolled for it.
   case createCluster(name: ClusterName, project: ProjectName, nodes: [NodeName])
   /// List all clusters.
@@ -63,6 +65,7 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .enrollNode: "node enroll"
     case .listNodes: "node list"
     case .showNode: "node show"
+    case .resyncNode: "node resync"
     case .createCluster: "cluster create"
     case .listClusters: "cluster list"
     case .showCluster: "cluster show"

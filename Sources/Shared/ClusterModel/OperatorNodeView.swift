@@ -44,13 +44,16 @@ public struct NodeView: Sendable, Codable, Equatable {
   public var lastCheck: CheckView?
   /// Why its keystore is not trusted, nil if it is.
   public var distrust: String?
+  /// Why it needs an initial sync and what is being done about it, nil if it needs none.
+  public var initialSync: String?
   /// Damage found in its files.
   public var damage: [DamageReport]
 
   /// Makes a view of what was enrolled and of the node's last report, at `nowMilliseconds` since 1970.
   public init(
     name: NodeName, cluster: ClusterName?, publicKey: String, enrolledAt: OperatorTime?, connected: Bool,
-    lastHeardAt: OperatorTime?, report: NodeReport?, distrust: String? = nil, nowMilliseconds: Int64
+    lastHeardAt: OperatorTime?, report: NodeReport?, distrust: String? = nil, initialSync: String? = nil,
+    nowMilliseconds: Int64
   ) {
     self.name = name
     self.cluster = cluster
@@ -73,6 +76,7 @@ public struct NodeView: Sendable, Codable, Equatable {
     ipListVersion = report?.ipListVersion ?? 0
     lastCheck = report?.lastCheck.map { CheckView($0.verdict, startedAtMilliseconds: $0.startedAtMilliseconds) }
     self.distrust = distrust
+    self.initialSync = initialSync
     damage = report?.damage ?? []
   }
 }

@@ -29,6 +29,8 @@ public struct PlanView: Sendable, Codable, Equatable {
   public var state: State
   /// Why it waits or why it failed.
   public var waitingReason: String?
+  /// Why it was made, nil if an operator's order says it all.
+  public var reason: String?
   /// When it was made.
   public var createdAt: OperatorTime?
   /// When it ended.
@@ -39,7 +41,7 @@ public struct PlanView: Sendable, Codable, Equatable {
   /// Makes a view of its parts.
   public init(
     id: PlanID, kind: String, cluster: ClusterName, state: State, waitingReason: String?, createdAt: OperatorTime?,
-    finishedAt: OperatorTime?, steps: [PlanStepView]
+    finishedAt: OperatorTime?, steps: [PlanStepView], reason: String? = nil
   ) {
     self.id = id
     self.kind = kind
@@ -49,6 +51,7 @@ public struct PlanView: Sendable, Codable, Equatable {
     self.createdAt = createdAt
     self.finishedAt = finishedAt
     self.steps = steps
+    self.reason = reason
   }
 
   /// Steps that are done, for a bar.

@@ -26,6 +26,7 @@ extension NodeAction: WireMapped {
     case KEYFOLD__V1__COMMAND__ACTION_RESYNC:
       let part: Resync = try wire.value("resync")
       self = .resync(encrypted: part.encrypted, expecting: part.expecting)
+    case KEYFOLD__V1__COMMAND__ACTION_INITIAL_SYNC: self = .initialSync(try wire.value("initial_sync"))
     case KEYFOLD__V1__COMMAND__ACTION_ROTATE_MASTER_KEY:
       let part: RotateMasterKey = try wire.value("rotate_master_key")
       self = .rotateMasterKey(expecting: part.expecting, masterKey: part.masterKey)
@@ -45,6 +46,7 @@ extension NodeAction: WireMapped {
     case .formShard(let voters): try wire.set("form_shard", FormShard(voters: voters))
     case .resync(let encrypted, let expecting):
       try wire.set("resync", Resync(encrypted: encrypted, expecting: expecting))
+    case .initialSync(let order): try wire.set("initial_sync", order)
     case .rotateMasterKey(let expecting, let masterKey):
       try wire.set("rotate_master_key", RotateMasterKey(expecting: expecting, masterKey: masterKey))
     case .stepDown: try wire.set("step_down", Nothing())
@@ -69,11 +71,7 @@ private struct FormShard: WireMapped {
   init(voters: [NodeName]) { self.voters = voters }
 
   init(wire: WireReader) throws(MessageError) {
-    var voters: [NodeName] = []
-    for text in try wire.texts("voters", limit: maximumVoters) {
-      voters.append(try WireReader.accepted("voters") { () throws(ModelError) in try NodeName(text) })
-    }
-    self.voters = voters
+    voters = try wire.names("voters", limit: maximumVoters)
   }
 
   func write(to wire: WireWriter) throws(MessageError) { try wire.set("voters", texts: voters.map(\.text)) }
@@ -95,6 +93,32 @@ private struct Resync: WireMapped {
   func write(to wire: WireWriter) throws(MessageError) {
     wire.set("encrypted", encrypted)
     try wire.set("expecting", expecting)
+  }
+}
+
+extension InitialSyncOrder: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      encrypted: wire.bool("encrypted"), replacing: try wire.optionalID("replacing"),
+      sources: try wire.names("sources", limit: maximumVoters), lostTerm: wire.uint64("lost_term"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    wire.set("encrypted", encrypted)
+    try wire.set("replacing", optional: replacing?.text)
+    try wire.set("sources", texts: sources.map(\.text))
+    wire.set("lost_term", lostTerm)
+  }
+}
+
+extension WireReader {
+  /// Node names in a repeated field.
+  func names(_ field: StaticString, limit: Int) throws(MessageError) -> [NodeName] {
+    var names: [NodeName] = []
+    for text in try texts(field, limit: limit) {
+      names.append(try Self.accepted(field) { () throws(ModelError) in try NodeName(text) })
+    }
+    return names
   }
 }
 

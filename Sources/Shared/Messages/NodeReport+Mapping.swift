@@ -113,7 +113,8 @@ extension ReplicationReport: WireMapped {
     self.init(
       role: try wire.choice("role"), term: wire.uint64("term"), primary: try wire.optionalName("primary"),
       lastIndex: wire.uint64("last_index"), commitIndex: wire.uint64("commit_index"),
-      appliedIndex: wire.uint64("applied_index"))
+      appliedIndex: wire.uint64("applied_index"), needsInitialSync: wire.bool("needs_initial_sync"),
+      isRecovering: wire.bool("recovering"))
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -123,6 +124,8 @@ extension ReplicationReport: WireMapped {
     wire.set("last_index", lastIndex)
     wire.set("commit_index", commitIndex)
     wire.set("applied_index", appliedIndex)
+    wire.set("needs_initial_sync", needsInitialSync)
+    wire.set("recovering", isRecovering)
   }
 }
 
@@ -131,7 +134,8 @@ extension WorkReport: WireMapped {
     self.init(
       command: try wire.id("command"), stage: try wire.text("stage"), documentsDone: wire.uint64("documents_done"),
       documentsTotal: wire.uint64("documents_total"), bytesDone: wire.uint64("bytes_done"),
-      startedAtMilliseconds: wire.int64("started_at_ms"))
+      startedAtMilliseconds: wire.int64("started_at_ms"), bytesTotal: wire.uint64("bytes_total"),
+      remark: try wire.text("remark"))
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -141,6 +145,8 @@ extension WorkReport: WireMapped {
     wire.set("documents_total", documentsTotal)
     wire.set("bytes_done", bytesDone)
     wire.set("started_at_ms", startedAtMilliseconds)
+    wire.set("bytes_total", bytesTotal)
+    try wire.set("remark", remark)
   }
 }
 

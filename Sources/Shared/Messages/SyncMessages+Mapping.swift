@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
 
 extension SyncRequest: WireMapped {
   init(wire: WireReader) { self.init(streamID: wire.uint64("stream_id"), window: wire.uint32("window")) }
@@ -9,19 +10,28 @@ extension SyncRequest: WireMapped {
   }
 }
 
+/// The most members of one shard, of either kind.
+private let maximumMembers = 64
+
 extension SyncBegin: WireMapped {
-  init(wire: WireReader) {
+  init(wire: WireReader) throws(MessageError) {
     self.init(
       streamID: wire.uint64("stream_id"), baseTerm: wire.uint64("base_term"), baseIndex: wire.uint64("base_index"),
-      documentsTotal: wire.uint64("documents_total"), bytesTotal: wire.uint64("bytes_total"))
+      documentsTotal: wire.uint64("documents_total"), bytesTotal: wire.uint64("bytes_total"),
+      voters: try wire.names("voters", limit: maximumMembers),
+      learners: try wire.names("learners", limit: maximumMembers),
+      logBaseIndex: wire.uint64("log_base_index"))
   }
 
-  func write(to wire: WireWriter) {
+  func write(to wire: WireWriter) throws(MessageError) {
     wire.set("stream_id", streamID)
     wire.set("base_term", baseTerm)
     wire.set("base_index", baseIndex)
     wire.set("documents_total", documentsTotal)
     wire.set("bytes_total", bytesTotal)
+    try wire.set("voters", texts: voters.map(\.text))
+    try wire.set("learners", texts: learners.map(\.text))
+    wire.set("log_base_index", logBaseIndex)
   }
 }
 

@@ -29,14 +29,26 @@ public struct SyncBegin: Sendable, Equatable {
   public var documentsTotal: UInt64
   /// How many bytes come, as far as known.
   public var bytesTotal: UInt64
+  /// Who votes after that entry.
+  public var voters: [NodeName]
+  /// Who only receives the oplog after that entry.
+  public var learners: [NodeName]
+  /// The source's oplog starts after the entry with this index.
+  public var logBaseIndex: UInt64
 
   /// Makes a message of its parts.
-  public init(streamID: UInt64, baseTerm: UInt64, baseIndex: UInt64, documentsTotal: UInt64, bytesTotal: UInt64) {
+  public init(
+    streamID: UInt64, baseTerm: UInt64, baseIndex: UInt64, documentsTotal: UInt64, bytesTotal: UInt64,
+    voters: [NodeName] = [], learners: [NodeName] = [], logBaseIndex: UInt64 = 0
+  ) {
     self.streamID = streamID
     self.baseTerm = baseTerm
     self.baseIndex = baseIndex
     self.documentsTotal = documentsTotal
     self.bytesTotal = bytesTotal
+    self.voters = voters
+    self.learners = learners
+    self.logBaseIndex = logBaseIndex
   }
 }
 

@@ -36,6 +36,7 @@ typedef struct Keyfold__V1__KMSSettings Keyfold__V1__KMSSettings;
 typedef struct Keyfold__V1__Command Keyfold__V1__Command;
 typedef struct Keyfold__V1__FormShard Keyfold__V1__FormShard;
 typedef struct Keyfold__V1__Resync Keyfold__V1__Resync;
+typedef struct Keyfold__V1__InitialSync Keyfold__V1__InitialSync;
 typedef struct Keyfold__V1__RotateMasterKey Keyfold__V1__RotateMasterKey;
 typedef struct Keyfold__V1__Restart Keyfold__V1__Restart;
 typedef struct Keyfold__V1__Disable Keyfold__V1__Disable;
@@ -361,10 +362,18 @@ struct  Keyfold__V1__Replication
   uint64_t last_index;
   uint64_t commit_index;
   uint64_t applied_index;
+  /*
+   * the primary's oplog starts too late for it
+   */
+  protobuf_c_boolean needs_initial_sync;
+  /*
+   * it lost what it had acknowledged
+   */
+  protobuf_c_boolean recovering;
 };
 #define KEYFOLD__V1__REPLICATION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__replication__descriptor) \
-    , KEYFOLD__V1__ROLE__ROLE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0, 0 }
+    , KEYFOLD__V1__ROLE__ROLE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0 }
 
 
 struct  Keyfold__V1__Work
@@ -376,10 +385,12 @@ struct  Keyfold__V1__Work
   uint64_t documents_total;
   uint64_t bytes_done;
   int64_t started_at_ms;
+  uint64_t bytes_total;
+  char *remark;
 };
 #define KEYFOLD__V1__WORK__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__work__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0 }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string }
 
 
 struct  Keyfold__V1__Check
@@ -545,7 +556,8 @@ typedef enum {
   KEYFOLD__V1__COMMAND__ACTION_START_DATABASE = 13,
   KEYFOLD__V1__COMMAND__ACTION_RESTART = 14,
   KEYFOLD__V1__COMMAND__ACTION_CHECK_KMS = 15,
-  KEYFOLD__V1__COMMAND__ACTION_DISABLE = 16
+  KEYFOLD__V1__COMMAND__ACTION_DISABLE = 16,
+  KEYFOLD__V1__COMMAND__ACTION_INITIAL_SYNC = 40
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__COMMAND__ACTION__CASE)
 } Keyfold__V1__Command__ActionCase;
 
@@ -568,6 +580,7 @@ struct  Keyfold__V1__Command
     Keyfold__V1__Restart *restart;
     Keyfold__V1__Nothing *check_kms;
     Keyfold__V1__Disable *disable;
+    Keyfold__V1__InitialSync *initial_sync;
   };
 };
 #define KEYFOLD__V1__COMMAND__INIT \
@@ -595,6 +608,29 @@ struct  Keyfold__V1__Resync
 #define KEYFOLD__V1__RESYNC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__resync__descriptor) \
     , 0, (char *)protobuf_c_empty_string }
+
+
+typedef enum {
+  KEYFOLD__V1__INITIAL_SYNC__OPT_REPLACING__NOT_SET = 0,
+  KEYFOLD__V1__INITIAL_SYNC__OPT_REPLACING_REPLACING = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__INITIAL_SYNC__OPT_REPLACING__CASE)
+} Keyfold__V1__InitialSync__OptReplacingCase;
+
+struct  Keyfold__V1__InitialSync
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean encrypted;
+  size_t n_sources;
+  char **sources;
+  uint64_t lost_term;
+  Keyfold__V1__InitialSync__OptReplacingCase opt_replacing_case;
+  union {
+    char *replacing;
+  };
+};
+#define KEYFOLD__V1__INITIAL_SYNC__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__initial_sync__descriptor) \
+    , 0, 0,NULL, 0, KEYFOLD__V1__INITIAL_SYNC__OPT_REPLACING__NOT_SET, {0} }
 
 
 struct  Keyfold__V1__RotateMasterKey
@@ -815,10 +851,18 @@ struct  Keyfold__V1__SyncBegin
   uint64_t base_index;
   uint64_t documents_total;
   uint64_t bytes_total;
+  size_t n_voters;
+  char **voters;
+  size_t n_learners;
+  char **learners;
+  /*
+   * the source's oplog starts after this entry
+   */
+  uint64_t log_base_index;
 };
 #define KEYFOLD__V1__SYNC_BEGIN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__sync_begin__descriptor) \
-    , 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0 }
 
 
 struct  Keyfold__V1__SyncChunk
@@ -1238,6 +1282,25 @@ Keyfold__V1__Resync *
                       const uint8_t       *data);
 void   keyfold__v1__resync__free_unpacked
                      (Keyfold__V1__Resync *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__InitialSync methods */
+void   keyfold__v1__initial_sync__init
+                     (Keyfold__V1__InitialSync         *message);
+size_t keyfold__v1__initial_sync__get_packed_size
+                     (const Keyfold__V1__InitialSync   *message);
+size_t keyfold__v1__initial_sync__pack
+                     (const Keyfold__V1__InitialSync   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__initial_sync__pack_to_buffer
+                     (const Keyfold__V1__InitialSync   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__InitialSync *
+       keyfold__v1__initial_sync__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__initial_sync__free_unpacked
+                     (Keyfold__V1__InitialSync *message,
                       ProtobufCAllocator *allocator);
 /* Keyfold__V1__RotateMasterKey methods */
 void   keyfold__v1__rotate_master_key__init
@@ -1700,6 +1763,9 @@ typedef void (*Keyfold__V1__FormShard_Closure)
 typedef void (*Keyfold__V1__Resync_Closure)
                  (const Keyfold__V1__Resync *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__InitialSync_Closure)
+                 (const Keyfold__V1__InitialSync *message,
+                  void *closure_data);
 typedef void (*Keyfold__V1__RotateMasterKey_Closure)
                  (const Keyfold__V1__RotateMasterKey *message,
                   void *closure_data);
@@ -1797,6 +1863,7 @@ extern const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__command__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__form_shard__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__resync__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__initial_sync__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__rotate_master_key__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__restart__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__disable__descriptor;

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ReplicationCore
+
+/// Building the generation of a node whose own is lost or damaged: there is no live member beside it.
+///
+/// The order of durable steps (design, section 8): copy; checkpoint; oplog base, and the mark that the member lost what
+/// it had acknowledged; checkpoint; close, which makes the files final; point `CURRENT` at it; destroy what was there
+/// before, keystore first. The member then opens it like any other, catches up from the primary's oplog, and votes only
+/// once it holds an entry of a primary that was elected without it.
+public enum GenerationRebuild {
+  /// Fills `fresh`, an empty generation, from `source` and closes it; `CURRENT` names it on return. On an error it is
+  /// closed, nothing names it, and the caller destroys it.
+  public static func run(
+    into fresh: OpenGeneration, from source: any CopySource, lostTerm: UInt64,
+    isCancelled: @escaping @Sendable () async -> Bool, progress: @escaping @Sendable (CopyProgress) -> Void
+  ) async throws(MemberError) {
+    do {
+      try await fill(fresh, from: source, lostTerm: lostTerm, isCancelled, progress)
+      await source.close()
+    } catch {
+      await source.close()
+      try? fresh.close()
+      throw MemberError.carrying(error)
+    }
+    try fresh.close()
+    try fresh.directory.markServed(fresh.id)
+    try fresh.directory.point(at: fresh.id)
+  }
+
+  private static func fill(
+    _ fresh: OpenGeneration, from source: any CopySource, lostTerm: UInt64,
+    _ isCancelled: @escaping @Sendable () async -> Bool, _ report: @escaping @Sendable (CopyProgress) -> Void
+  ) async throws {
+    let builder = try await GenerationBuilder(fresh)
+    do {
+      let beginning = try await builder.copy(from: source, until: isCancelled, report)
+      try await builder.found(beginning, lostTerm: lostTerm)
+      try await builder.checkpoint()
+    } catch {
+      await builder.close()
+      throw error
+    }
+    await builder.close()
+  }
+}
