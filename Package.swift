@@ -175,7 +175,7 @@ let package = Package(
     tests(
       "Interop", ["ClusterModel", "KeyManagement", "LocalKMS", "Secrets", logging],
       exclude: ["kms_awscli.sh", "kms_boto3.py", "ministack_server.py", "venv.sh"]),
-    tests("ClusterTests", ["Documents"]),
+    tests("ClusterTests", ["Documents", nioCore, nioPosix], exclude: ["Chaos/chaos_workload.py"]),
     tests("Tidy", []),
     .executableTarget(
       name: "keyfold-bench",

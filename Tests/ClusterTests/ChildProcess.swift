@@ -17,11 +17,19 @@ final class ChildProcess: Sendable {
     unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     unsafe posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
     unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    // A thread of the concurrency pool blocks most signals, and a child inherits that: it would never hear SIGTERM.
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    unsafe sigemptyset(&none)
+    unsafe posix_spawnattr_setsigmask(&attributes, &none)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     var words = unsafe ([executable] + arguments).map { unsafe strdup($0) } + [nil]
     var settings = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
     defer { unsafe (words + settings).forEach { unsafe free($0) } }
     var child: Int32 = 0
-    let result = unsafe posix_spawn(&child, executable, &actions, nil, &words, &settings)
+    let result = unsafe posix_spawn(&child, executable, &actions, &attributes, &words, &settings)
     guard result == 0 else { throw TestFailure("\(executable) can't be started: error \(result)") }
     pid = child
   }

@@ -44,25 +44,35 @@ final class Daemon: Sendable {
   let data: String
   let log: String
   private let arguments: [String]
+  private let environment: [String: String]
   private let process = Mutex<ChildProcess?>(nil)
 
-  init(_ name: String, executable arguments: [String], data: String, log: String) {
+  init(
+    _ name: String, executable arguments: [String], data: String, log: String, environment: [String: String] = [:]
+  ) {
     self.name = name
     self.arguments = arguments
     self.data = data
     self.log = log
+    self.environment = environment
   }
 
   var pid: Int32? { process.withLock { $0?.pid } }
   var isRunning: Bool { process.withLock { $0?.isRunning ?? false } }
 
   /// Starts the process and waits until it says that it serves.
-  func start() async throws {
+  func start(with settings: [String: String] = [:]) async throws {
+    try launch(with: settings)
+    _ = try await ready()
+  }
+
+  /// Starts the process, with further settings in its environment, and waits for nothing.
+  func launch(with settings: [String: String] = [:]) throws {
     try? FileManager.default.removeItem(atPath: data + "/ready.json")
     let started = try ChildProcess(
-      Executables.path(arguments[0]), Array(arguments.dropFirst()), environment: Executables.environment, output: log)
+      Executables.path(arguments[0]), Array(arguments.dropFirst()),
+      environment: Executables.environment.merging(environment) { $1 }.merging(settings) { $1 }, output: log)
     process.withLock { $0 = started }
-    _ = try await ready()
   }
 
   /// The ports of `ready.json`, once it is there and of this process.

@@ -13,9 +13,15 @@ final class TestCluster: Sendable {
   let kms: Daemon
   let coordinator: Daemon
   let nodes: [Daemon]
+  /// The links between the nodes, if they go through our proxy.
+  let links: LinkProxies?
+  private let options: ClusterOptions
+  /// Each node's ports, fixed for its life.
+  private let ports: [String: (drivers: Int, replication: Int)]
 
-  private init(root: String, nodes count: Int) {
+  private init(root: String, nodes count: Int, options: ClusterOptions) throws {
     self.root = root
+    self.options = options
     let logs = root + "/log"
     kms = Daemon(
       "kms",
@@ -32,16 +38,21 @@ final class TestCluster: Sendable {
           "keyfold-agent", "run", "--config", "\(root)/node-\(number).json", "--data", "\(root)/nodes/node-\(number)",
         ], data: "\(root)/nodes/node-\(number)", log: "\(logs)/node-\(number).log")
     }
+    ports = Dictionary(uniqueKeysWithValues: nodes.map { ($0.name, (Self.freePort(), Self.freePort())) })
+    links =
+      options.proxiesLinks ? try LinkProxies(nodes: nodes.map(\.name), ports: ports.mapValues(\.replication)) : nil
   }
 
   /// Starts everything and creates a cluster of `nodes` nodes, runs `body`, and stops and removes everything.
-  static func with(nodes: Int, _ body: (TestCluster) async throws -> Void) async throws {
+  static func with<Result>(
+    nodes: Int, options: ClusterOptions = ClusterOptions(), _ body: (TestCluster) async throws -> Result
+  ) async throws -> Result {
     let root = FileManager.default.temporaryDirectory.appendingPathComponent("keyfold-\(UUID().uuidString)").path
-    let cluster = TestCluster(root: root, nodes: nodes)
+    let cluster = try TestCluster(root: root, nodes: nodes, options: options)
     defer { cluster.tearDown() }
     do {
       try await cluster.bringUp()
-      try await body(cluster)
+      return try await body(cluster)
     } catch {
       cluster.keepLogs()
       throw error
@@ -68,7 +79,7 @@ final class TestCluster: Sendable {
         [
           "node": node.name, "identity": identity, "cacheMegabytes": 64, "checkpointSeconds": 2,
           "coordinator": ["address": "127.0.0.1:\(coordinatorPort)", "publicKey": publicKey],
-          "drivers": ["port": Self.freePort()], "replication": ["port": Self.freePort()],
+          "drivers": ["port": configuredPort(of: node)], "replication": replicationSettings(of: node),
         ], to: node.name + ".json")
       try operate("node", "enroll", node.name, "--cluster", Self.name, "--key", key)
       try await node.start()
@@ -143,6 +154,17 @@ final class TestCluster: Sendable {
 
   func client(_ node: Daemon) async throws -> WireClient { try WireClient(port: try await driverPort(of: node)) }
 
+  /// The port drivers use, whether the node runs or not.
+  func configuredPort(of node: Daemon) -> Int { ports[node.name]?.drivers ?? 0 }
+
+  var daemons: [Daemon] { nodes + [coordinator, kms] }
+
+  private func replicationSettings(of node: Daemon) -> [String: Any] {
+    var settings: [String: Any] = ["port": ports[node.name]?.replication ?? 0]
+    if let links { settings.merge(links.settings(of: node.name)) { $1 } }
+    return settings
+  }
+
   private func write(_ object: [String: Any], to name: String) throws {
     try JSONSerialization.data(withJSONObject: object).write(to: URL(fileURLWithPath: root + "/" + name))
   }
@@ -172,10 +194,11 @@ final class TestCluster: Sendable {
   }
 
   private func tearDown() {
-    for daemon in nodes + [coordinator, kms] {
+    for daemon in daemons {
       daemon.send(SIGCONT)
       daemon.kill9()
     }
+    links?.close()
     try? FileManager.default.removeItem(atPath: root)
   }
 

@@ -89,6 +89,12 @@ struct PartsTests {
     for bad in ["", "host", "host:", ":1", "host:0", "host:65536", "::1:7440", "a/b:1", "a b:1", "h;e:1", "h:1:x"] {
       #expect(throws: TransportError.self) { try LinkTarget(bad, serverKey: key) }
     }
+    #expect(try LinkTarget("h:1", serverKey: key).address == "tcp://h:1")
+    #expect(try LinkTarget("h:1", from: "192.0.2.7", serverKey: key).address == "tcp://192.0.2.7:0;h:1")
+    #expect(try LinkTarget("h:1", from: "[::1]", serverKey: key).address == "tcp://[::1]:0;h:1")
+    for bad in ["", "host", "192.0.2.7:1", "::1", "1;2", "1/2", String(repeating: "1", count: 48)] {
+      #expect(throws: TransportError.self) { try LinkTarget("h:1", from: bad, serverKey: key) }
+    }
   }
 
   @Test("refuses to queue more than the limits, for one peer and in all, and gives room back")

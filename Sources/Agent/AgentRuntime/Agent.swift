@@ -29,9 +29,19 @@ public struct Agent: Service {
         .configuration,
         "drivers.address is \(address), but drivers do not authenticate yet: only loopback addresses are allowed")
     }
+    try Self.checkReplication(configuration.replication)
     self.configuration = configuration
     self.data = data
     self.logger = logger
+  }
+
+  private static func checkReplication(_ replication: AgentConfiguration.Replication?) throws(AgentError) {
+    do throws(TransportError) {
+      try MessageLink.check(
+        endpoint: replication?.advertise ?? "localhost:1", sourceAddress: replication?.sourceAddress)
+    } catch {
+      throw AgentError(.configuration, "replication.advertise or replication.sourceAddress can't be used: \(error)")
+    }
   }
 
   /// Serves until it is told to stop; then closes the engine cleanly.
@@ -45,7 +55,9 @@ public struct Agent: Service {
     let workshop = try Workshop()
     let disk = try await workshop.run { [logger] in DiskState.inspect(directory, logger: logger) }
 
-    let network = ReplicationNetwork(node: configuration.node, identity: identity, logger: logger)
+    let network = ReplicationNetwork(
+      node: configuration.node, identity: identity, sourceAddress: configuration.replication?.sourceAddress,
+      logger: logger)
     let replicationPort = try network.start(
       address: configuration.replication?.address ?? "127.0.0.1",
       port: configuration.replication?.port ?? AgentConfiguration.defaultReplicationPort)

@@ -7,8 +7,9 @@ public struct AgentConfiguration: DaemonConfiguration {
   /// The keys of the file.
   public static let keys = [
     "node", "data", "identity", "coordinator.address", "coordinator.publicKey", "drivers.address", "drivers.port",
-    "replication.address", "replication.port", "cacheMegabytes", "secureHeapKilobytes", "checkpointSeconds",
-    "kmsSourceAddress", "logLevel",
+    "replication.address", "replication.port", "replication.advertise", "replication.sourceAddress", "cacheMegabytes",
+    "secureHeapKilobytes",
+    "checkpointSeconds", "kmsSourceAddress", "logLevel",
   ]
 
   /// Where the coordinator is and which key it has.
@@ -27,6 +28,19 @@ public struct AgentConfiguration: DaemonConfiguration {
     public var port: UInt16?
   }
 
+  /// How members of the shard reach this node, and it them.
+  public struct Replication: Decodable, Sendable {
+    /// The address to listen on, 127.0.0.1 by default.
+    public var address: String?
+    /// The port to listen on; 0 takes any free one.
+    public var port: UInt16?
+    /// `host:port` that the other members are told to connect to, where it is not what this node listens on: behind
+    /// address translation, a forwarded port, a proxy.
+    public var advertise: String?
+    /// The address of this machine that connections to the other members come from, nil for the system's choice.
+    public var sourceAddress: String?
+  }
+
   /// The node's name, as enrolled.
   public var node: NodeName
   /// The data directory; `--data` wins over it.
@@ -38,7 +52,7 @@ public struct AgentConfiguration: DaemonConfiguration {
   /// Where drivers connect; loopback only until drivers authenticate.
   public var drivers: Listen?
   /// Where other members connect.
-  public var replication: Listen?
+  public var replication: Replication?
   /// Memory for pages of the storage engine, in MiB; 256 by default.
   public var cacheMegabytes: Int?
   /// Locked memory for keys, in KiB; 4096 by default.

@@ -84,7 +84,9 @@ actor AgentShell {
 
   func bind(driverPort: Int, replicationPort: UInt16) {
     driverAddress = "\(configuration.drivers?.address ?? "127.0.0.1"):\(driverPort)"
-    replicationAddress = "\(configuration.replication?.address ?? "127.0.0.1"):\(replicationPort)"
+    replicationAddress =
+      configuration.replication?.advertise
+      ?? "\(configuration.replication?.address ?? "127.0.0.1"):\(replicationPort)"
     engine.bind(driverAddress: driverAddress)
   }
 

@@ -18,14 +18,16 @@ actor RemoteCopy: CopySource {
   private let stream: UInt64
   private var sequence: UInt64 = 0
 
-  init(from source: MemberAddress, node: NodeName, identity: CurveIdentity, logger: Logger) throws {
+  init(
+    from source: MemberAddress, node: NodeName, identity: CurveIdentity, sourceAddress: String?, logger: Logger
+  ) throws {
     let inbox = Mailbox<(Envelope, [UInt8])>(capacity: Int(Self.window) + 8)
     self.inbox = inbox
     self.node = node
     stream = UInt64.random(in: 1...UInt64.max)
     link = try MessageLink(
-      endpoint: source.replicationAddress, serverKey: try CurvePublicKey(source.publicKey), identity: identity,
-      limits: .replication, logger: logger
+      endpoint: source.replicationAddress, from: sourceAddress, serverKey: try CurvePublicKey(source.publicKey),
+      identity: identity, limits: .replication, logger: logger
     ) { event in
       switch event {
       case .message(let envelope, let payload): inbox.put((envelope, payload))
@@ -95,6 +97,7 @@ extension ReplicationNetwork {
     guard let address = address(of: peer) else {
       throw MemberError(.syncFailed, "the address of \(peer) is not known yet")
     }
-    return try RemoteCopy(from: address, node: node, identity: identity, logger: logger)
+    return try RemoteCopy(
+      from: address, node: node, identity: identity, sourceAddress: sourceAddress, logger: logger)
   }
 }

@@ -34,16 +34,19 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
 
   let node: NodeName
   let identity: CurveIdentity
+  let sourceAddress: String?
   let logger: Logger
   let state = Mutex(State())
   private let allowList = AllowList()
   private let inbox = Mailbox<Event>(capacity: inboxCapacity)
   private let listener: Mutex<MessageListener?> = Mutex(nil)
 
-  /// Makes the network of a node; nothing is bound before `start`.
-  public init(node: NodeName, identity: CurveIdentity, logger: Logger) {
+  /// Makes the network of a node; nothing is bound before `start`. Connections to members come from `sourceAddress`,
+  /// or from what the system chooses.
+  public init(node: NodeName, identity: CurveIdentity, sourceAddress: String? = nil, logger: Logger) {
     self.node = node
     self.identity = identity
+    self.sourceAddress = sourceAddress
     self.logger = logger
   }
 
@@ -135,7 +138,8 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
     let peer = address.node
     do {
       let link = try MessageLink(
-        endpoint: address.replicationAddress, serverKey: key, identity: identity, limits: .replication, logger: logger
+        endpoint: address.replicationAddress, from: sourceAddress, serverKey: key, identity: identity,
+        limits: .replication, logger: logger
       ) { [weak self] event in
         if case .disconnected = event { self?.inbox.put(.lost(peer)) }
       }

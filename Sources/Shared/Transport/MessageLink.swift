@@ -11,14 +11,16 @@ public final class MessageLink: Sendable {
   private let wake = WakeSignal()
   private let thread = SocketThread()
 
-  /// Makes a link to `endpoint` (`host:port`); nothing happens before `start`. Throws `address`.
+  /// Makes a link to `endpoint` (`host:port`), from `source` (an address of this machine) or from what the system
+  /// chooses; nothing happens before `start`. Throws `address`.
   public init(
-    endpoint: String, serverKey: CurvePublicKey, identity: CurveIdentity, limits: TransportLimits = .control,
+    endpoint: String, from source: String? = nil, serverKey: CurvePublicKey, identity: CurveIdentity,
+    limits: TransportLimits = .control,
     logger: Logger, onEvent: @escaping @Sendable (LinkEvent) -> Void
   ) throws(TransportError) {
     setup = LinkSetup(
       identity: identity, limits: limits, logger: logger,
-      target: LinkTargetBox(try LinkTarget(endpoint, serverKey: serverKey)),
+      target: LinkTargetBox(try LinkTarget(endpoint, from: source, serverKey: serverKey)),
       queue: OutboundQueue(limits: limits, wake: wake, gate: .notConnected), counters: CounterBox(),
       calls: AwaitTable(limit: limits.outstandingCalls), waiters: AwaitTable(limit: Self.maximumWaiters),
       refusals: RefusalMemory(),
@@ -79,8 +81,14 @@ public final class MessageLink: Sendable {
 
   /// Goes to another address or another key: ends the connection and makes a new one. Throws `address`.
   public func setEndpoint(_ endpoint: String, serverKey: CurvePublicKey) throws(TransportError) {
-    setup.target.replace(try LinkTarget(endpoint, serverKey: serverKey))
+    setup.target.replace(try LinkTarget(endpoint, from: setup.target.target.source, serverKey: serverKey))
     wake.signal()
+  }
+
+  /// Checks addresses before anything is made of them; throws `address`.
+  public static func check(endpoint: String, sourceAddress: String?) throws(TransportError) {
+    try LinkTarget.check(endpoint)
+    if let sourceAddress { try LinkTarget.check(source: sourceAddress) }
   }
 
   /// Whether both keys are proved and the connection stands.

@@ -33,7 +33,7 @@ final class LinkConnection {
     try dealer.set(ZMQ_RECONNECT_IVL, setup.limits.reconnectMinimumMilliseconds)
     try dealer.set(ZMQ_RECONNECT_IVL_MAX, setup.limits.reconnectMaximumMilliseconds)
     let watched = try WatchedSocket(dealer, named: "link-\(number)", in: context)
-    try watched.socket.connect("tcp://\(target.endpoint)")
+    try watched.socket.connect(target.address)
     self.dealer = watched
   }
 }

@@ -4,10 +4,24 @@ internal import Synchronization
 /// Where a link goes, and whose key it expects there.
 struct LinkTarget: Sendable, Equatable {
   let endpoint: String
+  /// Where connections come from; nil leaves it to the system.
+  let source: String?
   let serverKey: CurvePublicKey
 
   /// Checks `host:port`; throws `address`.
-  init(_ endpoint: String, serverKey: CurvePublicKey) throws(TransportError) {
+  init(_ endpoint: String, from source: String? = nil, serverKey: CurvePublicKey) throws(TransportError) {
+    try Self.check(endpoint)
+    if let source { try Self.check(source: source) }
+    self.endpoint = endpoint
+    self.source = source
+    self.serverKey = serverKey
+  }
+
+  /// What libzmq connects to (zmq_tcp(7), "Connecting a socket").
+  var address: String { source.map { "tcp://\($0):0;\(endpoint)" } ?? "tcp://\(endpoint)" }
+
+  /// Throws `address` unless this is `host:port`.
+  static func check(_ endpoint: String) throws(TransportError) {
     let parts = endpoint.split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count >= 2, let port = parts.last.flatMap({ UInt16($0) }), port > 0,
       endpoint.utf8.count <= Self.maximumLength,
@@ -19,9 +33,23 @@ struct LinkTarget: Sendable, Equatable {
     guard !host.isEmpty, !host.contains(":") || (host.hasPrefix("[") && host.hasSuffix("]")) else {
       throw TransportError(.address, "an address to connect to has to be host:port; an IPv6 host stands in brackets")
     }
-    self.endpoint = endpoint
-    self.serverKey = serverKey
   }
+
+  /// Throws `address` unless this is an address of a machine, without a port; IPv6 in brackets.
+  static func check(source: String) throws(TransportError) {
+    let isVersion6 = source.hasPrefix("[") && source.hasSuffix("]")
+    guard !source.isEmpty, source.utf8.count <= Self.maximumSourceLength,
+      source.utf8.allSatisfy({
+        $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") || $0 == UInt8(ascii: ".")
+          || isVersion6 && "abcdefABCDEF:[]".utf8.contains($0)
+      })
+    else {
+      throw TransportError(.address, "an address to connect from has to be 192.0.2.1 or [2001:db8::1], without a port")
+    }
+  }
+
+  /// The longest textual form of an IPv6 address in brackets.
+  private static let maximumSourceLength = 47
 
   /// The longest address: a DNS name has at most 253 characters.
   private static let maximumLength = 262

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// How a test's cluster differs from an ordinary one.
+struct ClusterOptions: Sendable {
+  /// Whether what nodes say to each other goes through a proxy of ours, which can hold, slow and break it.
+  var proxiesLinks = false
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Documents
+import Foundation
+import Testing
+
+@Suite("The time without a primary", .serialized) struct FailoverTests {
+  /// How many kills `deploy/chaos failover` asks for; nothing in an ordinary run of the tests.
+  static let kills = ProcessInfo.processInfo.environment["KEYFOLD_FAILOVER_KILLS"].flatMap(Int.init)
+
+  @Test(
+    "a killed primary's successor takes writes within 6 s, with the coordinator and without", .timeLimit(.minutes(5)),
+    .enabled(if: kills == nil))
+  func failover() async throws {
+    let measured = try await Failover.measure(kills: 4)
+    #expect(measured.times.count == 4)
+  }
+
+  @Test(
+    "a planned hand-over loses no write and pauses writes for less than half a second", .timeLimit(.minutes(5)),
+    .enabled(if: kills == nil))
+  func handOver() async throws {
+    let measured = try await Failover.measure(handOvers: 3)
+    #expect(measured.times.count == 3)
+  }
+
+  @Test("as often as was asked for", .enabled(if: kills != nil))
+  func asked() async throws {
+    let handOvers = try await Failover.measure(handOvers: Self.kills ?? 0, say: ChaosTests.tell)
+    ChaosTests.tell("hand-over:  \(handOvers)")
+    let kills = try await Failover.measure(kills: Self.kills ?? 0, say: ChaosTests.tell)
+    ChaosTests.tell("kill -9:    \(kills)")
+  }
+}
+
+/// How long no write was taken, each time the primary went.
+struct Failover: Sendable, CustomStringConvertible {
+  private(set) var times: [Duration] = []
+
+  var worst: Duration { times.max() ?? .zero }
+  var median: Duration { times.isEmpty ? .zero : times.sorted()[times.count / 2] }
+
+  var description: String {
+    "\(times.count) times, median \(Self.text(median)), worst \(Self.text(worst))"
+  }
+
+  /// Kills the primary again and again, every second time while the coordinator is dead too. Throws above 6 s.
+  static func measure(kills: Int, say: @Sendable (String) -> Void = { _ in }) async throws -> Failover {
+    try await measured(times: kills, limit: .seconds(6)) { cluster, probe, round in
+      let old = try await cluster.primary()
+      if round % 2 == 1 { cluster.coordinator.kill9() }
+      old.kill9()
+      let killed = ContinuousClock.now
+      let time = try await probe.firstWrite(after: killed, within: .seconds(60)) - killed
+      say("kill \(round + 1), coordinator \(round % 2 == 1 ? "dead" : "alive"): \(text(time))")
+      if round % 2 == 1 { try await cluster.coordinator.start() }
+      try await old.start()
+      return time
+    }
+  }
+
+  /// Asks the primary to hand over, again and again. Throws above half a second.
+  static func measure(handOvers: Int, say: @Sendable (String) -> Void = { _ in }) async throws -> Failover {
+    try await measured(times: handOvers, limit: .milliseconds(500)) { cluster, probe, round in
+      let old = try await cluster.primary()
+      let ordered = ContinuousClock.now
+      _ = try await blocking {
+        try cluster.operate("cluster", "stepdown", TestCluster.name, "--wait", "--timeout", "60")
+      }
+      let new = try await cluster.primary()
+      guard new.name != old.name else { throw TestFailure("\(old.name) is primary still") }
+      _ = try await probe.firstWrite(after: .now, within: .seconds(10))
+      let time = probe.longestPause(since: ordered)
+      say("hand-over \(round + 1): \(text(time))")
+      return time
+    }
+  }
+
+  private static func measured(
+    times: Int, limit: Duration, _ round: (TestCluster, WriteProbe, Int) async throws -> Duration
+  ) async throws -> Failover {
+    try await TestCluster.with(nodes: 3) { cluster in
+      let probe = WriteProbe(cluster)
+      var failover = Failover()
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await probe.run() }
+        defer { probe.stop() }
+        for number in 0..<times {
+          _ = try await probe.firstWrite(after: .now, within: .seconds(30))
+          try await allServe(cluster)
+          failover.times.append(try await round(cluster, probe, number))
+        }
+      }
+      guard failover.worst < limit else { throw TestFailure("\(failover); the limit is \(limit)") }
+      for node in cluster.nodes {
+        _ = try await eventually("everything acknowledged is on \(node.name)") {
+          (try? await probe.missing(on: node, of: cluster))?.isEmpty == true ? true : nil
+        }
+      }
+      return failover
+    }
+  }
+
+  /// Waits until every node answers reads and knows the same primary: the next kill is to hit a whole cluster.
+  private static func allServe(_ cluster: TestCluster) async throws {
+    _ = try await eventually("every node serves") { () -> Bool? in
+      for node in cluster.nodes {
+        guard let client = try? await cluster.client(node), let hello = try? client.run(["hello": 1, "$db": "admin"]),
+          hello["isWritablePrimary"] == .bool(true) || hello["secondary"] == .bool(true)
+        else { return nil }
+      }
+      return true
+    }
+  }
+
+  private static func text(_ time: Duration) -> String { String(format: "%.2f s", time / .seconds(1)) }
+}
