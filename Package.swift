@@ -82,11 +82,12 @@ let package = Package(
     module("Shared", "Sealing", ["CCrypto", "Secrets"]),
     module("Shared", "ClusterModel"),
     module("Shared", "Messages", ["CMessages", "ClusterModel", "Secrets"], exclude: ["keyfold.proto"]),
-    module("Shared", "Transport", ["CZeroMQ", "ClusterModel", "Messages", "Secrets", logging]),
+    module("Shared", "Metrics", [logging, nioCore, nioPosix, nioHTTP]),
+    module("Shared", "Transport", ["CZeroMQ", "ClusterModel", "Messages", "Metrics", "Secrets", logging]),
     module("Shared", "DaemonRuntime", ["ClusterModel", "Secrets", logging]),
     module(
       "Shared", "KeyManagement",
-      ["CCrypto", "ClusterModel", "Secrets", httpClient, nioCore, nioPosix, nioHTTP, nioTLS]),
+      ["CCrypto", "ClusterModel", "Metrics", "Secrets", httpClient, nioCore, nioPosix, nioHTTP, nioTLS]),
 
     // Agent: KMS -> master key -> database keys -> WiredTiger.
     module("Agent", "KeyHierarchy", ["ClusterModel", "Sealing", "Secrets"]),
@@ -99,19 +100,19 @@ let package = Package(
     module(
       "Agent", "Replication",
       [
-        "ClusterModel", "EncryptedStore", "KeyHierarchy", "Messages", "ReplicationCore", "Sealing", "Transport",
-        logging,
+        "ClusterModel", "EncryptedStore", "KeyHierarchy", "Messages", "Metrics", "ReplicationCore", "Sealing",
+        "Transport", logging,
       ]),
     module(
       "Agent", "DocumentServer",
-      ["ClusterModel", "Documents", "Sealing", "Secrets", logging, nioCore, nioPosix]),
+      ["ClusterModel", "Documents", "Metrics", "Sealing", "Secrets", logging, nioCore, nioPosix]),
     module("Agent", "AgentCore", ["ClusterModel"]),
     module(
       "Agent", "AgentRuntime",
       [
         "AgentCore", "ClusterModel", "DaemonRuntime", "DocumentServer", "EncryptedStore", "KeyHierarchy",
-        "KeyManagement", "Messages", "Replication", "ReplicationCore", "Sealing", "Secrets", "Transport", lifecycle,
-        logging,
+        "KeyManagement", "Messages", "Metrics", "Replication", "ReplicationCore", "Sealing", "Secrets", "Transport",
+        lifecycle, logging,
       ]),
     program(
       "Agent", "keyfold-agent",
@@ -123,21 +124,24 @@ let package = Package(
     module(
       "Coordinator", "CoordinatorRuntime",
       [
-        "ClusterModel", "CoordinatorCore", "DaemonRuntime", "KeyManagement", "Messages", "Sealing", "Secrets",
-        "StateStore", "Transport", lifecycle, logging,
+        "ClusterModel", "CoordinatorCore", "DaemonRuntime", "KeyManagement", "Messages", "Metrics", "Sealing",
+        "Secrets", "StateStore", "Transport", lifecycle, logging,
       ]),
     shims("Coordinator", "CCertificates", links: ["crypto"]),
     module(
       "Coordinator", "LocalKMS",
-      ["CCertificates", "KeyManagement", "Sealing", "Secrets", lifecycle, logging, nioCore, nioHTTP, nioPosix, nioTLS]),
+      [
+        "CCertificates", "KeyManagement", "Metrics", "Sealing", "Secrets", lifecycle, logging, nioCore, nioHTTP,
+        nioPosix, nioTLS,
+      ]),
     program(
       "Coordinator", "keyfold-coordinator",
       ["CoordinatorRuntime", "DaemonRuntime", "Secrets", arguments, lifecycle, lifecycleSignals, logging]),
     program(
       "Coordinator", "keyfold",
       [
-        "ClusterModel", "DaemonRuntime", "KeyManagement", "LocalKMS", "Messages", "Secrets", "Transport", arguments,
-        lifecycle, lifecycleSignals, logging,
+        "ClusterModel", "DaemonRuntime", "KeyManagement", "LocalKMS", "Messages", "Metrics", "Secrets", "Transport",
+        arguments, lifecycle, lifecycleSignals, logging,
       ]),
 
     // Tests: one folder per module, then the ones that span modules.
@@ -149,6 +153,12 @@ let package = Package(
     tests("MessagesTests", ["ClusterModel", "Messages", "Secrets"]),
     tests("TransportTests", ["CZeroMQ", "ClusterModel", "Messages", "Secrets", "Transport", logging]),
     tests("DaemonRuntimeTests", ["ClusterModel", "DaemonRuntime", "Secrets", logging]),
+    tests(
+      "MetricsTests",
+      [
+        "AgentRuntime", "CoordinatorRuntime", "DocumentServer", "KeyManagement", "LocalKMS", "Metrics", "Replication",
+        "Transport", logging, nioCore, nioPosix,
+      ]),
     tests("KeyManagementTests", ["ClusterModel", "KeyManagement", "Secrets", nioCore]),
     tests("DocumentsTests", ["Documents"]),
     tests("ReplicationCoreTests", ["ClusterModel", "ReplicationCore"]),
@@ -173,8 +183,8 @@ let package = Package(
     tests("KeyfoldTests", ["ClusterModel", "keyfold"]),
     tests("Simulation", ["ClusterModel", "CoordinatorCore"]),
     tests(
-      "Interop", ["ClusterModel", "KeyManagement", "LocalKMS", "Secrets", logging],
-      exclude: ["kms_awscli.sh", "kms_boto3.py", "ministack_server.py", "venv.sh"]),
+      "Interop", ["ClusterModel", "KeyManagement", "LocalKMS", "Metrics", "Secrets", logging],
+      exclude: ["kms_awscli.sh", "kms_boto3.py", "ministack_server.py", "prometheus_parse.py", "venv.sh"]),
     tests("ClusterTests", ["Documents", nioCore, nioPosix], exclude: ["Chaos/chaos_workload.py"]),
     tests("Tidy", []),
     .executableTarget(

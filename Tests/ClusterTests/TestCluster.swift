@@ -25,7 +25,9 @@ final class TestCluster: Sendable {
     let logs = root + "/log"
     kms = Daemon(
       "kms",
-      executable: ["keyfold", "local-kms", "serve", "--data", root + "/kms", "--port", "\(Self.freePort())"],
+      executable: [
+        "keyfold", "local-kms", "serve", "--data", root + "/kms", "--port", "\(Self.freePort())", "--metrics-port", "0",
+      ],
       data: root + "/kms", log: logs + "/kms.log")
     coordinator = Daemon(
       "coordinator",
@@ -67,10 +69,10 @@ final class TestCluster: Sendable {
     }
     try await kms.start()
     // A port of its own for the coordinator's whole life, because agents and operators keep its address.
-    try write(["listen": "127.0.0.1:\(Self.freePort())"], to: "coordinator.json")
+    try write(["listen": "127.0.0.1:\(Self.freePort())", "metrics": ["port": 0]], to: "coordinator.json")
     try await coordinator.start()
     try operate("project", "create", Self.project)
-    let coordinatorPort = try await coordinator.ready().values.first ?? 0
+    let coordinatorPort = try await coordinator.ready()["control"] ?? 0
     let publicKey = try Self.readyField("publicKey", of: coordinator)
     for node in nodes {
       let identity = "\(root)/\(node.name).key"
@@ -80,6 +82,7 @@ final class TestCluster: Sendable {
           "node": node.name, "identity": identity, "cacheMegabytes": 64, "checkpointSeconds": 2,
           "coordinator": ["address": "127.0.0.1:\(coordinatorPort)", "publicKey": publicKey],
           "drivers": ["port": configuredPort(of: node)], "replication": replicationSettings(of: node),
+          "metrics": ["port": 0],
         ], to: node.name + ".json")
       try operate("node", "enroll", node.name, "--cluster", Self.name, "--key", key)
       try await node.start()

@@ -57,6 +57,18 @@ final class WireClient {
     return reply
   }
 
+  /// Everything the server sends until it closes the connection.
+  func receiveToEnd() throws -> [UInt8] {
+    var all: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = unsafe chunk.withUnsafeMutableBytes { unsafe recv(socket, $0.baseAddress, $0.count, 0) }
+      guard count >= 0 else { throw TestFailure("the connection broke while receiving") }
+      if count == 0 { return all }
+      all += chunk[..<count]
+    }
+  }
+
   func send(_ bytes: [UInt8]) throws {
     var sent = 0
     while sent < bytes.count {

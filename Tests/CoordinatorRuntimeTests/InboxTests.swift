@@ -21,7 +21,8 @@ struct InboxTests {
   private func message(_ body: MessageBody, on route: Route, payload: Int = 0) -> ListenerEvent {
     .message(
       Inbound(
-        envelope: Envelope(body), payload: [UInt8](repeating: 0, count: payload), peer: .node(node), route: route))
+        envelope: Envelope(body), payload: [UInt8](repeating: 0, count: payload), peer: .node(node), route: route,
+        bytes: payload))
   }
 
   private func request(_ number: UInt32) -> MessageBody { .operatorReply(OperatorReply(status: number)) }
@@ -71,7 +72,7 @@ struct InboxTests {
   func payloads() {
     let inbox = Inbox()
     for _ in 0..<2 {
-      inbox.take(message(request(1), on: first, payload: Inbox.payloadCapacity))
+      inbox.take(message(request(1), on: first, payload: Inbox.byteCapacity))
       inbox.take(message(request(2), on: first, payload: 1))
       #expect(drain(inbox) == ["1"])
     }

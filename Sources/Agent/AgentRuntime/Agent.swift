@@ -4,6 +4,7 @@ internal import DaemonRuntime
 internal import DocumentServer
 internal import Foundation
 public import Logging
+internal import Metrics
 internal import Replication
 public import ServiceLifecycle
 internal import Transport
@@ -14,6 +15,8 @@ public struct Agent: Service {
   static let raftTick = Duration.milliseconds(50)
   /// How often the node's life is told that time passes.
   static let lifeTick = Duration.milliseconds(250)
+  /// How often what a scrape reads is renewed.
+  static let metricsTick = Duration.seconds(1)
   /// How often a heartbeat is sent.
   static let heartbeat = Duration.seconds(1)
 
@@ -62,9 +65,10 @@ public struct Agent: Service {
       address: configuration.replication?.address ?? "127.0.0.1",
       port: configuration.replication?.port ?? AgentConfiguration.defaultReplicationPort)
     let engine = NodeEngine(node: configuration.node)
+    let measures = AgentMeasures()
     let shell = AgentShell(
       configuration: configuration, directory: directory, network: network, engine: engine, disk: disk,
-      workshop: workshop, logger: logger)
+      workshop: workshop, measures: measures, logger: logger)
     let (events, queue) = AsyncStream.makeStream(of: LinkEvent.self, bufferingPolicy: .bufferingOldest(1_024))
     let link = try MessageLink(
       endpoint: configuration.coordinator.address, serverKey: coordinatorKey, identity: identity, logger: logger
@@ -72,7 +76,13 @@ public struct Agent: Service {
     await shell.use(link)
     let server = DocumentServer(
       engine: engine, host: configuration.drivers?.address ?? "127.0.0.1",
-      port: Int(configuration.drivers?.port ?? AgentConfiguration.defaultDriverPort), logger: logger)
+      port: Int(configuration.drivers?.port ?? AgentConfiguration.defaultDriverPort), measures: measures.server,
+      logger: logger)
+    measures.watch(engine: engine, network: network, server: server, link: link)
+    let metrics = MetricsServer(measures.registry, logger: logger)
+    defer { metrics.stop() }
+    let metricsPort = try await metrics.startIfPossible(
+      configuration.metrics, defaultPort: AgentConfiguration.defaultMetricsPort)
 
     try await withGracefulShutdownHandler {
       try await withThrowingTaskGroup(of: Void.self) { group in
@@ -87,7 +97,9 @@ public struct Agent: Service {
         if let driverPort = await bound.first(where: { _ in true }) {
           await shell.bind(driverPort: driverPort, replicationPort: replicationPort)
           try link.start()
-          try announce(driverPort: driverPort, replicationPort: replicationPort, publicKey: identity.publicKey)
+          try announce(
+            ["drivers": driverPort, "replication": Int(replicationPort), "metrics": metricsPort],
+            publicKey: identity.publicKey)
           addLoops(to: &group, shell: shell, network: network) { queue.finish() }
           await Self.follow(events, shell: shell)
         }
@@ -105,11 +117,10 @@ public struct Agent: Service {
     try? ReadyFile.remove(from: data)
   }
 
-  private func announce(driverPort: Int, replicationPort: UInt16, publicKey: CurvePublicKey) throws {
-    try ReadyFile(
-      ports: ["drivers": driverPort, "replication": Int(replicationPort)], publicKey: publicKey.text
-    ).write(to: data)
-    logger.notice("ready", metadata: ["drivers": "\(driverPort)", "replication": "\(replicationPort)"])
+  private func announce(_ ports: [String: Int?], publicKey: CurvePublicKey) throws {
+    let ports = ports.compactMapValues { $0 }
+    try ReadyFile(ports: ports, publicKey: publicKey.text).write(to: data)
+    logger.notice("ready", metadata: Logger.Metadata(uniqueKeysWithValues: ports.map { ($0, "\($1)") }))
   }
 
   private func addLoops(
@@ -125,6 +136,11 @@ public struct Agent: Service {
     group.addTask { await Self.every(Self.raftTick) { await shell.member?.tick() } }
     group.addTask { await Self.every(Self.lifeTick) { await shell.tick() } }
     group.addTask { await Self.every(Self.heartbeat) { await shell.report() } }
+    group.addTask { await Self.every(Self.metricsTick) { await shell.publish() } }
+    group.addTask {
+      // Not with the rest: it waits for a checkpoint under way.
+      await Self.every(Self.metricsTick) { await shell.publishCacheUse() }
+    }
     group.addTask {
       await Self.every(checkpoint) {
         await shell.member?.checkpoint()

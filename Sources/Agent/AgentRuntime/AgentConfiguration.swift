@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import ClusterModel
 public import DaemonRuntime
+public import Metrics
 
 /// An agent's settings, from its configuration file.
 public struct AgentConfiguration: DaemonConfiguration {
@@ -8,8 +9,7 @@ public struct AgentConfiguration: DaemonConfiguration {
   public static let keys = [
     "node", "data", "identity", "coordinator.address", "coordinator.publicKey", "drivers.address", "drivers.port",
     "replication.address", "replication.port", "replication.advertise", "replication.sourceAddress", "cacheMegabytes",
-    "secureHeapKilobytes",
-    "checkpointSeconds", "kmsSourceAddress", "logLevel",
+    "secureHeapKilobytes", "checkpointSeconds", "kmsSourceAddress", "metrics.address", "metrics.port", "logLevel",
   ]
 
   /// Where the coordinator is and which key it has.
@@ -53,6 +53,8 @@ public struct AgentConfiguration: DaemonConfiguration {
   public var drivers: Listen?
   /// Where other members connect.
   public var replication: Replication?
+  /// Where metrics are shown; loopback only.
+  public var metrics: MetricsAddress?
   /// Memory for pages of the storage engine, in MiB; 256 by default.
   public var cacheMegabytes: Int?
   /// Locked memory for keys, in KiB; 4096 by default.
@@ -68,4 +70,6 @@ public struct AgentConfiguration: DaemonConfiguration {
   public static let defaultDriverPort: UInt16 = 27117
   /// Members connect here unless told otherwise.
   public static let defaultReplicationPort: UInt16 = 7450
+  /// Metrics are shown here unless told otherwise.
+  public static let defaultMetricsPort: UInt16 = 7461
 }

@@ -35,7 +35,7 @@ extension AgentShell {
     }
     logger.info("copying", metadata: ["from": "\(name)"])
     try await GenerationRebuild.run(
-      into: fresh, from: source, lostTerm: order.lostTerm,
+      into: fresh, from: source, lostTerm: order.lostTerm, measures: measures.member,
       isCancelled: { [weak self] in await self?.isRebuildOver ?? true },
       progress: { [weak self] progress in
         Task { await self?.note(progress) }  // tidy:allow free-task progress comes from a synchronous callback

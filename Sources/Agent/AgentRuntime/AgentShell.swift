@@ -39,6 +39,7 @@ actor AgentShell {
   let workshop: Workshop
   let factory: KeyManagementFactory
   let logger: Logger
+  let measures: AgentMeasures
   let jobs: AsyncStream<Job>
   let jobQueue: AsyncStream<Job>.Continuation
   let started = ContinuousClock.now
@@ -63,7 +64,7 @@ actor AgentShell {
 
   init(
     configuration: AgentConfiguration, directory: GenerationDirectory, network: ReplicationNetwork, engine: NodeEngine,
-    disk: DiskState, workshop: Workshop, logger: Logger
+    disk: DiskState, workshop: Workshop, measures: AgentMeasures, logger: Logger
   ) {
     self.configuration = configuration
     self.directory = directory
@@ -71,8 +72,9 @@ actor AgentShell {
     self.engine = engine
     self.workshop = workshop
     self.logger = logger
+    self.measures = measures
     leftovers = disk.leftovers
-    factory = KeyManagementFactory()
+    factory = KeyManagementFactory(measures: measures.kms)
     core = AgentCore(
       node: configuration.node, boot: .random(), generation: disk.generation, damage: disk.damage,
       timing: AgentTiming(), seed: UInt64.random(in: .min ... .max))
@@ -108,7 +110,9 @@ actor AgentShell {
       case .stepDown(let id): jobQueue.yield(.handOver(id))
       case .check(let scheduled): jobQueue.yield(.check(scheduled: scheduled))
       case .replaceProcessImage: jobQueue.yield(.replaceProcessImage)
-      case .reply(let result): send(.commandResult(result))
+      case .reply(let result):
+        measures.answered(result.outcome)
+        send(.commandResult(result))
       case .report: report()
       }
     }

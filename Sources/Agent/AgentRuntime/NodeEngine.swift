@@ -62,6 +62,9 @@ final class NodeEngine: DocumentEngine {
 
   private func notify() { observer.withLock { $0 }?() }
 
+  /// Where the open member stands, nil while there is none.
+  var memberStatus: MemberStatus? { shared.withLock { $0.member }?.status }
+
   func replicaSetView() -> ReplicaSetView {
     let state = shared.withLock { $0 }
     let status = state.member?.status

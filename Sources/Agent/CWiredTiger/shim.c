@@ -183,4 +183,11 @@ int keyfold_cursor_value(WT_CURSOR *cursor, const void **data, size_t *length) {
 
 int keyfold_cursor_key_string(WT_CURSOR *cursor, const char **key) { return cursor->get_key(cursor, key); }
 
+int keyfold_statistic(WT_CURSOR *cursor, int number, int64_t *value) {
+  const char *description, *text;
+  cursor->set_key(cursor, number);
+  int result = cursor->search(cursor);
+  return result != 0 ? result : cursor->get_value(cursor, &description, &text, value);
+}
+
 void keyfold_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

@@ -18,7 +18,7 @@ enum Configuration {
       // A persisted base configuration would bring settings of an older start back; the environment is not ours.
       "config_base=false", "use_environment=false",
       // A truncated file that is mapped into memory is a SIGBUS instead of an error.
-      "mmap=false", "statistics=(none)",
+      "mmap=false", "statistics=(fast)",
     ]
     if creating { parts.append("create=true") }
     let interval = options.checkpointInterval.components.seconds

@@ -24,6 +24,9 @@ actor Checkpointer {
     return true
   }
 
+  /// How much of the engine's cache is in use; nil if the engine can't say.
+  func cacheUse() -> CacheUse? { try? bound?.session.cacheUse() }
+
   /// Goes over to another generation.
   func rebind(to generation: OpenGeneration) throws(MemberError) {
     guard let old = bound else { throw MemberError(.closed, "the node is closing") }

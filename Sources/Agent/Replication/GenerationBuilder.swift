@@ -7,11 +7,13 @@ internal import ReplicationCore
 actor GenerationBuilder {
   nonisolated let thread: StoreThread
   private let tables: MemberTables
+  private let measures: MemberMeasures
   private var loading: (id: CollectionID, cursor: Cursor)?
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 
-  init(_ generation: OpenGeneration) async throws(MemberError) {
+  init(_ generation: OpenGeneration, measures: MemberMeasures) async throws(MemberError) {
+    self.measures = measures
     do { thread = try StoreThread(name: "copy-target") } catch { throw MemberError(error) }
     tables = try MemberTables(generation)
   }
@@ -34,6 +36,7 @@ actor GenerationBuilder {
       if chunk.isLastOfCollection { missing.remove(chunk.collection) }
       progress.documents += UInt64(chunk.documents)
       progress.bytes += UInt64(chunk.rows.count)
+      measures.copied(documents: chunk.documents, bytes: chunk.rows.count)
       report(progress)
       if await isCancelled() { throw MemberError(.closed, "the node is closing") }
     }

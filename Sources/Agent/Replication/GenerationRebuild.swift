@@ -12,10 +12,11 @@ public enum GenerationRebuild {
   /// closed, nothing names it, and the caller destroys it.
   public static func run(
     into fresh: OpenGeneration, from source: any CopySource, lostTerm: UInt64,
+    measures: MemberMeasures = MemberMeasures(),
     isCancelled: @escaping @Sendable () async -> Bool, progress: @escaping @Sendable (CopyProgress) -> Void
   ) async throws(MemberError) {
     do {
-      try await fill(fresh, from: source, lostTerm: lostTerm, isCancelled, progress)
+      try await fill(fresh, from: source, lostTerm: lostTerm, measures, isCancelled, progress)
       await source.close()
     } catch {
       await source.close()
@@ -28,10 +29,10 @@ public enum GenerationRebuild {
   }
 
   private static func fill(
-    _ fresh: OpenGeneration, from source: any CopySource, lostTerm: UInt64,
+    _ fresh: OpenGeneration, from source: any CopySource, lostTerm: UInt64, _ measures: MemberMeasures,
     _ isCancelled: @escaping @Sendable () async -> Bool, _ report: @escaping @Sendable (CopyProgress) -> Void
   ) async throws {
-    let builder = try await GenerationBuilder(fresh)
+    let builder = try await GenerationBuilder(fresh, measures: measures)
     do {
       let beginning = try await builder.copy(from: source, until: isCancelled, report)
       try await builder.found(beginning, lostTerm: lostTerm)

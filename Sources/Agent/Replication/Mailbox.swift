@@ -1,30 +1,65 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Synchronization
 
-/// Hands values from a socket's thread to one waiting task, in order, at most `capacity` at a time.
+/// What waits in a mailbox, and what it has refused.
+public struct MailboxLoad: Sendable, Equatable {
+  /// Values that wait.
+  public var values = 0
+  /// Their bytes.
+  public var bytes = 0
+  /// How many values may wait.
+  public var valueLimit = 0
+  /// How many bytes may wait.
+  public var byteLimit = 0
+  /// Values refused since the start because there was no room.
+  public var refused: UInt64 = 0
+}
+
+/// Hands values from a socket's thread to one waiting task, in order, at most `capacity` of them with at most
+/// `byteCapacity` bytes at a time. A value that is larger than that may wait alone.
 final class Mailbox<Element: Sendable>: Sendable {
   private struct State {
-    var values: [Element] = []
+    var values: [(element: Element, bytes: Int)] = []
+    var bytes = 0
+    var refused: UInt64 = 0
     var end: Result<Void, MemberError>?
     var waiter: CheckedContinuation<Element?, any Error>?
   }
 
   private let capacity: Int
+  private let byteCapacity: Int
   private let state = Mutex(State())
 
-  init(capacity: Int) { self.capacity = capacity }
+  init(capacity: Int, byteCapacity: Int = .max) {
+    self.capacity = capacity
+    self.byteCapacity = byteCapacity
+  }
 
-  /// Adds a value; false if there is no room or the box is closed.
+  /// What waits now.
+  var load: MailboxLoad {
+    state.withLock { state in
+      MailboxLoad(
+        values: state.values.count, bytes: state.bytes, valueLimit: capacity, byteLimit: byteCapacity,
+        refused: state.refused)
+    }
+  }
+
+  /// Adds a value that takes so many bytes; false if there is no room or the box is closed.
   @discardableResult
-  func put(_ value: Element) -> Bool {
+  func put(_ value: Element, bytes: Int = 0) -> Bool {
     let (taken, waiter) = state.withLock { state -> (Bool, CheckedContinuation<Element?, any Error>?) in
       guard state.end == nil else { return (false, nil) }
       if let waiter = state.waiter {
         state.waiter = nil
         return (true, waiter)
       }
-      guard state.values.count < capacity else { return (false, nil) }
-      state.values.append(value)
+      let fits = state.values.isEmpty || bytes <= byteCapacity - state.bytes
+      guard state.values.count < capacity, fits else {
+        state.refused += 1
+        return (false, nil)
+      }
+      state.values.append((value, bytes))
+      state.bytes += bytes
       return (true, nil)
     }
     waiter?.resume(returning: value)
@@ -46,7 +81,11 @@ final class Mailbox<Element: Sendable>: Sendable {
   func next() async throws -> Element? {
     try await withCheckedThrowingContinuation { continuation in
       let ready = state.withLock { state -> Result<Element?, any Error>? in
-        if !state.values.isEmpty { return .success(state.values.removeFirst()) }
+        if !state.values.isEmpty {
+          let first = state.values.removeFirst()
+          state.bytes -= first.bytes
+          return .success(first.element)
+        }
         switch state.end {
         case .success: return .success(nil)
         case .failure(let error): return .failure(error)

@@ -24,6 +24,10 @@ public struct MemberStatus: Sendable, Equatable {
   public var needsInitialSync: Bool
   /// Whether it lost what it had acknowledged and does not vote before it has caught up.
   public var isRecovering: Bool
+  /// What the primary knows of the others; empty on any other member.
+  public var peers: [PeerStatus] = []
+  /// Writers that wait for a batch; their limit is `ReplicaMember.waitingWritersLimit`.
+  public var waitingWriters = 0
 
   init(_ core: RaftCore) {
     role =

@@ -9,6 +9,8 @@ internal import Transport
 actor RemoteCopy: CopySource {
   /// How many chunks may be on their way.
   static let window: UInt32 = 16
+  /// How many bytes of chunks may wait: as many chunks as the window allows, each with the largest of documents.
+  static let inboxByteCapacity = 17 * 24 << 20
   /// How long a connection to the source may take.
   static let connectTimeout = Duration.seconds(10)
 
@@ -21,7 +23,7 @@ actor RemoteCopy: CopySource {
   init(
     from source: MemberAddress, node: NodeName, identity: CurveIdentity, sourceAddress: String?, logger: Logger
   ) throws {
-    let inbox = Mailbox<(Envelope, [UInt8])>(capacity: Int(Self.window) + 8)
+    let inbox = Mailbox<(Envelope, [UInt8])>(capacity: Int(Self.window) + 8, byteCapacity: Self.inboxByteCapacity)
     self.inbox = inbox
     self.node = node
     stream = UInt64.random(in: 1...UInt64.max)
@@ -30,7 +32,7 @@ actor RemoteCopy: CopySource {
       identity: identity, limits: .replication, logger: logger
     ) { event in
       switch event {
-      case .message(let envelope, let payload): inbox.put((envelope, payload))
+      case .message(let envelope, let payload): inbox.put((envelope, payload), bytes: payload.count)
       case .disconnected:
         inbox.finish(MemberError(.syncFailed, "the connection to \(source.node) broke during the copy"))
       case .refused(let reason):

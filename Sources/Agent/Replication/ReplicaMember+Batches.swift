@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
-internal import EncryptedStore
+public import EncryptedStore
 internal import ReplicationCore
 internal import Synchronization
 
@@ -50,6 +50,7 @@ extension ReplicaMember {
     switch core.onPropose([record], now: now) {
     case .accepted(let first, _, let directives):
       batch = WriteBatch(index: first.index, completions: completions)
+      measures.batched(completions.count)
       perform(directives)
     case .refused(let refusal):
       rollBack()
@@ -115,6 +116,9 @@ extension ReplicaMember {
       breakDown(error)
     }
   }
+
+  /// How much of the engine's cache is in use; waits for a checkpoint under way. Nil if the engine can't say.
+  public nonisolated func cacheUse() async -> CacheUse? { await checkpointer.cacheUse() }
 
   /// Holds back new batches and waits until none is on its way.
   func pause() async {

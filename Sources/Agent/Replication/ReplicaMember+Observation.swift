@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import ReplicationCore
 internal import Synchronization
 
 /// Whoever is to be told when a member's part changes.
@@ -17,7 +18,9 @@ extension ReplicaMember {
 
   /// Shows everybody where the member stands, and tells the observer if that changes its part.
   func publishStatus() {
-    let status = MemberStatus(core)
+    var status = MemberStatus(core)
+    status.peers = core.peers(now: now)
+    status.waitingWriters = waiting.count
     let changed = snapshot.withLock { shown in
       defer { shown = status }
       return shown.role != status.role || shown.takesWrites != status.takesWrites || shown.term != status.term

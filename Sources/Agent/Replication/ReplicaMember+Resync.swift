@@ -63,7 +63,7 @@ extension ReplicaMember {
   private func fill(
     _ fresh: OpenGeneration, from source: any CopySource, _ report: @Sendable (CopyProgress) -> Void
   ) async throws -> CopyBeginning? {
-    let builder = try await GenerationBuilder(fresh)
+    let builder = try await GenerationBuilder(fresh, measures: measures)
     var installing: CopyBeginning?
     do {
       let beginning = try await builder.copy(from: source, until: { await self.isClosed }, report)

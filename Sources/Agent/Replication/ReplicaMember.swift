@@ -18,7 +18,7 @@ public protocol MemberNetwork: Sendable {
 /// Members apply only what is committed, so no data is ever rolled back.
 public actor ReplicaMember {
   /// How many writers may wait for a batch before more are refused.
-  static let waitingWritersLimit = 10_000
+  public static let waitingWritersLimit = 10_000
   /// How often a batch that lost against the cache is run again.
   static let batchAttempts = 5
 
@@ -30,6 +30,7 @@ public actor ReplicaMember {
   nonisolated let statusObserver = StatusObserver()
   nonisolated let logger: Logger
   nonisolated let systemChanges = Atomic<UInt64>(0)
+  nonisolated let measures: MemberMeasures
   let network: any MemberNetwork
   let onFailure: @Sendable (MemberError) -> Void
   let start = ContinuousClock.now
@@ -62,7 +63,7 @@ public actor ReplicaMember {
   /// Takes part in a shard with an open generation; `onFailure` is told once when disk or engine break.
   public init(
     me: MemberID, generation: OpenGeneration, settings: RaftSettings, seed: UInt64, network: any MemberNetwork,
-    logger: Logger, onFailure: @escaping @Sendable (MemberError) -> Void
+    logger: Logger, measures: MemberMeasures = MemberMeasures(), onFailure: @escaping @Sendable (MemberError) -> Void
   ) async throws(MemberError) {
     let thread: StoreThread
     do { thread = try StoreThread(name: "member") } catch { throw MemberError(error) }
@@ -81,6 +82,7 @@ public actor ReplicaMember {
     self.thread = thread
     self.network = network
     self.logger = logger
+    self.measures = measures
     self.onFailure = onFailure
     self.generation = generation
     snapshot = Mutex(MemberStatus(core))
@@ -131,10 +133,13 @@ public actor ReplicaMember {
       throw MemberError(.overloaded, "\(waiting.count) writers wait already; try again")
     }
     guard core.role == .leader else { throw notPrimary }
-    return try await withCheckedThrowingContinuation { continuation in
+    let arrival = ContinuousClock.now
+    let result: R = try await withCheckedThrowingContinuation { continuation in
       waiting.append(WriteRequest(body, continuation))
       pump()
     }
+    measures.wrote(since: arrival)
+    return result
   }
 
   /// Asks the member to hand its part as primary to a caught-up secondary; returns why that can't begin, nil if it has.

@@ -13,6 +13,9 @@ public import Transport
 public final class ReplicationNetwork: MemberNetwork, Sendable {
   /// How many messages may wait to be handled before further ones are dropped; Raft repeats what matters.
   static let inboxCapacity = 4_096
+  /// How many bytes of messages may wait to be handled: a secondary whose disk is slow is sent the same entries again
+  /// and again, and each message may have 68 MiB.
+  static let inboxByteCapacity = 128 << 20
 
   struct Link: Sendable {
     let link: MessageLink
@@ -38,7 +41,7 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
   let logger: Logger
   let state = Mutex(State())
   private let allowList = AllowList()
-  private let inbox = Mailbox<Event>(capacity: inboxCapacity)
+  private let inbox = Mailbox<Event>(capacity: inboxCapacity, byteCapacity: inboxByteCapacity)
   private let listener: Mutex<MessageListener?> = Mutex(nil)
 
   /// Makes the network of a node; nothing is bound before `start`. Connections to members come from `sourceAddress`,
@@ -111,6 +114,15 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
     _ = try? link.send(Envelope(body, node: node), payload: payload)
   }
 
+  /// What waits, in and out, and what was counted since the start, over all connections of now.
+  public var load: NetworkLoad {
+    let (links, copies) = state.withLock { ($0.links.values.map(\.link), $0.copies.count) }
+    var load = NetworkLoad(inbox: inbox.load, copiesServed: copies)
+    for link in links { load.add(link.counters, link.outbound) }
+    if let listener = listener.withLock({ $0 }) { load.add(listener.counters, listener.outbound) }
+    return load
+  }
+
   /// Closes all connections and ends `run`.
   public func close() {
     let links = state.withLock { state -> [MessageLink] in
@@ -167,7 +179,7 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
         state.withLock { $0.copies[route] }?.grant(credit.credits)
       default:
         guard let message = RaftMessage(wire: inbound.envelope.body, payload: inbound.payload) else { return }
-        inbox.put(.raft(message, from: sender))
+        inbox.put(.raft(message, from: sender), bytes: inbound.bytes)
       }
     case .disconnected(let route), .undelivered(let route, _):
       let sessions = state.withLock { state in state.copies.filter { $0.key.route == route }.map(\.value) }

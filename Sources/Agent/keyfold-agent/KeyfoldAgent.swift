@@ -55,7 +55,8 @@ struct Run: AsyncParsableCommand {
     abstract: "Serves until SIGTERM.",
     discussion: """
       Writes DATA/ready.json once its ports are bound. Until the coordinator has sent settings, and while a key is \
-      revoked or the KMS cannot be reached at start, it answers drivers with an error that says so.
+      revoked or the KMS cannot be reached at start, it answers drivers with an error that says so. Shows Prometheus \
+      metrics on 127.0.0.1:7461, or where metrics.address and metrics.port say.
       """)
 
   @Option(help: "The configuration file (JSON).")

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import DaemonRuntime
+public import Metrics
 
 /// How a coordinator runs; every key of its configuration file, and the command line's `--data` and `--listen` over it.
 public struct CoordinatorConfiguration: DaemonConfiguration, Equatable {
   /// Every key of the file.
-  public static let keys = ["data", "listen", "rootKeyFile", "controlPlane", "kmsTimeoutSeconds", "logLevel"]
+  public static let keys = [
+    "data", "listen", "rootKeyFile", "controlPlane", "kmsTimeoutSeconds", "metrics.address", "metrics.port", "logLevel",
+  ]
   /// Where it listens without a setting.
   public static let defaultListen = "127.0.0.1:7440"
+  /// Metrics are shown here without a setting.
+  public static let defaultMetricsPort: UInt16 = 7460
 
   /// The data directory.
   public var data: String
@@ -18,6 +23,8 @@ public struct CoordinatorConfiguration: DaemonConfiguration, Equatable {
   public var controlPlane: [String]
   /// How long one call to a KMS may take, in seconds.
   public var kmsTimeoutSeconds: Int
+  /// Where metrics are shown; loopback only.
+  public var metrics: MetricsAddress?
   /// The level below which nothing is logged: trace, debug, info, notice, warning, error or critical.
   public var logLevel: String
 
@@ -31,7 +38,7 @@ public struct CoordinatorConfiguration: DaemonConfiguration, Equatable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case data, listen, rootKeyFile, controlPlane, kmsTimeoutSeconds, logLevel
+    case data, listen, rootKeyFile, controlPlane, kmsTimeoutSeconds, metrics, logLevel
   }
 
   /// Reads what the file says and takes defaults for the rest.
@@ -43,6 +50,7 @@ public struct CoordinatorConfiguration: DaemonConfiguration, Equatable {
     rootKeyFile = try container.decodeIfPresent(String.self, forKey: .rootKeyFile)
     controlPlane = try container.decodeIfPresent([String].self, forKey: .controlPlane) ?? []
     kmsTimeoutSeconds = try container.decodeIfPresent(Int.self, forKey: .kmsTimeoutSeconds) ?? kmsTimeoutSeconds
+    metrics = try container.decodeIfPresent(MetricsAddress.self, forKey: .metrics)
     logLevel = try container.decodeIfPresent(String.self, forKey: .logLevel) ?? logLevel
   }
 

@@ -16,6 +16,8 @@ struct CoordinatorMemory: Sendable {
   }
 
   private let store: StateStore
+  /// Told about every change.
+  var measures: CoordinatorMeasures?
 
   init(store: StateStore) { self.store = store }
 
@@ -36,7 +38,9 @@ struct CoordinatorMemory: Sendable {
       secrets.append(.put(id: Self.id(secret.project, secret.version), sealed: secret.sealed))
       if secret.version > 0 { secrets.append(.remove(id: Self.id(secret.project, secret.version - 1))) }
     }
+    let start = ContinuousClock.now
     try Self.translating { () throws(StateStoreError) in try store.apply(changes, secrets: secrets) }
+    measures?.wrote(since: start)
   }
 
   /// Takes the next epoch above `number`, and above every epoch before.

@@ -5,6 +5,7 @@ public import DaemonRuntime
 internal import Foundation
 internal import KeyManagement
 public import Logging
+internal import Metrics
 internal import Secrets
 public import ServiceLifecycle
 internal import Transport
@@ -41,9 +42,10 @@ public final class CoordinatorService: Service {
   /// Serves until the service is asked to end; throws if it cannot start or can remember nothing more.
   public func run() async throws {
     guard let makeKeyService else {
-      let factory = KeyManagementFactory()
+      let measures = CoordinatorMeasures()
+      let factory = KeyManagementFactory(measures: measures.kms)
       do {
-        try await serve { (settings, secret) throws(KMSError) in
+        try await serve(measures) { (settings, secret) throws(KMSError) in
           try factory.makeService(settings: settings, secret: secret)
         }
       } catch {
@@ -52,10 +54,10 @@ public final class CoordinatorService: Service {
       }
       return await factory.shutdown()
     }
-    try await serve(makeKeyService)
+    try await serve(CoordinatorMeasures(), makeKeyService)
   }
 
-  private func serve(_ makeKeyService: @escaping KeyServiceMaker) async throws {
+  private func serve(_ measures: CoordinatorMeasures, _ makeKeyService: @escaping KeyServiceMaker) async throws {
     let opened = try CoordinatorStart.open(configuration, now: Self.now())
     let allowList = AllowList(Coordinator.identities(opened.core.allowList))
     let inbox = Inbox()
@@ -63,10 +65,12 @@ public final class CoordinatorService: Service {
       address: opened.host, port: opened.port, identity: opened.identity, allowList: allowList, logger: logger,
       onEvent: { event in inbox.take(event) })
     let (jobs, jobsIn) = AsyncStream.makeStream(of: KeyJob.self, bufferingPolicy: .bufferingOldest(Self.queuedKeyJobs))
+    var memory = opened.memory
+    memory.measures = measures
     let coordinator = Coordinator(
       core: opened.core,
       surroundings: Coordinator.Surroundings(
-        memory: opened.memory, rootKey: opened.rootKey, allowList: allowList,
+        memory: memory, rootKey: opened.rootKey, allowList: allowList,
         send: { (envelope, payload, route) throws(TransportError) in
           _ = try listener.send(envelope, payload: payload, to: route)
         }, jobs: jobsIn, now: Self.now, logger: logger))
@@ -75,11 +79,17 @@ public final class CoordinatorService: Service {
     let bound = try listener.start()
     defer { listener.close() }
     try opened.tellOperator(port: bound)
-    try announce(ReadyFile(ports: ["control": Int(bound)], publicKey: opened.identity.publicKey.text))
+    measures.watch(inbox: inbox, listener: listener, now: Self.now)
+    let metrics = MetricsServer(measures.registry, logger: logger)
+    defer { metrics.stop() }
+    let metricsPort = try await metrics.startIfPossible(
+      configuration.metrics, defaultPort: CoordinatorConfiguration.defaultMetricsPort)
+    let ports = ["control": Int(bound), "metrics": metricsPort].compactMapValues { $0 }
+    try announce(ReadyFile(ports: ports, publicKey: opened.identity.publicKey.text))
     defer { try? ReadyFile.remove(from: configuration.data) }
     let prover = KeyProver(makeService: makeKeyService, deadline: .seconds(configuration.kmsTimeoutSeconds))
     try await cancelWhenGracefulShutdown {
-      try await Self.work(coordinator: coordinator, inbox: inbox, jobs: jobs, prover: prover)
+      try await Self.work(coordinator: coordinator, inbox: inbox, jobs: jobs, prover: prover, measures: measures)
     }
     logger.info("coordinator ended")
   }
@@ -96,7 +106,7 @@ public final class CoordinatorService: Service {
 
   /// Runs until it is cancelled; throws what the coordinator can't go on from.
   private static func work(
-    coordinator: Coordinator, inbox: Inbox, jobs: AsyncStream<KeyJob>, prover: KeyProver
+    coordinator: Coordinator, inbox: Inbox, jobs: AsyncStream<KeyJob>, prover: KeyProver, measures: CoordinatorMeasures
   ) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
@@ -108,6 +118,7 @@ public final class CoordinatorService: Service {
         var dropped: UInt64 = 0
         while !Task.isCancelled {
           try await coordinator.tick()
+          measures.publish(await coordinator.measured)
           if inbox.dropped != dropped {
             dropped = inbox.dropped
             await coordinator.logger.warning("more came in than could be handled", metadata: ["dropped": "\(dropped)"])

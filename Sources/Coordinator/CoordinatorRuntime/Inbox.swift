@@ -11,15 +11,15 @@ final class Inbox: Sendable {
   /// How many messages wait at most.
   static let capacity = 8192
 
-  /// How many payload bytes wait at most; only operators' requests carry some.
-  static let payloadCapacity = 64 << 20
+  /// How many bytes of messages wait at most.
+  static let byteCapacity = 64 << 20
 
   /// One thing that came in.
   enum Item: Sendable {
     case message(Inbound)
     case disconnected(Route)
 
-    var payloadBytes: Int { if case .message(let inbound) = self { inbound.payload.count } else { 0 } }
+    var bytes: Int { if case .message(let inbound) = self { inbound.bytes } else { 0 } }
   }
 
   private enum Entry: Sendable {
@@ -33,7 +33,7 @@ final class Inbox: Sendable {
     var entries: [Entry?] = []
     var next = 0
     var heartbeats: [Route: Inbound] = [:]
-    var payloadBytes = 0
+    var bytes = 0
     var dropped: UInt64 = 0
   }
 
@@ -72,11 +72,16 @@ final class Inbox: Sendable {
       switch entry {
       case nil: return nil
       case .item(let item):
-        state.payloadBytes -= item.payloadBytes
+        state.bytes -= item.bytes
         return item
       case .heartbeat(let route): return state.heartbeats.removeValue(forKey: route).map { .message($0) }
       }
     }
+  }
+
+  /// What waits, and what was dropped because too much waited.
+  var load: (items: Int, bytes: Int, dropped: UInt64) {
+    state.withLock { ($0.entries.count - $0.next, $0.bytes, $0.dropped) }
   }
 
   /// How many messages were dropped because too many waited.
@@ -95,15 +100,15 @@ final class Inbox: Sendable {
 
   @discardableResult
   private func append(_ entry: Entry, always: Bool) -> Bool {
-    var payloadBytes = 0
-    if case .item(let item) = entry { payloadBytes = item.payloadBytes }
+    var bytes = 0
+    if case .item(let item) = entry { bytes = item.bytes }
     return state.withLock { state in
       let fits = state.entries.count - state.next < capacity
-      guard always || (fits && state.payloadBytes + payloadBytes <= Self.payloadCapacity) else {
+      guard always || (fits && state.bytes + bytes <= Self.byteCapacity) else {
         state.dropped += 1
         return false
       }
-      state.payloadBytes += payloadBytes
+      state.bytes += bytes
       state.entries.append(entry)
       return true
     }

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 public import KeyManagement
+public import Metrics
 
 /// How a local KMS runs: where its state is, where it listens, what it calls itself.
 public struct LocalKMSConfiguration: Sendable {
   /// The port without a setting.
   public static let defaultPort = 7443
+  /// The port of the metrics without a setting.
+  public static let defaultMetricsPort = 7462
   /// The folder of keys, credentials, certificates and audit log; made with mode 0700 if it is missing.
   public var directory: String
   /// The loopback address to listen on; anything else is refused.
   public var host: String
   /// The port to listen on, 0 for any free one.
   public var port: Int
+  /// Where metrics are shown; nil shows none.
+  public var metrics: MetricsAddress?
   /// The region in key ARNs and signatures.
   public var region: String
   /// The twelve digits of the account in key ARNs.
@@ -28,7 +33,8 @@ public struct LocalKMSConfiguration: Sendable {
   /// Makes a configuration; everything but the folder has a default.
   public init(
     directory: String, host: String = "127.0.0.1", port: Int = Self.defaultPort, region: String = "us-east-1",
-    accountID: String = "000000000000", version: String = "", maximumConnections: Int = 256,
+    accountID: String = "000000000000", version: String = "", metrics: MetricsAddress? = nil,
+    maximumConnections: Int = 256,
     requestDeadline: Duration = .seconds(30), clock: WallClock = .system
   ) {
     self.directory = directory
@@ -37,6 +43,7 @@ public struct LocalKMSConfiguration: Sendable {
     self.region = region
     self.accountID = accountID
     self.version = version
+    self.metrics = metrics
     self.maximumConnections = maximumConnections
     self.requestDeadline = requestDeadline
     self.clock = clock

@@ -15,8 +15,12 @@ final class LocalKMSEngine: Sendable {
   private let audit: AuditLog
   private let configuration: LocalKMSConfiguration
   private let logger: Logger
+  private let measures: LocalKMSMeasures
 
-  init(configuration: LocalKMSConfiguration, vault: consuming LocalKMSVault, logger: Logger) throws(LocalKMSError) {
+  init(
+    configuration: LocalKMSConfiguration, vault: consuming LocalKMSVault, logger: Logger, measures: LocalKMSMeasures
+  ) throws(LocalKMSError) {
+    self.measures = measures
     audit = try AuditLog(in: vault.directory)
     self.vault = Mutex(vault)
     self.configuration = configuration
@@ -25,6 +29,7 @@ final class LocalKMSEngine: Sendable {
 
   /// Answers one request, whatever it holds.
   func reply(to request: KMSRequest) -> KMSReply {
+    let start = ContinuousClock.now
     let now = configuration.clock.nowSeconds
     var entry = AuditEntry(requestID: KeyIdentifier.random(), clientAddress: request.clientAddress, seconds: now)
     var reply: KMSReply
@@ -40,7 +45,9 @@ final class LocalKMSEngine: Sendable {
       entry.outcome = error.type
       reply = KMSReply(error, requestID: entry.requestID, dateSeconds: now)
     }
+    defer { measures.answered(entry.action, outcome: entry.outcome, since: start) }
     guard audit.append(entry) else {
+      entry.outcome = KMSFault.internal.type
       // Without its line a call must not have an effect outside: what cannot be audited is not handed out.
       logger.error("the audit log cannot be written; the call is refused", metadata: ["request": "\(entry.requestID)"])
       SecretWiping.wipe(&reply.body)

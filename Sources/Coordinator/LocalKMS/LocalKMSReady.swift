@@ -11,6 +11,8 @@ public struct LocalKMSReady: Sendable, Equatable {
   public let processID: Int
   /// The bound port.
   public let port: Int
+  /// The bound port of the metrics, nil if there are none.
+  public let metricsPort: Int?
   /// The base URL for clients.
   public let endpoint: String
   /// The region in key ARNs and signatures.
@@ -18,7 +20,8 @@ public struct LocalKMSReady: Sendable, Equatable {
   /// The product's version.
   public let version: String
 
-  init(_ configuration: LocalKMSConfiguration, port: Int) {
+  init(_ configuration: LocalKMSConfiguration, port: Int, metricsPort: Int? = nil) {
+    self.metricsPort = metricsPort
     processID = Int(getpid())
     self.port = port
     let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
@@ -41,6 +44,7 @@ public struct LocalKMSReady: Sendable, Equatable {
     else { throw LocalKMSError(.damaged, "\(directory)/\(Self.fileName) is not what a local KMS writes; restart it") }
     self.processID = processID
     self.port = port
+    metricsPort = item.member("ports")?.member("metrics")?.number(in: bytes.span).flatMap { Int(exactly: $0) }
     self.endpoint = endpoint
     self.region = region
     self.version = version
@@ -48,9 +52,11 @@ public struct LocalKMSReady: Sendable, Equatable {
 
   /// The file's contents.
   var encoded: [UInt8] {
-    JSONValue.object([
+    var ports: [JSONValue.Member] = [.init("kms", .integer(Int64(port)))]
+    if let metricsPort { ports.append(.init("metrics", .integer(Int64(metricsPort)))) }
+    return JSONValue.object([
       .init("pid", .integer(Int64(processID))),
-      .init("ports", .object([.init("kms", .integer(Int64(port)))])),
+      .init("ports", .object(ports)),
       .init("endpoint", .string(endpoint)),
       .init("region", .string(region)),
       .init("version", .string(version)),

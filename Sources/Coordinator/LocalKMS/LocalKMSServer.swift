@@ -2,6 +2,7 @@
 
 internal import KeyManagement
 public import Logging
+internal import Metrics
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -21,6 +22,7 @@ public final class LocalKMSServer: Service {
 
   private let configuration: LocalKMSConfiguration
   private let engine: LocalKMSEngine
+  private let measures: LocalKMSMeasures
   private let tls: NIOSSLContext
   private let logger: Logger
   private let onReady: @Sendable (LocalKMSReady) -> Void
@@ -38,7 +40,8 @@ public final class LocalKMSServer: Service {
     try Self.prepareRoot(&vault, nowSeconds: configuration.clock.nowSeconds)
     tls = try Self.context(try LocalAuthority.serverPair(in: vault.directory))
     try vault.directory.remove(LocalKMSReady.fileName)
-    engine = try LocalKMSEngine(configuration: configuration, vault: vault, logger: logger)
+    measures = LocalKMSMeasures(version: configuration.version)
+    engine = try LocalKMSEngine(configuration: configuration, vault: vault, logger: logger, measures: measures)
     connections = OpenConnections(limit: configuration.maximumConnections)
     self.configuration = configuration
     self.logger = logger
@@ -53,7 +56,11 @@ public final class LocalKMSServer: Service {
         .listening, "\(configuration.host):\(configuration.port) cannot be listened on; is the port taken?",
         underlying: error)
     }
-    let ready = LocalKMSReady(configuration, port: channel.localAddress?.port ?? configuration.port)
+    let metrics = MetricsServer(measures.registry, logger: logger)
+    defer { metrics.stop() }
+    let metricsPort = try await showMetrics(metrics)
+    let ready = LocalKMSReady(
+      configuration, port: channel.localAddress?.port ?? configuration.port, metricsPort: metricsPort)
     let readyFile = "\(configuration.directory)/\(LocalKMSReady.fileName)"
     do { try StateDirectory.replace(readyFile, with: ready.encoded) } catch {
       try? await channel.close()
@@ -72,13 +79,26 @@ public final class LocalKMSServer: Service {
     logger.info("local KMS ended")
   }
 
+  private func showMetrics(_ server: MetricsServer) async throws -> Int? {
+    guard let setting = configuration.metrics else { return nil }
+    let connections = connections
+    measures.registry.onScrape { page in
+      page.setQueue("connections", items: connections.count, limit: connections.limit)
+    }
+    return try await server.startIfPossible(setting, defaultPort: UInt16(LocalKMSConfiguration.defaultMetricsPort))
+  }
+
   private func bind() async throws -> any Channel {
     let (engine, tls, connections, configuration) = (engine, tls, connections, configuration)
+    let measures = measures
     return try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .serverChannelOption(.backlog, value: 128)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelInitializer { channel in
-        guard connections.add(channel) else { return channel.close() }
+        guard connections.add(channel) else {
+          measures.refusedConnection()
+          return channel.close()
+        }
         return channel.eventLoop.makeCompletedFuture {
           let pipeline = channel.pipeline.syncOperations
           try pipeline.addHandler(ConnectionDeadline(configuration.requestDeadline))

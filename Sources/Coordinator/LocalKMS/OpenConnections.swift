@@ -5,10 +5,13 @@ internal import Synchronization
 
 /// The connections of a server, counted so that there are never more than its limit, and kept to close them at its end.
 final class OpenConnections: Sendable {
-  private let limit: Int
+  let limit: Int
   private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
 
   init(limit: Int) { self.limit = limit }
+
+  /// How many connections there are.
+  var count: Int { channels.withLock { $0.count } }
 
   /// Counts a connection until it closes; false if there are too many already.
   func add(_ channel: any Channel) -> Bool {

@@ -21,7 +21,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
       The command line goes before the configuration file.
 
       The file is a JSON object with the keys data, listen, rootKeyFile (the key that seals KMS secrets; by default \
-      made in the data directory), controlPlane (addresses for the IP list), kmsTimeoutSeconds (10) and logLevel (info).
+      made in the data directory), controlPlane (addresses for the IP list), kmsTimeoutSeconds (10), metrics.address, \
+      metrics.port (127.0.0.1, 7460) and logLevel (info).
 
       Example: keyfold-coordinator --data /var/lib/keyfold/coordinator --listen 127.0.0.1:7440
       """,

@@ -4,6 +4,7 @@ internal import ClusterModel
 internal import DaemonRuntime
 internal import LocalKMS
 internal import Logging
+internal import Metrics
 internal import Secrets
 internal import ServiceLifecycle
 internal import UnixSignals
@@ -20,6 +21,8 @@ extension LocalKMSCommands {
 
     @Option(name: .long, help: "The port on 127.0.0.1; 0 takes a free one.")
     var port = LocalKMSConfiguration.defaultPort
+    @Option(name: .long, help: "The port of the metrics on 127.0.0.1; 0 takes a free one.")
+    var metricsPort = UInt16(LocalKMSConfiguration.defaultMetricsPort)
     @Option(name: .long, help: "The region in key ARNs.") var region = "us-east-1"
     @Option(name: .long, help: ArgumentHelp("The twelve digits of the account in key ARNs.", valueName: "digits"))
     var account = "000000000000"
@@ -34,7 +37,8 @@ extension LocalKMSCommands {
           let logger = Logger(label: "local-kms")
           let server = try LocalKMSServer(
             configuration: LocalKMSConfiguration(
-              directory: options.folder, port: port, region: region, accountID: account, version: KeyfoldVersion.text),
+              directory: options.folder, port: port, region: region, accountID: account, version: KeyfoldVersion.text,
+              metrics: MetricsAddress(port: metricsPort)),
             logger: logger)
           try await ServiceGroup(services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()
         } catch let error as LocalKMSError {

@@ -11,12 +11,15 @@ public import Secrets
 public final class KeyManagementFactory: Sendable {
   private let client: HTTPClient
   private let clock: WallClock
+  private let measures: KMSMeasures?
 
-  /// Makes a factory with an HTTP client of its own, on the process's shared event loops.
-  public init(clock: WallClock = .system) {
+  /// Makes a factory with an HTTP client of its own, on the process's shared event loops; `measures` count the calls of
+  /// every service it makes.
+  public init(clock: WallClock = .system, measures: KMSMeasures? = nil) {
     client = HTTPClient(
       eventLoopGroup: HTTPClient.defaultEventLoopGroup, configuration: HTTPClientExchange.clientConfiguration)
     self.clock = clock
+    self.measures = measures
   }
 
   /// Closes every connection; services made here answer nothing but errors afterwards.
@@ -29,12 +32,12 @@ public final class KeyManagementFactory: Sendable {
   public func makeService(
     settings: KMSSettings, secret: Secret, sessionToken: Secret? = nil, localAddress: String? = nil
   ) throws(KMSError) -> any KeyManagementService {
+    let service: any KeyManagementService
     switch settings.provider {
-    case .aws:
-      return try makeAWS(settings, secret, sessionToken: sessionToken, localAddress: localAddress)
-    case .azure, .gcp:
-      throw Self.fault(settings, "keys in \(settings.provider.rawValue) are not supported yet")
+    case .aws: service = try makeAWS(settings, secret, sessionToken: sessionToken, localAddress: localAddress)
+    case .azure, .gcp: throw Self.fault(settings, "keys in \(settings.provider.rawValue) are not supported yet")
     }
+    return measures.map { MeasuredService(service: service, measures: $0) } ?? service
   }
 
   /// Makes a bare client for a server of the AWS protocol, for the operator's commands to the local KMS.

@@ -25,6 +25,8 @@ public struct Inbound: Sendable {
   public let peer: PeerIdentity
   /// Where an answer goes.
   public let route: Route
+  /// What the message took on the wire, envelope and payload.
+  public let bytes: Int
 }
 
 /// What a listener tells its owner, on the socket's thread: handle it quickly or pass it on.

@@ -94,6 +94,9 @@ public final class MessageLink: Sendable {
   /// Whether both keys are proved and the connection stands.
   public var isConnected: Bool { setup.queue.isOpen }
 
+  /// What waits to be sent now.
+  public var outbound: OutboundLoad { setup.queue.load }
+
   /// What was counted since the start.
   public var counters: TransportCounters {
     var counters = setup.counters.snapshot

@@ -46,6 +46,9 @@ public final class MessageListener: Sendable {
     try queue.submit(envelope, payload: payload, to: route)
   }
 
+  /// What waits to be sent now.
+  public var outbound: OutboundLoad { queue.load }
+
   /// What was counted since the start.
   public var counters: TransportCounters {
     var counters = counts.snapshot

@@ -38,6 +38,20 @@ struct Outgoing: Sendable {
   }
 }
 
+/// What waits to be sent on a link or by a listener; its limits are `TransportLimits.queuedMessages` and `queuedBytes`.
+public struct OutboundLoad: Sendable, Equatable {
+  /// Messages.
+  public var messages: Int
+  /// Their bytes.
+  public var bytes: Int
+
+  /// Makes a load of its parts.
+  public init(messages: Int = 0, bytes: Int = 0) {
+    self.messages = messages
+    self.bytes = bytes
+  }
+}
+
 /// What waits to be sent by a socket's thread; bounded, per peer and in all.
 final class OutboundQueue: Sendable {
   /// How a link or listener stands for somebody who wants to send.
@@ -65,6 +79,9 @@ final class OutboundQueue: Sendable {
 
   /// Sends refused because too much waited.
   var refused: UInt64 { state.withLock { $0.refused } }
+
+  /// What waits to be sent, messages and bytes.
+  var load: OutboundLoad { state.withLock { OutboundLoad(messages: $0.messages, bytes: $0.bytes) } }
 
   /// Queues a message and calls the thread; answers its id, drawn here if it is 0.
   func submit(_ envelope: Envelope, payload: [UInt8], to route: Route?) throws(TransportError) -> UInt64 {

@@ -35,4 +35,14 @@ public struct TransportCounters: Sendable, Equatable {
 
   /// Nothing counted.
   public init() {}
+
+  /// Adds what another link or listener counted.
+  public static func += (sum: inout Self, other: Self) {
+    let counts: [WritableKeyPath<Self, UInt64>] = [
+      \.received, \.sent, \.connected, \.disconnected, \.refusedHandshakes, \.unknownKeys, \.revokedKeys,
+      \.droppedUnlisted, \.droppedImpostor, \.malformed, \.unsupportedVersion, \.unknownMessage, \.congested,
+      \.undelivered, \.lateReplies,
+    ]
+    for count in counts { sum[keyPath: count] &+= other[keyPath: count] }
+  }
 }

@@ -51,6 +51,8 @@ int keyfold_cursor_insert(
   WT_CURSOR *cursor, const void *_Nullable key, size_t key_length, const void *_Nullable value, size_t value_length);
 int keyfold_cursor_key(WT_CURSOR *cursor, const void *_Nullable *_Nonnull data, size_t *length);
 int keyfold_cursor_value(WT_CURSOR *cursor, const void *_Nullable *_Nonnull data, size_t *length);
+/// The value of one of WiredTiger's WT_STAT_CONN_… numbers, on a `statistics:` cursor.
+int keyfold_statistic(WT_CURSOR *cursor, int number, int64_t *value);
 /// The key of a row of WiredTiger's `metadata:` cursor, a C string.
 int keyfold_cursor_key_string(WT_CURSOR *cursor, const char *_Nullable *_Nonnull key);
 

@@ -123,6 +123,15 @@ final class CursorStore: Sendable {
     }
   }
 
+  /// What the cursors take, beside their limits.
+  var load: CursorLoad {
+    state.withLock { state in
+      CursorLoad(
+        cursors: state.entries.count, cursorLimit: limits.maximumCursors, bytes: state.memory,
+        byteLimit: limits.maximumMemory)
+    }
+  }
+
   /// How many cursors are open.
   var count: Int { state.withLock { $0.entries.count } }
 }

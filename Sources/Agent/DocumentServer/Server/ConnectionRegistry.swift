@@ -69,4 +69,7 @@ final class ConnectionRegistry: Sendable {
   }
 
   var count: Int { state.withLock { $0.entries.count } }
+
+  /// Whether it was told to stop.
+  var isStopping: Bool { state.withLock { $0.isStopping } }
 }

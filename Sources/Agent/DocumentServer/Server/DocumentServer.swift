@@ -18,18 +18,20 @@ public final class DocumentServer: Sendable {
   private let logger: Logger
   private let gate: AccessGate
   private let connections: ConnectionRegistry
+  private let measures: ServerMeasures
   private let hasStarted = Mutex(false)
 
   /// Prepares a server; nothing is bound yet. `host` has to be a loopback address, because drivers don't authenticate;
   /// port 0 lets the system choose.
   public init(
     engine: any DocumentEngine, host: String = "127.0.0.1", port: Int, limits: ServerLimits = ServerLimits(),
-    logger: Logger
+    measures: ServerMeasures = ServerMeasures(), logger: Logger
   ) {
     self.host = host
     self.port = port
     self.limits = limits
     self.logger = logger
+    self.measures = measures
     gate = AccessGate(
       interpreter: CommandInterpreter(engine: engine),
       directory: AccessDirectory(
@@ -69,6 +71,12 @@ public final class DocumentServer: Sendable {
   public func shutdown() {
     connections.stop()
     gate.interpreter.topology.close()
+  }
+
+  /// What the server holds now, beside its limits.
+  public var load: ServerLoad {
+    ServerLoad(
+      connections: connections.count, connectionLimit: limits.maximumConnections, cursors: gate.interpreter.cursors.load)
   }
 
   private func bind() async throws(ServerError) -> NIOAsyncChannel<Connection, Never> {
@@ -112,7 +120,12 @@ public final class DocumentServer: Sendable {
           for try await connection in accepted { group.addTask { await self.serve(connection) } }
         }
       } catch {
-        logger.error("the listening socket failed", metadata: ["error": "\(error)"])
+        // A stop ends the wait for connections by an error of its own.
+        if connections.isStopping || error is CancellationError {
+          logger.debug("the listening socket closed", metadata: ["reason": "\(error)"])
+        } else {
+          logger.error("the listening socket failed", metadata: ["error": "\(error)"])
+        }
         shutdown()
       }
     }
@@ -123,6 +136,7 @@ public final class DocumentServer: Sendable {
     do {
       try await connection.executeThenClose { inbound, outbound in
         guard let id else {
+          measures.refused(.tooMany)
           logger.warning("connection refused: too many", metadata: ["limit": "\(limits.maximumConnections)"])
           return
         }
@@ -134,6 +148,7 @@ public final class DocumentServer: Sendable {
         }
       }
     } catch let error as WireError {
+      measures.refused(.notUnderstood)
       logger.warning("connection closed: \(error)", metadata: ["connection": "\(id ?? 0)"])
     } catch {
       logger.debug("connection lost", metadata: ["connection": "\(id ?? 0)", "error": "\(error)"])
@@ -153,7 +168,9 @@ public final class DocumentServer: Sendable {
       let outcome: CommandInterpreter.Outcome
       switch command.content {
       case .command(let request):
+        let start = ContinuousClock.now
         outcome = await gate.outcome(of: next ?? request, connectionID: connectionID, session: &session)
+        measures.answered(request.name, since: start, failed: outcome.failure != nil)
       case .refused(let error): outcome = .init(reply: error.reply, failure: error)
       }
       if let failure = outcome.failure, failure.code == .internalError {

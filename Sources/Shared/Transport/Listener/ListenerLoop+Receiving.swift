@@ -25,6 +25,7 @@ extension ListenerLoop {
     guard let credential = admittedSender(of: frames[1], route: route) else { return }
     if let dead = sessions.note(route, through: frames[1].sourceDescriptor, credential: credential) { onDead(dead) }
     let envelope: Envelope
+    let size = frames[1].count
     do throws(MessageError) { envelope = try frames[1].takeEnvelope() } catch {
       refuse(error, from: credential.peer, route: route)
       return
@@ -41,7 +42,10 @@ extension ListenerLoop {
     }
     counters.count(\.received)
     let payload = frames.count == Self.maximumFrames ? frames[2].takeBytes() : []
-    setup.onEvent(.message(Inbound(envelope: envelope, payload: payload, peer: credential.peer, route: route)))
+    setup.onEvent(
+      .message(
+        Inbound(
+          envelope: envelope, payload: payload, peer: credential.peer, route: route, bytes: size + payload.count)))
   }
 
   /// Who sent a frame, if the key is still on the list as the same peer. A key that is not ends the route.

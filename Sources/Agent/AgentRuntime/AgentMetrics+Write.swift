@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import DocumentServer
+internal import EncryptedStore
+internal import Metrics
+internal import Replication
+internal import ReplicationCore
+internal import Transport
+
+extension AgentMetrics {
+  private static let phases = [
+    "awaiting settings", "empty", "awaiting KMS", "opening", "serving", "disabled", "stopped", "failed",
+  ]
+  private static let roles: [MemberRole] = [.primary, .secondary, .candidate, .learner]
+
+  static func write(_ snapshot: AgentMeasures.Snapshot, now: Int64, to page: inout MetricsPage) {
+    page.set(phase, state: snapshot.phase.name, of: phases)
+    page.set(connected, snapshot.isConnected)
+    page.set(superseded, snapshot.supersededGenerations)
+    page.set(verdict, state: snapshot.check?.verdict.name, of: Verdict.names)
+    if let check = snapshot.check { page.set(checkAge, age(of: check.startedAtMilliseconds, now: now)) }
+    page.set(encrypted, snapshot.generation?.encrypted ?? false)
+    if let generation = snapshot.generation, generation.encrypted {
+      page.set(masterKeyAge, age(of: generation.masterKeyCreatedAtMilliseconds, now: now))
+      page.set(keystoreVersion, generation.keystoreVersion)
+    }
+    if let keys = snapshot.databaseKeys { page.set(databaseKeys, keys) }
+    page.set(syncing, snapshot.progress != nil)
+    if let progress = snapshot.progress {
+      page.set(syncDocuments, progress.documents)
+      page.set(syncExpected, progress.documentsTotal)
+      page.set(syncBytes, progress.bytes)
+    }
+    if let use = snapshot.cache {
+      page.set(cache, use.usedBytes)
+      page.set(cacheDirty, use.dirtyBytes)
+      page.set(cacheLimit, use.limitBytes)
+    }
+  }
+
+  static func write(_ status: MemberStatus, to page: inout MetricsPage) {
+    page.set(role, state: status.role.rawValue, of: roles.map(\.rawValue))
+    page.set(takesWrites, status.takesWrites)
+    page.set(term, status.term)
+    page.set(lastIndex, status.lastIndex)
+    page.set(commitIndex, status.commitIndex)
+    page.set(appliedIndex, status.appliedIndex)
+    page.set(voters, status.voters.count)
+    page.set(needsSync, status.needsInitialSync)
+    for peer in status.peers {
+      page.set(lag, status.lastIndex - min(peer.match, status.lastIndex), [peer.member.text])
+      if let time = peer.silence { page.set(silence, time / .seconds(1), [peer.member.text]) }
+    }
+    page.setQueue("writers", items: status.waitingWriters, limit: ReplicaMember.waitingWritersLimit)
+  }
+
+  static func write(_ load: NetworkLoad, to page: inout MetricsPage) {
+    page.set(syncsServed, load.copiesServed)
+    page.setQueue("replication in", items: load.inbox.values, limit: load.inbox.valueLimit)
+    page.setQueue("replication in", bytes: load.inbox.bytes, limit: load.inbox.byteLimit)
+    page.setQueue("replication in", refused: load.inbox.refused)
+    LinkMetrics.write(load.counters, load.outbound, limits: .replication, of: "replication", to: &page)
+  }
+
+  static func write(_ load: ServerLoad, to page: inout MetricsPage) {
+    page.setQueue("driver connections", items: load.connections, limit: load.connectionLimit)
+    page.setQueue("cursors", items: load.cursors.cursors, limit: load.cursors.cursorLimit)
+    page.setQueue("cursors", bytes: load.cursors.bytes, limit: load.cursors.byteLimit)
+  }
+
+  private static func age(of milliseconds: Int64, now: Int64) -> Double { max(0, Double(now - milliseconds) / 1000) }
+}
+
+extension Verdict {
+  /// The names of all verdicts.
+  static let names = ["valid", "revoked", "unreachable"]
+
+  /// The verdict's bare name.
+  var name: String {
+    switch self {
+    case .valid: "valid"
+    case .revoked: "revoked"
+    case .unreachable: "unreachable"
+    }
+  }
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// What a server holds at a moment, beside its limits.
+public struct ServerLoad: Sendable, Equatable {
+  /// Open connections.
+  public var connections: Int
+  /// How many there may be.
+  public var connectionLimit: Int
+  /// The open cursors.
+  public var cursors: CursorLoad
+}
+
+/// What the cursors of a server take, beside their limits.
+public struct CursorLoad: Sendable, Equatable {
+  /// Open cursors.
+  public var cursors: Int
+  /// How many there may be.
+  public var cursorLimit: Int
+  /// Bytes of sorted results that they keep.
+  public var bytes: Int
+  /// How many bytes they may keep.
+  public var byteLimit: Int
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import Transport
+
+/// What a node's links to other members carry at a moment.
+public struct NetworkLoad: Sendable {
+  /// What waits to be handled.
+  public var inbox = MailboxLoad()
+  /// Copies of this node's data that others make; at most `ReplicationNetwork.maximumCopies`.
+  public var copiesServed = 0
+  /// What all links and the listening socket counted.
+  public var counters = TransportCounters()
+  /// What waits to be sent.
+  public var outbound = OutboundLoad()
+
+  mutating func add(_ other: TransportCounters, _ load: OutboundLoad) {
+    counters += other
+    outbound.messages += load.messages
+    outbound.bytes += load.bytes
+  }
+}

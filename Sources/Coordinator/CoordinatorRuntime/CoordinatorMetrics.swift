@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import CoordinatorCore
+internal import Metrics
+
+/// The metrics of a coordinator and how they are written.
+enum CoordinatorMetrics {
+  static let epoch = Metric(.gauge, "keyfold_epoch", "The epoch of this life of the coordinator.")
+  static let enrolled = Metric(.gauge, "keyfold_nodes_enrolled", "Nodes that are enrolled.")
+  static let connected = Metric(.gauge, "keyfold_nodes_connected", "Nodes whose agent is connected now.")
+  static let plans = Metric(
+    .gauge, "keyfold_plans", labels: ["state"],
+    "Plans that are remembered: running, waiting for something, succeeded, superseded, rolled back.")
+  static let alerts = Metric(.gauge, "keyfold_alerts_open", labels: ["kind"], "Alerts that are open now.")
+  static let verdict = Metric(
+    .gauge, "keyfold_project_kms_verdict", labels: ["project", "verdict"],
+    "1 for what the coordinator's last check said of a project's key.")
+  static let checkAge = Metric(
+    .gauge, "keyfold_project_kms_check_age_seconds", labels: ["project"],
+    "How long ago the coordinator's last check of a project's key began.")
+  static let storeWrites = Metric(
+    .histogram, "keyfold_store_write_seconds", "How long a change took to be durable in the coordinator's store.")
+
+  /// All that is measured here.
+  static let all = [epoch, enrolled, connected, plans, alerts, verdict, checkAge, storeWrites]
+
+  static let verdicts = ["valid", "revoked", "unreachable"]
+  static let planStates = ["running", "waiting", "succeeded", "superseded", "rolled back"]
+
+  static func write(_ snapshot: CoordinatorMeasures.Snapshot, now: Instant, to page: inout MetricsPage) {
+    page.set(epoch, snapshot.epoch)
+    page.set(enrolled, snapshot.enrolled)
+    page.set(connected, snapshot.connected)
+    for state in planStates { page.set(plans, snapshot.plans[state] ?? 0, [state]) }
+    for kind in AlertKind.allCases { page.set(alerts, snapshot.alerts[kind.rawValue] ?? 0, [kind.rawValue]) }
+    for check in snapshot.checks {
+      page.set(verdict, state: check.verdict, of: verdicts, [check.project])
+      page.set(checkAge, max(0, (now - check.startedAt) / .seconds(1)), [check.project])
+    }
+  }
+}
+
+extension PlanRecord {
+  /// Where the plan stands, in one of `CoordinatorMetrics.planStates`.
+  func state(waits: Bool) -> String {
+    switch outcome {
+    case nil: waits ? "waiting" : "running"
+    case .succeeded: "succeeded"
+    case .superseded: "superseded"
+    case .rolledBack: "rolled back"
+    }
+  }
+}
