@@ -76,7 +76,8 @@ public final class DocumentServer: Sendable {
   /// What the server holds now, beside its limits.
   public var load: ServerLoad {
     ServerLoad(
-      connections: connections.count, connectionLimit: limits.maximumConnections, cursors: gate.interpreter.cursors.load)
+      connections: connections.count, connectionLimit: limits.maximumConnections, cursors: gate.interpreter.cursors.load
+    )
   }
 
   private func bind() async throws(ServerError) -> NIOAsyncChannel<Connection, Never> {

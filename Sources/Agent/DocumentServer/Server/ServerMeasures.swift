@@ -17,7 +17,7 @@ public struct ServerMeasures: Sendable {
     .counter, "keyfold_driver_command_failures_total", labels: ["command"],
     "Commands of drivers that were answered with an error of the whole command.")
   static let seconds = Metric(
-    .histogram, "keyfold_driver_command_seconds", 
+    .histogram, "keyfold_driver_command_seconds",
     "How long a driver's command took, from its last byte to its answer; hello is left out, because it may wait.")
   static let refusals = Metric(
     .counter, "keyfold_driver_connections_refused_total", labels: ["reason"],
