@@ -184,7 +184,10 @@ let package = Package(
     tests("Simulation", ["ClusterModel", "CoordinatorCore"]),
     tests(
       "Interop", ["ClusterModel", "KeyManagement", "LocalKMS", "Metrics", "Secrets", logging],
-      exclude: ["kms_awscli.sh", "kms_boto3.py", "ministack_server.py", "prometheus_parse.py", "venv.sh"]),
+      exclude: [
+        "driver_failover.py", "driver_specs.py", "driver_specs_unsupported.txt", "kms_awscli.sh", "kms_boto3.py",
+        "ministack_server.py", "prometheus_parse.py", "venv.sh",
+      ]),
     tests("ClusterTests", ["Documents", nioCore, nioPosix], exclude: ["Chaos/chaos_workload.py"]),
     tests("Tidy", []),
     .executableTarget(

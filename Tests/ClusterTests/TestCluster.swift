@@ -38,7 +38,8 @@ final class TestCluster: Sendable {
         "node-\(number)",
         executable: [
           "keyfold-agent", "run", "--config", "\(root)/node-\(number).json", "--data", "\(root)/nodes/node-\(number)",
-        ], data: "\(root)/nodes/node-\(number)", log: "\(logs)/node-\(number).log")
+        ], data: "\(root)/nodes/node-\(number)", log: "\(logs)/node-\(number).log",
+        environment: options.environment)
     }
     ports = Dictionary(uniqueKeysWithValues: nodes.map { ($0.name, (Self.freePort(), Self.freePort())) })
     links =

@@ -155,8 +155,15 @@ struct WriteCommandTests {
     let found = try await session.find()
     #expect(found[0] == ["_id": 5, "a": 1])
     #expect(found[1]["_id"]?.type == .objectID)
-    #expect(
-      try await session.accept(["insert": "c", "documents": [["$a": 1]]]).list("writeErrors")[0].number("code") == 52)
+  }
+
+  @Test("takes fields that look like operators from an insert only, as since MongoDB 5.0")
+  func dollarFields() async throws {
+    let session = Session()
+    try await session.insert(["_id": 1, "$a": 1])
+    #expect(try await session.find() == [["_id": 1, "$a": 1]])
+    let inside = try await session.accept(["insert": "c", "documents": [["_id": ["$a": 1]]]])
+    #expect(inside.list("writeErrors")[0].number("code") == 52)
   }
 
   @Test("updates one, many, none and inserts when asked to")

@@ -77,7 +77,7 @@ public struct Agent: Service {
     let server = DocumentServer(
       engine: engine, host: configuration.drivers?.address ?? "127.0.0.1",
       port: Int(configuration.drivers?.port ?? AgentConfiguration.defaultDriverPort), measures: measures.server,
-      logger: logger)
+      testCommands: Self.allowsTestCommands, logger: logger)
     measures.watch(engine: engine, network: network, server: server, link: link)
     let metrics = MetricsServer(measures.registry, logger: logger)
     defer { metrics.stop() }
@@ -103,6 +103,8 @@ public struct Agent: Service {
           addLoops(to: &group, shell: shell, network: network) { queue.finish() }
           await Self.follow(events, shell: shell)
         }
+        // Requests under way are answered first; none begins on an engine that closes.
+        server.shutdown()
         await shell.shutDown()
         link.close()
         network.close()
@@ -115,6 +117,15 @@ public struct Agent: Service {
       queue.finish()
     }
     try? ReadyFile.remove(from: data)
+  }
+
+  /// Whether drivers' own tests may ask for faults: only in builds for tests, and only where the environment says so.
+  private static var allowsTestCommands: Bool {
+    #if DEBUG
+      return ProcessInfo.processInfo.environment["KEYFOLD_TEST_COMMANDS"] == "1"
+    #else
+      return false
+    #endif
   }
 
   private func announce(_ ports: [String: Int?], publicKey: CurvePublicKey) throws {

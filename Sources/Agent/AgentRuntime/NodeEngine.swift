@@ -78,7 +78,14 @@ final class NodeEngine: DocumentEngine {
     return ReplicaSetView(
       setName: state.cluster, setVersion: Int(clamping: max(state.setVersion, 1)), me: state.ownAddress, hosts: hosts,
       primary: address(of: status?.primary), isWritablePrimary: status?.takesWrites ?? false,
-      isSecondary: status?.role == .secondary, electionID: status?.term ?? 0)
+      isSecondary: status?.role == .secondary, electionID: status?.term ?? 0,
+      lastWriteMilliseconds: status?.currentAt.map(Self.wallClock))
+  }
+
+  /// The moment up to which a member has everything, by the clock of the day: drivers compare it with other members' to
+  /// tell how stale each is.
+  private static func wallClock(of instant: ContinuousClock.Instant) -> Int64 {
+    AgentShell.wallClock - Int64((ContinuousClock.now - instant) / .milliseconds(1))
   }
 
   func state() -> EngineState {

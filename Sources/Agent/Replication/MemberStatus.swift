@@ -22,6 +22,8 @@ public struct MemberStatus: Sendable, Equatable {
   public var voters: [MemberID]
   /// Whether it can't catch up from the primary's oplog.
   public var needsInitialSync: Bool
+  /// When its data was last known to hold everything that was committed; nil if it never was since the start.
+  public var currentAt: ContinuousClock.Instant?
   /// Whether it lost what it had acknowledged and does not vote before it has caught up.
   public var isRecovering: Bool
   /// What the primary knows of the others; empty on any other member.

@@ -21,7 +21,10 @@ extension ReplicaMember {
     var status = MemberStatus(core)
     status.peers = core.peers(now: now)
     status.waitingWriters = waiting.count
+    let isCurrent = core.leader != nil && core.appliedIndex >= max(core.commitIndex, core.leaderCommit)
+    let seen = ContinuousClock.now
     let changed = snapshot.withLock { shown in
+      status.currentAt = isCurrent ? seen : shown.currentAt
       defer { shown = status }
       return shown.role != status.role || shown.takesWrites != status.takesWrites || shown.term != status.term
         || shown.primary != status.primary || shown.voters != status.voters

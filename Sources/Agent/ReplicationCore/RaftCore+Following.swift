@@ -44,6 +44,7 @@ extension RaftCore {
   private mutating func receive(_ request: AppendRequest, from sender: MemberID) {
     guard let incoming = IncomingEntries(request) else { return ignored.malformed += 1 }
     guard accept(leader: sender, term: request.term, round: request.round) else { return }
+    leaderCommit = max(leaderCommit, request.commit)
     guard let fresh = compare(incoming, from: sender, round: request.round) else { return }
     append(fresh, memberships: incoming.memberships)
     syncAskedAt = nil

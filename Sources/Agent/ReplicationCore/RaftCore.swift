@@ -26,6 +26,8 @@ public struct RaftCore: Sendable {
   public internal(set) var memberships: MembershipHistory
   /// The highest index known to be committed.
   public internal(set) var commitIndex: UInt64
+  /// The highest index a leader has said is committed, also if this member does not hold it yet.
+  public internal(set) var leaderCommit: UInt64 = 0
   /// The highest index the shell has applied.
   public internal(set) var appliedIndex: UInt64
   /// The highest index the shell reported durable.

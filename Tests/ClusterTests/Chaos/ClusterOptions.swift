@@ -4,4 +4,6 @@
 struct ClusterOptions: Sendable {
   /// Whether what nodes say to each other goes through a proxy of ours, which can hold, slow and break it.
   var proxiesLinks = false
+  /// What the nodes find in their environment besides this process's.
+  var environment: [String: String] = [:]
 }

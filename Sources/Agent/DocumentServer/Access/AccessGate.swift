@@ -27,13 +27,14 @@ struct AccessGate: Sendable {
       default:
         let user = try await authorize(request, session)
         try Self.refuseSystem(request)
-        let outcome = await interpreter.outcome(of: request, connectionID: connectionID)
+        var owned = request
+        if let user { owned.user = "\(user.name.database.text).\(user.name.name)" }
+        let outcome = await interpreter.outcome(of: owned, connectionID: connectionID)
         guard request.name == "listDatabases", let user, !user.isClusterAdmin else { return outcome }
         return Self.visible(outcome, to: user)
       }
     } catch {
-      let failure = CommandError(any: error, writing: false)
-      return CommandInterpreter.Outcome(reply: failure.reply, failure: failure)
+      return interpreter.refusal(CommandError(any: error, writing: false), of: request)
     }
   }
 

@@ -43,7 +43,6 @@ struct ErrorCode: Sendable, Equatable {
   static let documentTooLarge = ErrorCode(number: 10334, name: "BSONObjectTooLarge")
   static let duplicateKey = ErrorCode(number: 11000, name: "DuplicateKey")
   static let interruptedAtShutdown = ErrorCode(number: 11600, name: "InterruptedAtShutdown")
-  static let interruptedByStateChange = ErrorCode(number: 11602, name: "InterruptedDueToReplStateChange")
   static let notPrimaryNoSecondaryOk = ErrorCode(number: 13435, name: "NotPrimaryNoSecondaryOk")
   static let notPrimaryOrSecondary = ErrorCode(number: 13436, name: "NotPrimaryOrSecondary")
   static let projectionCollision = ErrorCode(number: 31249, name: "Location31249")

@@ -9,13 +9,18 @@ struct CommandInterpreter: Sendable {
   let topology: TopologyWatch
   let clock: SessionClock
   let lateWrites = LateWrites()
+  let startedAt = ContinuousClock.now
+  /// Set where test commands are enabled.
+  var failPoints: FailPoints?
 
   /// What a command came to: the reply, and why it failed if it did.
   struct Outcome: Sendable {
-    let reply: Document
+    var reply: Document
     let failure: CommandError?
     /// What a driver that takes a stream of replies wants to have answered next.
     var next: CommandRequest?
+    /// Whether the driver is to get no answer at all.
+    var closesConnection = false
   }
 
   init(
@@ -30,7 +35,7 @@ struct CommandInterpreter: Sendable {
   }
 
   /// Runs one command; every failure becomes a reply.
-  func outcome(of request: CommandRequest, connectionID: Int32) async -> Outcome {
+  func plainOutcome(of request: CommandRequest, connectionID: Int32) async -> Outcome {
     cursors.reap()
     do {
       let answer = try await answer(to: request, connectionID: connectionID)
@@ -44,7 +49,7 @@ struct CommandInterpreter: Sendable {
     }
   }
 
-  private func refusal(_ error: CommandError, of request: CommandRequest) -> Outcome {
+  func refusal(_ error: CommandError, of request: CommandRequest) -> Outcome {
     let failure = (topology.isClosed ? error.whileStopping() : error).told(to: request)
     guard failure.tellsStateChange else { return Outcome(reply: failure.reply, failure: failure) }
     var builder = DocumentBuilder()
@@ -61,13 +66,17 @@ struct CommandInterpreter: Sendable {
         "unsupported OP_QUERY command: \(request.name): the driver is too old, it has to speak OP_MSG")
     }
     var arguments = try CommandArguments(request.body, owner: request.name, sequences: request.sequences)
-    let generic = try GenericFields(&arguments)
+    let generic = try GenericFields(&arguments, user: request.user)
     let command = Command(request: request, arguments: arguments, generic: generic)
     try command.checkTransaction()
     return switch request.name {
     case "hello", "isMaster", "ismaster": try await hello(command, connectionID: connectionID)
     case "ping": try ping(command)
     case "buildInfo", "buildinfo": try buildInfo(command)
+    case "serverStatus": try serverStatus(command)
+    case "getParameter": try getParameter(command)
+    case "getCmdLineOpts": try getCmdLineOpts(command)
+    case "configureFailPoint": try configureFailPoint(command)
     case "startSession": try startSession(command)
     case "refreshSessions": try refreshSessions(command)
     case "endSessions": try await endSessions(command)

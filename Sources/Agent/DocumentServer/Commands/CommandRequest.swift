@@ -27,6 +27,8 @@ struct CommandRequest: Sendable {
   let sequences: [DocumentSequence]
   /// Whether it came as an OP_QUERY, in which only the handshake is answered.
   let isLegacy: Bool
+  /// Who sends it: whose its session is. Empty while nobody has to log in.
+  var user = ""
 
   init(body: Document, database: String? = nil, sequences: [DocumentSequence] = [], isLegacy: Bool = false)
     throws(CommandError)

@@ -27,10 +27,11 @@ struct FindQuery: Sendable {
     isSingleBatch = try arguments.bool("singleBatch") ?? false
     batchSize = BatchSize(documents: requested ?? (isSingleBatch ? .max : BatchSize.firstDocuments))
     try arguments.requireOnlyIndex("hint")
+    // A permission, of which a sort makes no use: one that needs more memory than there is says so either way.
+    _ = try arguments.bool("allowDiskUse")
     // Only their harmless values: none of them changes a result then.
     for name in [
       "tailable", "awaitData", "noCursorTimeout", "allowPartialResults", "returnKey", "showRecordId", "oplogReplay",
-      "allowDiskUse",
     ] where try arguments.bool(name) ?? false {
       throw CommandError(.invalidOptions, "find: '\(name)' is not supported")
     }

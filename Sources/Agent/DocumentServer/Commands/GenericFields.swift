@@ -15,12 +15,12 @@ struct GenericFields: Sendable {
   let transactionNumber: Int64?
 
   /// Takes the generic fields out of a command. Throws a `CommandError` for what can't be honoured.
-  init(_ arguments: inout CommandArguments) throws(CommandError) {
+  init(_ arguments: inout CommandArguments, user: String) throws(CommandError) {
     // The cluster time and a comment change no result.
     arguments.ignore("$db", "$clusterTime", "comment", "$audit", "$client")
     let owner = arguments.owner
     session = try arguments.document("lsid").map { (lsid) throws(CommandError) in
-      try SessionID(lsid, owner: "\(owner).lsid")
+      try SessionID(lsid, owner: "\(owner).lsid", user: user)
     }
     transactionNumber = try GenericFields.transactionNumber(&arguments, hasSession: session != nil)
     allowsSecondary = try GenericFields.readPreference(&arguments)

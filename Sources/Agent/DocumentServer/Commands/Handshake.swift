@@ -8,6 +8,7 @@ extension CommandInterpreter {
   static let maximumWriteBatch = 100_000
   /// The version drivers are told; it has to fit the wire version.
   private static let version: [Int32] = [7, 0, 0, 0]
+  static var versionText: String { version.prefix(3).map { String($0) }.joined(separator: ".") }
 
   /// `hello` and its old names: what the node is, in the words of the replica set.
   ///
@@ -17,13 +18,10 @@ extension CommandInterpreter {
     var arguments = command.arguments
     let isHello = command.request.name == "hello"
     let wantsHello = arguments.value("helloOk") != nil
-    // What a driver offers or tells of itself needs no answer where nothing of it is taken up.
-    arguments.ignore(
-      command.request.name, "client", "compression", "saslSupportedMechs", "speculativeAuthenticate", "hostInfo",
-      "forShell", "loadBalanced")
+    // What else a driver offers or tells of itself is passed over, as MongoDB does: newer drivers say new things, and
+    // nothing of it is taken up unless the reply says so.
     let known = try arguments.document("topologyVersion")
     let limit = try arguments.count("maxAwaitTimeMS")
-    try arguments.finish()
     try await awaitChange(after: known, limit: limit)
     let sight = topology.look()
     var reply = DocumentBuilder()
@@ -70,7 +68,7 @@ extension CommandInterpreter {
     reply.append("me", .string(view.me))
     if isPrimary { reply.append("electionId", .objectID(ObjectID(term: view.electionID))) }
     if let milliseconds = view.lastWriteMilliseconds {
-      reply.append("lastWrite", ["lastWriteDate": .date(milliseconds)])
+      reply.append("lastWrite", ["lastWriteDate": .date(milliseconds), "majorityWriteDate": .date(milliseconds)])
     }
   }
 
@@ -87,7 +85,7 @@ extension CommandInterpreter {
     try arguments.finish()
     let version = CommandInterpreter.version
     return [
-      "version": .string(version.prefix(3).map { String($0) }.joined(separator: ".")),
+      "version": .string(CommandInterpreter.versionText),
       "gitVersion": "keyfold",
       "modules": ["keyfold"],
       "versionArray": .array(of: version.map { .int32($0) }),

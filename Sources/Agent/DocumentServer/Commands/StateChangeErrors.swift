@@ -8,8 +8,8 @@ extension CommandError {
   /// This attempt has written nothing, so an earlier attempt's error says more (since MongoDB 6.0).
   static let noWritesPerformed = "NoWritesPerformed"
 
-  /// Codes after which a retryable write may be sent again: the node is not, or no longer, the one to write to (retryable
-  /// writes, section "Determining retryable errors").
+  /// Codes after which a retryable write may be sent again: the node is not the one to write to, or no longer
+  /// (retryable writes, section "Determining retryable errors").
   static let retryableCodes: Set<Int32> = [6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]
 
   /// Codes by which a driver takes the node for another part than it thought: "not writable primary" and "node is

@@ -20,7 +20,7 @@ extension WriteStatement {
   /// Prepares a document for insertion: an `_id` in front, made if there is none.
   static func insert(_ document: Document, makeID: () -> ObjectID) -> WriteStatement {
     do throws(CommandError) {
-      try UpdateOperation.checkTopLevel(document)
+      try UpdateOperation.checkTopLevel(document, isInsert: true)
       let ready = try UpdateOperation.storable(document, id: document["_id"] ?? .objectID(makeID()))
       return .insert(key: try key(of: ready), document: ready)
     } catch {

@@ -18,7 +18,8 @@ public struct ReplicaSetView: Sendable, Equatable {
   public var isSecondary: Bool
   /// The term this node was elected in; drivers tell an old primary from a new one by it.
   public var electionID: UInt64
-  /// When the newest write this node has applied was made, in milliseconds since 1970, if known.
+  /// Up to when this node is known to have every committed write, in milliseconds since 1970, if known: told to drivers
+  /// as the time of its last write, by which they judge how stale a secondary is.
   public var lastWriteMilliseconds: Int64?
 
   /// Describes the replica set.

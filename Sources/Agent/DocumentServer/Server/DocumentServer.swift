@@ -22,18 +22,20 @@ public final class DocumentServer: Sendable {
   private let hasStarted = Mutex(false)
 
   /// Prepares a server; nothing is bound yet. `host` has to be a loopback address, because drivers don't authenticate;
-  /// port 0 lets the system choose.
+  /// port 0 lets the system choose. `testCommands` lets drivers' own tests ask for faults.
   public init(
     engine: any DocumentEngine, host: String = "127.0.0.1", port: Int, limits: ServerLimits = ServerLimits(),
-    measures: ServerMeasures = ServerMeasures(), logger: Logger
+    measures: ServerMeasures = ServerMeasures(), testCommands: Bool = false, logger: Logger
   ) {
     self.host = host
     self.port = port
     self.limits = limits
     self.logger = logger
     self.measures = measures
+    var interpreter = CommandInterpreter(engine: engine)
+    if testCommands { interpreter.failPoints = FailPoints() }
     gate = AccessGate(
-      interpreter: CommandInterpreter(engine: engine),
+      interpreter: interpreter,
       directory: AccessDirectory(
         engine: engine, ownSecret: Self.random(bytes: DecoyRecord.secretBytes), logger: logger),
       log: LoginLog(logger: logger), nonce: { Base64Text.of(Self.random(bytes: 24)) })
@@ -177,6 +179,7 @@ public final class DocumentServer: Sendable {
       if let failure = outcome.failure, failure.code == .internalError {
         logger.error("a command failed: \(failure.message)", metadata: ["connection": "\(connectionID)"])
       }
+      if outcome.closesConnection { throw WireError("a fail point closes the connection") }
       guard command.wantsReply else { return }
       next = command.allowsExhaust && !gate.interpreter.topology.isClosed ? outcome.next : nil
       try await outbound.write(MessageEncoder.encode(outcome.reply, to: command, numbers, moreToCome: next != nil))

@@ -49,6 +49,6 @@ extension CommandInterpreter {
     guard documents.count <= Self.maximumSessionsNamed else {
       throw CommandError(.badValue, "\(name): more than \(Self.maximumSessionsNamed) sessions")
     }
-    return try documents.map { try SessionID($0, owner: name) }
+    return try documents.map { try SessionID($0, owner: name, user: command.request.user) }
   }
 }

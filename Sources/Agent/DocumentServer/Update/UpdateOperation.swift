@@ -41,11 +41,12 @@ enum UpdateOperation: Sendable {
     self = .changes(changes)
   }
 
-  /// Throws if a document that is to be stored has fields that look like operators, or two `_id`s.
-  static func checkTopLevel(_ document: Document) throws(CommandError) {
+  /// Throws if a document that is to be stored has two `_id`s, or fields that look like operators: those only an insert
+  /// may bring, as since MongoDB 5.0.
+  static func checkTopLevel(_ document: Document, isInsert: Bool = false) throws(CommandError) {
     var identifiers = 0
     for element in document {
-      if element.key.utf8.first == UInt8(ascii: "$") {
+      if !isInsert, element.key.utf8.first == UInt8(ascii: "$") {
         throw CommandError(
           .dollarPrefixedFieldName, "the dollar ($) prefixed field '\(element.key)' is not allowed in a stored document"
         )
