@@ -78,6 +78,10 @@ let package = Package(
     shims("Shared", "CCrypto", links: ["crypto"]),
     shims("Shared", "CZeroMQ", links: ["zmq"]),
     shims("Shared", "CMessages", links: ["protobuf-c"]),
+    .target(
+      name: "FailurePoints", path: "Sources/Shared/FailurePoints",
+      // A debug build is a build for tests; no other has a failure point.
+      swiftSettings: house + [.define("KEYFOLD_FAILPOINTS", .when(configuration: .debug))]),
     module("Shared", "Secrets", ["CCrypto"]),
     module("Shared", "Sealing", ["CCrypto", "Secrets"]),
     module("Shared", "ClusterModel"),
@@ -90,17 +94,18 @@ let package = Package(
       ["CCrypto", "ClusterModel", "Metrics", "Secrets", httpClient, nioCore, nioPosix, nioHTTP, nioTLS]),
 
     // Agent: KMS -> master key -> database keys -> WiredTiger.
-    module("Agent", "KeyHierarchy", ["ClusterModel", "Sealing", "Secrets"]),
+    module("Agent", "KeyHierarchy", ["ClusterModel", "FailurePoints", "Sealing", "Secrets"]),
     shims(
       "Agent", "CWiredTiger", links: ["wiredtiger"], exported: ["keyfold_encryptor_entry"]),
     shims("Agent", "CBSON", links: ["bson-1.0"], cSettings: [.unsafeFlags(["-I/usr/include/libbson-1.0"])]),
     module("Agent", "Documents", ["CBSON"]),
-    module("Agent", "EncryptedStore", ["CWiredTiger", "Sealing"]),
+    module("Agent", "EncryptedStore", ["CWiredTiger", "FailurePoints", "Sealing"]),
     module("Agent", "ReplicationCore", ["ClusterModel"]),
     module(
       "Agent", "Replication",
       [
-        "ClusterModel", "EncryptedStore", "KeyHierarchy", "Messages", "Metrics", "ReplicationCore", "Sealing",
+        "ClusterModel", "EncryptedStore", "FailurePoints", "KeyHierarchy", "Messages", "Metrics", "ReplicationCore",
+        "Sealing",
         "Transport", logging,
       ]),
     module(
@@ -120,7 +125,7 @@ let package = Package(
 
     // Coordinator: plan -> step -> command -> agent -> reply.
     module("Coordinator", "CoordinatorCore", ["ClusterModel"]),
-    module("Coordinator", "StateStore", ["ClusterModel", "CoordinatorCore", sqlite]),
+    module("Coordinator", "StateStore", ["ClusterModel", "CoordinatorCore", "FailurePoints", sqlite]),
     module(
       "Coordinator", "CoordinatorRuntime",
       [
@@ -131,7 +136,8 @@ let package = Package(
     module(
       "Coordinator", "LocalKMS",
       [
-        "CCertificates", "KeyManagement", "Metrics", "Sealing", "Secrets", lifecycle, logging, nioCore, nioHTTP,
+        "CCertificates", "FailurePoints", "KeyManagement", "Metrics", "Sealing", "Secrets", lifecycle, logging, nioCore,
+        nioHTTP,
         nioPosix, nioTLS,
       ]),
     program(

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import FailurePoints
 
 /// The list of the tables a store must have, kept beside WiredTiger's files because WiredTiger opens a store whose
 /// metadata is gone as an empty one.
@@ -79,6 +80,8 @@ struct StoreManifest: Sendable, Equatable {
   }
 
   func write(to folder: String) throws(StoreError) {
+    FailurePoint.reach("manifest.before")
     try DurableFile.replace(folder + "/" + Self.fileName, with: bytes)
+    FailurePoint.reach("manifest.after")
   }
 }

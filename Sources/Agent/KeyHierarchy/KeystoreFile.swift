@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import FailurePoints
 internal import Secrets
 
 /// The file of a keystore: replaced as a whole, so that a crash leaves the old or the new one and nothing between.
@@ -75,6 +76,7 @@ package struct KeystoreFile: Sendable {
     var step = Step.create
     do {
       try before(.create)
+      FailurePoint.reach("keystore.write.before")
       try OpenFile.remove(unfinished)
       let file = try OpenFile.creating(unfinished)
       step = .write
@@ -85,10 +87,13 @@ package struct KeystoreFile: Sendable {
       try file.sync()
       step = .rename
       try before(.rename)
+      FailurePoint.reach("keystore.rename.before")
       try OpenFile.rename(unfinished, to: path)
+      FailurePoint.reach("keystore.rename.after")
       step = .syncFolder
       try before(.syncFolder)
       try OpenFile.syncFolder(of: path)
+      FailurePoint.reach("keystore.sync.after")
       step = .finished
       try before(.finished)
     } catch {

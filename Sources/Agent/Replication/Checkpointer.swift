@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
 internal import EncryptedStore
+internal import FailurePoints
 
 /// The thread of what takes long and is not the member's daily work: checkpoints, and the end of old generations.
 actor Checkpointer {
@@ -20,7 +21,9 @@ actor Checkpointer {
   /// Makes a checkpoint of a generation; false, and nothing done, if it is not the live one here.
   func checkpoint(_ generation: GenerationID) throws(MemberError) -> Bool {
     guard let bound, bound.generation == generation else { return false }
+    FailurePoint.reach("checkpoint.before")
     do { try bound.session.checkpoint() } catch { throw MemberError(error) }
+    FailurePoint.reach("checkpoint.after")
     return true
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
 internal import EncryptedStore
+internal import FailurePoints
 internal import ReplicationCore
 
 /// Fills a new generation on a thread of its own, while the live one goes on applying and acknowledging.
@@ -117,7 +118,9 @@ actor GenerationBuilder {
   /// Makes everything so far durable in the table files.
   func checkpoint() throws {
     try finishLoading()
+    FailurePoint.reach("copy.checkpoint.before")
     try tables.schema.checkpoint()
+    FailurePoint.reach("copy.checkpoint.after")
   }
 
   func close() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import ClusterModel
 internal import EncryptedStore
+internal import FailurePoints
 internal import Foundation
 
 /// A node's data directory: one folder per generation, and the file `CURRENT` that names the live one.
@@ -73,15 +74,19 @@ public struct GenerationDirectory: Sendable {
   /// Makes `id` the live generation, durably.
   public func point(at id: GenerationID) throws(MemberError) {
     try sync(path(of: id))
+    FailurePoint.reach("current.before")
     do { try DurableFile.replace("\(root)/\(Self.currentFile)", with: Array((id.text + "\n").utf8)) } catch {
       throw MemberError(error)
     }
+    FailurePoint.reach("current.after")
   }
 
   /// Remembers that a generation served, so that a `CURRENT` that gets lost later is noticed.
   public func markServed(_ id: GenerationID) throws(MemberError) {
     guard !hasServed(id) else { return }
+    FailurePoint.reach("served.before")
     do { try DurableFile.replace("\(path(of: id))/\(Self.servedMarker)", with: []) } catch { throw MemberError(error) }
+    FailurePoint.reach("served.after")
   }
 
   /// All generations that are not the live one.
@@ -93,11 +98,13 @@ public struct GenerationDirectory: Sendable {
   public func destroy(_ id: GenerationID) throws(MemberError) {
     let folder = path(of: id)
     guard FileManager.default.fileExists(atPath: folder) else { return }
+    FailurePoint.reach("generation.destroy.before")
     do {
       if isEncrypted(id) {
         try FileManager.default.removeItem(atPath: keystorePath(of: id))
         try sync(folder)
       }
+      FailurePoint.reach("generation.destroy.keystore")
       try FileManager.default.removeItem(atPath: folder)
     } catch let error as MemberError {
       throw error
@@ -106,6 +113,7 @@ public struct GenerationDirectory: Sendable {
         .storage, "generation \(id) could not be destroyed: \(error.localizedDescription)", file: id.text)
     }
     try sync(root + "/" + Self.folder)
+    FailurePoint.reach("generation.destroy.after")
   }
 
   private func all() throws(MemberError) -> [GenerationID] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
 internal import EncryptedStore
+internal import FailurePoints
 internal import ReplicationCore
 
 /// The oplog and Raft's own state, in journalled tables.
@@ -14,19 +15,23 @@ extension MemberTables {
 
   /// Writes what a generation needs before its first entry; durable on return.
   func writeBase(_ position: LogPosition, membership: Membership, hardState: HardState) throws(MemberError) {
+    FailurePoint.reach("raft.base.before")
     try storing {
       try log.put(Self.raft, Self.baseKey, BigEndian.bytes(position) + membership.encoded())
       try log.put(Self.raft, Self.hardKey, Self.encoded(hardState))
       try log.flushLog()
     }
+    FailurePoint.reach("raft.base.after")
   }
 
   /// Replaces term and vote; durable on return.
   func persist(_ hardState: HardState) throws(MemberError) {
+    FailurePoint.reach("raft.term.before")
     try storing {
       try log.put(Self.raft, Self.hardKey, Self.encoded(hardState))
       try log.flushLog()
     }
+    FailurePoint.reach("raft.term.after")
   }
 
   /// Adds entries to the end of the log; readable at once, durable after `flushLog`.

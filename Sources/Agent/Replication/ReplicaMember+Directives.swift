@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
 internal import EncryptedStore
+internal import FailurePoints
 internal import Logging
 internal import ReplicationCore
 internal import Synchronization
@@ -39,7 +40,9 @@ extension ReplicaMember {
     case .persistHardState(let state): try tables.persist(state)
     case .truncateLog(let index): try tables.truncateLog(after: index)
     case .appendEntries(let entries):
+      FailurePoint.reach("oplog.append.before")
       try tables.append(entries)
+      FailurePoint.reach("oplog.append.after")
       hasUnflushed = true
     case .send(let message, let member): network.send(message, to: member)
     case .sendEntries(let order):
@@ -63,6 +66,7 @@ extension ReplicaMember {
 
   private func flush() throws {
     try tables.flushLog()
+    FailurePoint.reach("oplog.sync.after")
     hasUnflushed = false
     directives += core.onPersisted(upTo: core.lastPosition, now: now)
   }

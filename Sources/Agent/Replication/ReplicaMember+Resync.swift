@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
 internal import EncryptedStore
+internal import FailurePoints
 internal import Logging
 internal import ReplicationCore
 internal import Synchronization
@@ -230,6 +231,7 @@ extension ReplicaMember {
 
   private func takeOver(_ new: MemberTables, _ fresh: OpenGeneration) throws(MemberError) {
     try new.storing { try new.schema.checkpoint() }
+    FailurePoint.reach("swap.checkpoint.after")
     // The marker first: with `CURRENT` the generation serves.
     try fresh.directory.markServed(fresh.id)
     try fresh.directory.point(at: fresh.id)

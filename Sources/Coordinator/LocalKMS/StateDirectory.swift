@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import FailurePoints
 internal import Glibc
 internal import Secrets
 
@@ -78,8 +79,11 @@ struct StateDirectory: ~Copyable {
       }
       if let fault { throw fault }
       try open.sync()
+      FailurePoint.reach("kms.rename.before")
       try OpenFile.rename(temporary, to: file)
+      FailurePoint.reach("kms.rename.after")
       try OpenFile.syncFolder(of: file)
+      FailurePoint.reach("kms.sync.after")
     } catch {
       throw failure("\(file) cannot be written", error)
     }

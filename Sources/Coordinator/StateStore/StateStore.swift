@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import ClusterModel
 public import CoordinatorCore
+internal import FailurePoints
 internal import GRDB
 internal import Synchronization
 
@@ -63,12 +64,14 @@ public final class StateStore: Sendable {
   public func nextEpoch(
     incarnation: UInt64 = .random(in: .min ... .max)
   ) throws(StateStoreError) -> Epoch {
+    FailurePoint.reach("coordinator.epoch.before")
     let number = try withQueue("drawing an epoch") { queue in
       try queue.write { database in
         try database.execute(sql: "UPDATE epochs SET number = number + 1 WHERE one = 1")
         return try Int64.fetchOne(database, sql: "SELECT number FROM epochs WHERE one = 1")
       }
     }
+    FailurePoint.reach("coordinator.epoch.after")
     guard let number, number > 0 else {
       throw StateStoreError(.damaged, path: path, "the epoch is missing; restore the database from a copy")
     }
@@ -93,12 +96,14 @@ public final class StateStore: Sendable {
     for case .put(let id, let sealed) in secrets where id.isEmpty || sealed.count > Self.maximumSecretLength {
       throw StateStoreError(.invalid, path: path, "the secret has no id or more than \(Self.maximumSecretLength) bytes")
     }
+    FailurePoint.reach("coordinator.commit.before")
     try withQueue("writing records") { queue in
       try queue.write { database in
         for (key, json) in encoded { try Self.write(database, key, json) }
         for change in secrets { try Self.write(database, change) }
       }
     }
+    FailurePoint.reach("coordinator.commit.after")
   }
 
   /// The sealed secret under this id, nil if there is none.

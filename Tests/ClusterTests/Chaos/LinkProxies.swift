@@ -79,7 +79,8 @@ final class LinkProxies: @unchecked Sendable {
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(back) }
       }
-      .connect(host: "127.0.0.1", port: targets[target] ?? 0)
+      // By address: a name would be looked up on a dispatch queue that the tests' own blocking calls may keep busy.
+      .connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: targets[target] ?? 0))
       .whenComplete { result in
         guard case .success(let outbound) = result else { return inbound.close(promise: nil) }
         self.relays[ObjectIdentifier(back)] = back
@@ -104,6 +105,7 @@ private final class Relay: ChannelInboundHandler, @unchecked Sendable {
   private unowned let proxies: LinkProxies
   private var waiting: [(bytes: ByteBuffer, since: NIODeadline)] = []
   private var isEnded = false
+  private var isDrainDue = false
 
   init(_ proxies: LinkProxies, _ flow: LinkFlow, channel: (any Channel)?) {
     self.proxies = proxies
@@ -131,7 +133,7 @@ private final class Relay: ChannelInboundHandler, @unchecked Sendable {
       case .slow(let delay):
         let due = next.since + .nanoseconds(Int64(delay / .nanoseconds(1)))
         guard due <= .now() else {
-          channel?.eventLoop.scheduleTask(deadline: due) { [weak self] in self?.drain() }
+          drainLater(due)
           return limitReading()
         }
       case .open: break
@@ -143,6 +145,15 @@ private final class Relay: ChannelInboundHandler, @unchecked Sendable {
     guard isEnded, proxies.state(of: flow) != .held else { return }
     peer?.close(promise: nil)
     proxies.forget(self)
+  }
+
+  private func drainLater(_ due: NIODeadline) {
+    guard !isDrainDue else { return }
+    isDrainDue = true
+    channel?.eventLoop.scheduleTask(deadline: due) { [self] in
+      isDrainDue = false
+      drain()
+    }
   }
 
   private func limitReading() {

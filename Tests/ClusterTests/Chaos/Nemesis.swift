@@ -30,9 +30,10 @@ final class Nemesis: Sendable {
     self.cluster = cluster
     self.say = say
     state = Mutex(State(random: SeededGenerator(state: seed)))
-    faults = Fault.allCases.flatMap { fault in
-      Array(repeating: fault, count: cluster.links == nil && Fault.links.contains(fault) ? 0 : fault.weight)
-    }
+    let chosen = ProcessInfo.processInfo.environment["KEYFOLD_CHAOS_FAULTS"]?.split(separator: ",").map(String.init)
+    faults = Fault.allCases.filter { fault in
+      (cluster.links != nil || !Fault.links.contains(fault)) && chosen?.contains(fault.rawValue) != false
+    }.flatMap { Array(repeating: $0, count: $0.weight) }
   }
 
   /// What was done, and when; for the report of a failure.

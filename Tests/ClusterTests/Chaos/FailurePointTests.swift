@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Foundation
+import Testing
+
+@Suite("A process that dies right before or right after a durable step", .serialized) struct FailurePointTests {
+  @Test("while its node is encrypted starts again, the plan finishes and nothing is lost", .timeLimit(.minutes(5)))
+  func encryption() async throws {
+    for points in Points.encryption.chunked(by: 5) {
+      try await TestCluster.with(nodes: 5) { cluster in
+        try cluster.useKey()
+        try await cluster.underLoad { load in
+          try await die(at: points, cluster, load, whenOrdered: ["cluster", "encrypt", TestCluster.name])
+        }
+        for node in cluster.nodes {
+          #expect(try DiskScan.count(TestCluster.marker, below: node.data) == 0, "plaintext on \(node.name)")
+          _ = try await eventually("\(node.name) has one generation") {
+            try DiskScan.generations(of: node) == 1 ? true : nil
+          }
+        }
+      }
+    }
+  }
+
+  @Test("of its key or its log starts again, the plan finishes and nothing is lost", .timeLimit(.minutes(5)))
+  func runningNodes() async throws {
+    try await TestCluster.with(nodes: 5) { cluster in
+      try cluster.encrypt()
+      try await cluster.underLoad { load in
+        try await die(at: Points.rotation, cluster, load, whenOrdered: ["keys", "rotate", TestCluster.name])
+        for points in Points.writes.chunked(by: 2) { try await die(at: points, cluster, load, whenOrdered: nil) }
+        try await die(at: Points.elections, cluster, load, whenOrdered: ["cluster", "stepdown", TestCluster.name])
+      }
+    }
+  }
+
+  @Test("of the coordinator's or the KMS's memory starts again and remembers", .timeLimit(.minutes(5)))
+  func controlPlane() async throws {
+    try await TestCluster.with(nodes: 1) { cluster in
+      try cluster.encrypt()
+      for point in Points.coordinatorStart {
+        cluster.coordinator.kill9()
+        try cluster.coordinator.launch(with: ["KEYFOLD_FAILPOINT": point])
+        try await isDead(cluster.coordinator, at: point)
+        try await cluster.coordinator.start()
+      }
+      for point in Points.coordinator {
+        cluster.coordinator.kill9()
+        try await cluster.coordinator.start(with: ["KEYFOLD_FAILPOINT": point])
+        // Whether the order was taken is open when the coordinator dies over it: it is given again.
+        _ = try await blocking { try cluster.run(["keyfold", "keys", "rotate", TestCluster.name, "--timeout", "3"]) }
+        try await isDead(cluster.coordinator, at: point)
+        try await cluster.coordinator.start()
+        try await plansEnd(cluster)
+        try cluster.operate("keys", "rotate", TestCluster.name, "--wait", "--timeout", "60")
+      }
+      for point in Points.kms { try await kmsDies(at: point, cluster) }
+    }
+  }
+
+  /// The KMS writes several files when it starts, and one when it makes a key: it has to stand a death at each.
+  private func kmsDies(at point: String, _ cluster: TestCluster) async throws {
+    for count in 1...10 {
+      cluster.kms.kill9()
+      try cluster.kms.launch(with: ["KEYFOLD_FAILPOINT": "\(point):\(count)"])
+      let isServing = (try? await cluster.kms.ready()) != nil
+      if isServing {
+        _ = try await blocking {
+          try cluster.run(["keyfold", "local-kms", "create-key", "--data", cluster.root + "/kms"])
+        }
+      }
+      try await isDead(cluster.kms, at: point)
+      try await cluster.kms.start()
+      try cluster.operate("keys", "rotate", TestCluster.name, "--wait", "--timeout", "60")
+      if isServing { return }
+    }
+    throw TestFailure("the KMS did not start with \(point) armed, however late")
+  }
+
+  @Test("every point that the sources name is walked through, and none exists outside debug builds")
+  func all() async throws {
+    let named = try Points.namedInSources()
+    #expect(Set(Points.all) == named)
+    let manifest = try String(contentsOfFile: Points.root + "/Package.swift", encoding: .utf8)
+    let defines = manifest.split(separator: "\n").filter { $0.contains("KEYFOLD_FAILPOINTS") }
+    #expect(defines.count == 1 && defines[0].contains(".when(configuration: .debug)"))
+    #expect(
+      try await ProbeProgram(flags: ["-Onone", "-DKEYFOLD_FAILPOINTS"]) == ProbeProgram(status: 137, isNamed: true))
+    #expect(try await ProbeProgram(flags: ["-O", "-wmo"]) == ProbeProgram(status: 0, isNamed: false))
+  }
+
+  /// Starts each of some nodes so that it dies at its point, sees it die and starts it again. Without an order it is
+  /// the writers that bring the nodes there.
+  private func die(
+    at points: [String], _ cluster: TestCluster, _ load: Workload, whenOrdered order: [String]?
+  ) async throws {
+    var victims = Array(zip(cluster.nodes, points))
+    for (node, point) in victims {
+      node.stop()
+      // It may die while it starts: opening a generation has durable steps too.
+      try node.launch(with: ["KEYFOLD_FAILPOINT": point])
+    }
+    _ = try await cluster.primary()
+    if let order { _ = try await blocking { try cluster.run(["keyfold"] + order) } }
+    _ = try await eventually(within: .seconds(120), "deaths at \(points)") {
+      for (node, point) in victims where !node.isRunning {
+        try await isDead(node, at: point)
+        try node.launch()
+        victims.removeAll { $0.0 === node }
+      }
+      return victims.isEmpty ? true : nil
+    }
+    try await plansEnd(cluster)
+    try await load.progress(by: 10)
+  }
+
+  private func isDead(_ daemon: Daemon, at point: String) async throws {
+    _ = try await eventually("\(daemon.name) dies at \(point)") { daemon.isRunning ? nil : true }
+    let status = daemon.waitForEnd()
+    guard status == 128 + SIGKILL, daemon.logText.contains("failure point \(point)\n") else {
+      throw TestFailure("\(daemon.name) ended with \(status), not at \(point), see \(daemon.log)")
+    }
+  }
+
+  private func plansEnd(_ cluster: TestCluster) async throws {
+    _ = try await eventually(within: .seconds(120), "every plan has ended") { () -> Bool? in
+      guard let list = try? await blocking({ try PlanList(cluster) }), list.open.isEmpty else { return nil }
+      guard list.failed.isEmpty else { throw TestFailure("plans failed: \(list.failed)") }
+      return true
+    }
+  }
+}
+
+/// The names of the points, by what brings a process there.
+enum Points {
+  static let encryption = [
+    "current.before", "current.after", "served.before", "served.after", "raft.base.before", "raft.base.after",
+    "copy.checkpoint.before", "copy.checkpoint.after", "swap.checkpoint.after", "generation.destroy.before",
+    "generation.destroy.keystore", "generation.destroy.after", "manifest.before", "manifest.after",
+  ]
+  static let rotation = [
+    "keystore.write.before", "keystore.rename.before", "keystore.rename.after", "keystore.sync.after",
+  ]
+  static let writes = [
+    "oplog.append.before", "oplog.append.after", "oplog.sync.after", "checkpoint.before", "checkpoint.after",
+  ]
+  static let elections = ["raft.term.before", "raft.term.after"]
+  static let coordinatorStart = ["coordinator.epoch.before", "coordinator.epoch.after"]
+  static let coordinator = ["coordinator.commit.before", "coordinator.commit.after"]
+  static let kms = ["kms.rename.before", "kms.rename.after", "kms.sync.after"]
+
+  static var all: [String] { encryption + rotation + writes + elections + coordinatorStart + coordinator + kms }
+
+  static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().path
+
+  static func namedInSources() throws -> Set<String> {
+    let call = /FailurePoint\.reach\("([^"]+)"\)/
+    let files = try DiskScan.files(below: root + "/Sources").filter { $0.hasSuffix(".swift") }
+    return Set(
+      try files.flatMap { file in
+        try String(contentsOfFile: file, encoding: .utf8).matches(of: call).map { String($0.1) }
+      })
+  }
+}
+
+/// A program that reaches one point and ends; built apart, because the tests are built in one configuration only.
+struct ProbeProgram: Equatable {
+  let status: Int32
+  /// Whether the name of the point is in the program at all.
+  let isNamed: Bool
+
+  init(status: Int32, isNamed: Bool) {
+    self.status = status
+    self.isNamed = isNamed
+  }
+
+  init(flags: [String]) async throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("keyfold-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try Data("FailurePoint.reach(\"probe.point\")\n".utf8).write(to: URL(fileURLWithPath: folder + "/main.swift"))
+    let source = Points.root + "/Sources/Shared/FailurePoints/FailurePoint.swift"
+    let arguments =
+      ["swiftc", "-enable-upcoming-feature", "InternalImportsByDefault", "-o", folder + "/probe"] + flags
+      + [source, folder + "/main.swift"]
+    let built = try await blocking {
+      try ChildProcess(
+        "/usr/bin/env", arguments, environment: ProcessInfo.processInfo.environment, output: folder + "/output"
+      ).wait()
+    }
+    guard built == 0 else {
+      throw TestFailure("swiftc: \((try? String(contentsOfFile: folder + "/output", encoding: .utf8)) ?? "")")
+    }
+    status = try await blocking {
+      try ChildProcess(
+        folder + "/probe", [], environment: ["KEYFOLD_FAILPOINT": "probe.point"], output: folder + "/output"
+      ).wait()
+    }
+    isNamed = try Data(contentsOf: URL(fileURLWithPath: folder + "/probe")).range(of: Data("probe.point".utf8)) != nil
+  }
+}
+
+extension Array {
+  func chunked(by size: Int) -> [[Element]] {
+    stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
+  }
+}
