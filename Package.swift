@@ -167,7 +167,14 @@ let package = Package(
       ]),
     tests("KeyManagementTests", ["ClusterModel", "KeyManagement", "Secrets", nioCore]),
     tests("DocumentsTests", ["Documents"]),
-    tests("ReplicationCoreTests", ["ClusterModel", "ReplicationCore"]),
+    // The parts of the simulations: whole clusters of the production cores on a virtual clock.
+    .target(
+      name: "Simulator",
+      dependencies: ["AgentCore", "ClusterModel", "CoordinatorCore", "KeyHierarchy", "ReplicationCore", "Sealing"],
+      path: "Tests/Simulator", swiftSettings: house),
+    .executableTarget(
+      name: "keyfold-simulate", dependencies: ["Simulator"], path: "Tests/Simulate", swiftSettings: house),
+    tests("ReplicationCoreTests", ["ClusterModel", "ReplicationCore", "Simulator"]),
     tests(
       "ReplicationTests",
       ["ClusterModel", "EncryptedStore", "KeyHierarchy", "Replication", "ReplicationCore", "Secrets", logging]),
@@ -187,7 +194,7 @@ let package = Package(
       "LocalKMSTests",
       ["ClusterModel", "KeyManagement", "LocalKMS", "Secrets", logging, nioCore, nioHTTP, nioPosix, nioTLS]),
     tests("KeyfoldTests", ["ClusterModel", "keyfold"]),
-    tests("Simulation", ["ClusterModel", "CoordinatorCore"]),
+    tests("Simulation", ["Simulator"]),
     tests(
       "Interop", ["ClusterModel", "KeyManagement", "LocalKMS", "Metrics", "Secrets", logging],
       exclude: [

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ReplicationCore
+import Simulator
 
 /// A member of the simulated shard: its disk, and while it runs its core and its data.
 struct SimulatedMember {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ReplicationCore
+import Simulator
 
 /// The shell of a member, as the core's rule of order asks for it, with a crash possible between any two directives.
 extension Simulation {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ClusterModel
 import ReplicationCore
+import Simulator
 
 /// A whole shard on a virtual clock, all of it drawn from one seed: first with faults, then without, until it agrees.
 struct Simulation {
@@ -8,7 +9,7 @@ struct Simulation {
   var random: SplitMix64
   var queue = EventQueue()
   var members: [SimulatedMember] = []
-  var oracle = SimulationOracle()
+  var oracle = ShardOracle()
   /// Directed links that are cut, as `from * 16 + to`.
   var cut: Set<Int> = []
   var isFaulty = true

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ReplicationCore
+import Simulator
 
 /// A rule that the simulated shell can break, to prove that the simulation notices.
 enum ShellFault: CaseIterable {
@@ -68,7 +69,7 @@ struct SimulationPlan {
   }
 }
 
-/// Virtual time, and what happens when.
+/// What happens when, on the shared timeline.
 struct EventQueue {
   enum Event {
     case tick(MemberID, life: Int)
@@ -81,40 +82,17 @@ struct EventQueue {
     case propose
     case fault
   }
-  private struct Item { var at: Int; var order: Int; var event: Event }
 
-  private(set) var now = 0
-  private var heap: [Item] = []
-  private var order = 0
+  private var timeline = Timeline()
+  private var events: [Event] = []
 
-  private func precedes(_ left: Int, _ right: Int) -> Bool {
-    (heap[left].at, heap[left].order) < (heap[right].at, heap[right].order)
-  }
+  var now: Int { Int(timeline.now) }
 
   /// Adds an event `delay` milliseconds from now.
   mutating func add(_ event: Event, after delay: Int) {
-    order += 1
-    heap.append(Item(at: now + delay, order: order, event: event))
-    var child = heap.count - 1
-    while child > 0, precedes(child, (child - 1) / 2) {
-      heap.swapAt(child, (child - 1) / 2)
-      child = (child - 1) / 2
-    }
+    let slot = timeline.add(after: Int64(delay))
+    if slot < events.count { events[slot] = event } else { events.append(event) }
   }
 
-  mutating func next() -> Event? {
-    guard let first = heap.first else { return nil }
-    now = first.at
-    heap[0] = heap[heap.count - 1]
-    heap.removeLast()
-    var parent = 0
-    while true {
-      var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && precedes(child, least) { least = child }
-      if least == parent { break }
-      heap.swapAt(parent, least)
-      parent = least
-    }
-    return first.event
-  }
+  mutating func next() -> Event? { timeline.next().map { events[$0] } }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Foundation
 import ReplicationCore
+import Simulator
 import Testing
 
 /// `KEYFOLD_SIMULATION_SEED` replays one seed, `KEYFOLD_SIMULATION_SEEDS` sets how many are run.

@@ -1,30 +1,36 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import ClusterModel
-internal import Sealing
+package import ClusterModel
+package import Sealing
 
-/// What stands in a keystore file: a plain value; nothing in it is secret.
-struct KeystoreContents: Sendable {
+/// What stands in a keystore file and how it may change: a plain value; nothing in it is secret.
+package struct KeystoreContents: Sendable {
   /// One wrapped key, with its binary form so that a change of one key encodes one key.
-  struct Entry: Sendable {
-    let id: KeyID
-    let wrapped: WrappedKey
+  package struct Entry: Sendable {
+    package let id: KeyID
+    package let wrapped: WrappedKey
     let encoded: [UInt8]
+
+    package init(id: KeyID, wrapped: WrappedKey, encoded: [UInt8]) {
+      self.id = id
+      self.wrapped = wrapped
+      self.encoded = encoded
+    }
   }
 
   /// The most keys of one keystore.
   static let maximumKeys = 100_000
 
   /// One higher at each replacement of the file.
-  private(set) var version: UInt64
-  let identity: KeystoreIdentity
-  private(set) var masterKeyID: MasterKeyID
-  private(set) var masterKeyCheckValue: KeyCheckValue
-  private(set) var wrappedMasterKey: WrappedMasterKey
+  package private(set) var version: UInt64
+  package let identity: KeystoreIdentity
+  package private(set) var masterKeyID: MasterKeyID
+  package private(set) var masterKeyCheckValue: KeyCheckValue
+  package private(set) var wrappedMasterKey: WrappedMasterKey
   /// In the order they were made.
-  private(set) var entries: [Entry] = []
-  private(set) var current: [KeyScope: KeyID] = [:]
+  package private(set) var entries: [Entry] = []
+  package private(set) var current: [KeyScope: KeyID] = [:]
 
-  init(
+  package init(
     version: UInt64, identity: KeystoreIdentity, masterKeyID: MasterKeyID, masterKeyCheckValue: KeyCheckValue,
     wrappedMasterKey: WrappedMasterKey
   ) {
@@ -36,13 +42,13 @@ struct KeystoreContents: Sendable {
   }
 
   /// The state after one more replacement.
-  mutating func advanceVersion() throws(KeystoreError) {
+  package mutating func advanceVersion() throws(KeystoreError) {
     let (next, overflow) = version.addingReportingOverflow(1)
     guard !overflow else { throw KeystoreError(.limit, "the keystore's version counter is at its end") }
     version = next
   }
 
-  mutating func append(_ entry: Entry) throws(KeystoreError) {
+  package mutating func append(_ entry: Entry) throws(KeystoreError) {
     guard entries.count < Self.maximumKeys else {
       throw KeystoreError(.limit, "the keystore has \(entries.count) keys; drop databases that are not needed")
     }
@@ -50,14 +56,14 @@ struct KeystoreContents: Sendable {
     current[entry.id.scope] = entry.id
   }
 
-  mutating func remove(_ ids: Set<KeyID>) {
+  package mutating func remove(_ ids: Set<KeyID>) {
     entries.removeAll { ids.contains($0.id) }
     current = [:]
     for entry in entries { current[entry.id.scope] = entry.id }
   }
 
   /// Everything under another master key; `entries` are the same keys in the same order, wrapped anew.
-  mutating func replaceMasterKey(
+  package mutating func replaceMasterKey(
     id: MasterKeyID, checkValue: KeyCheckValue, wrapped: WrappedMasterKey, entries: [Entry]
   ) {
     precondition(

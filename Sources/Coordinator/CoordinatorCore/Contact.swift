@@ -9,6 +9,8 @@ struct Contact: Sendable {
   var heardAt: Instant?
   /// When this life of the node's process said hello first.
   var helloAt: Instant?
+  /// How often this life of the coordinator was said hello to.
+  var hellos = 0
   /// Whether its link is up.
   var connected = false
   /// Its commit index as it reported it, oldest first; tells how far behind in time another member is.
@@ -25,10 +27,11 @@ struct Contact: Sendable {
 
   init(report: NodeReport?) { self.report = report }
 
-  /// Whether the node was heard of within the limit of silence and its link is up.
+  /// Whether the node was heard of within the limit of silence and its link is up. A word of the future is from before
+  /// the clock was set back, and says nothing.
   func isHeard(now: Instant) -> Bool {
     guard connected, let heardAt else { return false }
-    return now - heardAt <= CoordinatorLimits.silence
+    return (.zero...CoordinatorLimits.silence).contains(now - heardAt)
   }
 
   mutating func hear(_ report: NodeReport, now: Instant) {
@@ -47,6 +50,8 @@ struct Delivery: Sendable {
   var sends = 0
   /// When it was sent last.
   var sentAt: Instant
+  /// How often the node had said hello by then; another hello since means that nothing before counts.
+  var hellos = 0
   /// The newest answer.
   var answer: CommandOutcome?
   /// When that came.

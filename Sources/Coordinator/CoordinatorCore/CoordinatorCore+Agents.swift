@@ -17,6 +17,7 @@ extension CoordinatorCore {
     record.report = Self.bounded(report)
     put(record)
     contacts[node, default: Contact(report: nil)].helloAt = now
+    contacts[node]?.hellos += 1
     contacts[node]?.assignmentSentAt = nil
     contacts[node]?.addressesSentAt = nil
     hear(node, report: report, now: now)

@@ -11,7 +11,9 @@ extension CoordinatorCore {
     for node in cluster.nodes {
       guard let contact = contacts[node], contact.isHeard(now: now), let report = contact.report else { continue }
       guard changed || report.assignmentVersion < wanted.version else { continue }
-      if !changed, let sent = contact.assignmentSentAt, now - sent < CoordinatorLimits.versionResend { continue }
+      if !changed, let sent = contact.assignmentSentAt, now.isWithin(CoordinatorLimits.versionResend, after: sent) {
+        continue
+      }
       contacts[node]?.assignmentSentAt = now
       sends.append(.sendAssignment(node, wanted))
     }
@@ -71,7 +73,7 @@ extension CoordinatorCore {
     guard let contact = contacts[node], contact.isHeard(now: now), let report = contact.report,
       report.ipListVersion < addresses.version
     else { return }
-    if let sent = contact.addressesSentAt, now - sent < CoordinatorLimits.versionResend { return }
+    if let sent = contact.addressesSentAt, now.isWithin(CoordinatorLimits.versionResend, after: sent) { return }
     contacts[node]?.addressesSentAt = now
     sends.append(.sendIPList(node, addresses))
   }

@@ -22,7 +22,7 @@ extension CoordinatorCore {
       return "\(node) became primary; it goes last"
     }
     if let reason = underWay(step, report) { return reason }
-    guard let delivery = deliveries[command.id], contact.helloAt.map({ $0 <= delivery.sentAt }) ?? true else {
+    guard let delivery = deliveries[command.id], delivery.hellos == contact.hellos else {
       return send(index, of: id, anew: false, now: now)
     }
     return follow(delivery, index, of: id, heardAt: contact.heardAt, now: now)
@@ -52,9 +52,9 @@ extension CoordinatorCore {
   ) -> String? {
     guard let step = planRecords[id]?.steps[index], let node = step.node else { return nil }
     let answered = delivery.answeredAt ?? delivery.sentAt
-    let resendDue = now - delivery.sentAt >= Self.resendDelay(after: delivery.sends)
-    let graceOver = now - answered >= CoordinatorLimits.observationGrace
-    let retryDue = now - answered >= Self.retryDelay(after: step.attempts)
+    let resendDue = !now.isWithin(Self.resendDelay(after: delivery.sends), after: delivery.sentAt)
+    let graceOver = !now.isWithin(CoordinatorLimits.observationGrace, after: answered)
+    let retryDue = !now.isWithin(Self.retryDelay(after: step.attempts), after: answered)
     switch delivery.answer {
     case nil: return (resendDue ? send(index, of: id, anew: false, now: now) : nil) ?? delivery.trouble
     case .accepted:
@@ -109,6 +109,7 @@ extension CoordinatorCore {
     var delivery = deliveries[command.id] ?? Delivery(sentAt: now)
     delivery.sends += 1
     delivery.sentAt = now
+    delivery.hellos = contacts[node]?.hellos ?? 0
     delivery.answer = nil
     delivery.trouble = trouble ?? delivery.trouble
     deliveries[command.id] = delivery

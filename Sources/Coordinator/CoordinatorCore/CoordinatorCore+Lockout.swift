@@ -41,7 +41,7 @@ extension CoordinatorCore {
       if case .disabled = phase { continue }
       if phase == .awaitingSettings { continue }
       var delivery = deliveries[id] ?? Delivery(sentAt: now)
-      if delivery.sends > 0, now - delivery.sentAt < Self.resendDelay(after: delivery.sends) { continue }
+      if delivery.sends > 0, now.isWithin(Self.resendDelay(after: delivery.sends), after: delivery.sentAt) { continue }
       delivery.sends += 1
       delivery.sentAt = now
       deliveries[id] = delivery

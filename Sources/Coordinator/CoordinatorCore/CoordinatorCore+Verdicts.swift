@@ -39,8 +39,10 @@ extension CoordinatorCore {
       schedules[name] = CheckSchedule(dueAt: now + first)
       return
     }
-    if let asked = schedule.askedAt, now - asked < CoordinatorLimits.checkDeadline { return }
-    if now >= schedule.dueAt { askCoordinator(name, now: now) }
+    if let asked = schedule.askedAt, now.isWithin(CoordinatorLimits.checkDeadline, after: asked) { return }
+    // A check that is further ahead than any is planned was planned before the clock was set back.
+    let furthest = CoordinatorLimits.checkInterval + CoordinatorLimits.checkJitter
+    if now >= schedule.dueAt || schedule.dueAt - now > furthest { askCoordinator(name, now: now) }
     if confirmationIsMissing(name, now: now) { askForConfirmation(name, now: now) }
   }
 
@@ -71,7 +73,10 @@ extension CoordinatorCore {
   }
 
   private mutating func askForConfirmation(_ name: ProjectName, now: Instant) {
-    if let asked = schedules[name]?.confirmationAskedAt, now - asked < CoordinatorLimits.confirmationRetry { return }
+    if let asked = schedules[name]?.confirmationAskedAt, now.isWithin(CoordinatorLimits.confirmationRetry, after: asked)
+    {
+      return
+    }
     schedules[name]?.confirmationAskedAt = now
     askNodes(of: name, now: now)
   }

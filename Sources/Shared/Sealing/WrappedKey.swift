@@ -30,7 +30,7 @@ public struct WrappedKey: Sendable, Equatable {
   let ciphertext: [UInt8]
   let tag: [UInt8]
 
-  init(
+  package init(
     keyID: String, parentKeyID: String, createdAtMilliseconds: Int64, parentCheckValue: KeyCheckValue, nonce: [UInt8],
     ciphertext: [UInt8], tag: [UInt8]
   ) {

@@ -1,32 +1,35 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import ClusterModel
-import ReplicationCore
+internal import ClusterModel
+package import ReplicationCore
 
 /// A promise that was broken, with the moment in virtual time.
-struct BrokenPromise: Error, CustomStringConvertible {
-  var sentence: String
-  var description: String { sentence }
+package struct BrokenPromise: Error, CustomStringConvertible {
+  package var sentence: String
+  package init(sentence: String) { self.sentence = sentence }
+  package var description: String { sentence }
 }
 
 /// Knows everything that ever happened in a simulated shard and checks each step against Raft's promises.
-struct SimulationOracle {
-  struct Committed {
-    var position: LogPosition
-    var chain: UInt64
+package struct ShardOracle {
+  package init() {}
+
+  package struct Committed {
+    package var position: LogPosition
+    package var chain: UInt64
     /// The term of the member that reported the commit first.
     var byTerm: UInt64
   }
   struct Ballot: Hashable { var voter: MemberID; var term: UInt64 }
   struct Written { var digest: UInt64; var previous: LogPosition }
 
-  private(set) var committed: [Committed] = []
-  private(set) var acknowledged: [LogPosition] = []
+  package private(set) var committed: [Committed] = []
+  package private(set) var acknowledged: [LogPosition] = []
   private var leaders: [UInt64: MemberID] = [:]
   private var votes: [Ballot: MemberID] = [:]
   private var written: [LogPosition: Written] = [:]
   private var revealed: [MemberID: UInt64] = [:]
 
-  static func chain(_ before: UInt64, _ entry: LogEntry) -> UInt64 {
+  package static func chain(_ before: UInt64, _ entry: LogEntry) -> UInt64 {
     var hash = before ^ 0xCBF2_9CE4_8422_2325
     func mix(_ value: UInt64) { hash = (hash ^ value) &* 0x0000_0100_0000_01B3 ^ (hash >> 29) }
     mix(entry.position.term)
@@ -37,7 +40,7 @@ struct SimulationOracle {
   }
 
   /// Election safety and leader completeness.
-  mutating func becameLeader(_ member: MemberID, _ core: RaftCore) throws {
+  package mutating func becameLeader(_ member: MemberID, _ core: RaftCore) throws {
     let before = leaders.updateValue(member, forKey: core.term)
     try require((before ?? member) == member, "two leaders in term \(core.term): \(before?.text ?? "") and \(member)")
     for entry in committed where entry.byTerm < core.term && entry.position.index >= core.log.base.index {
@@ -48,7 +51,7 @@ struct SimulationOracle {
   }
 
   /// Log matching: one position has one content and one predecessor, in all logs that ever were.
-  mutating func wrote(_ member: MemberID, _ entry: LogEntry, after previous: LogPosition) throws {
+  package mutating func wrote(_ member: MemberID, _ entry: LogEntry, after previous: LogPosition) throws {
     let digest = Self.chain(0, entry)
     if let known = written[entry.position] {
       try require(
@@ -59,7 +62,8 @@ struct SimulationOracle {
   }
 
   /// State machine safety: all apply the same at the same index. Returns the content after `entry`.
-  mutating func applied(_ member: MemberID, _ entry: LogEntry, on chain: UInt64, term: UInt64) throws -> UInt64 {
+  package mutating func applied(_ member: MemberID, _ entry: LogEntry, on chain: UInt64, term: UInt64) throws -> UInt64
+  {
     let after = Self.chain(chain, entry)
     let index = entry.position.index
     try require(index <= committed.count + 1, "\(member) applies \(entry.position) beyond what is committed")
@@ -73,7 +77,7 @@ struct SimulationOracle {
     return after
   }
 
-  mutating func acknowledged(_ position: LogPosition) throws {
+  package mutating func acknowledged(_ position: LogPosition) throws {
     acknowledged.append(position)
     try require(holds(position), "the acknowledged entry \(position) is not the committed one")
   }
@@ -83,7 +87,7 @@ struct SimulationOracle {
   }
 
   /// Nothing that was acknowledged may be missing from the data of `member`.
-  func checkAcknowledged(_ member: MemberID, applied index: UInt64, chain: UInt64) throws {
+  package func checkAcknowledged(_ member: MemberID, applied index: UInt64, chain: UInt64) throws {
     for position in acknowledged {
       try require(holds(position) && position.index <= index, "\(member) lacks the acknowledged entry \(position)")
     }
@@ -92,7 +96,7 @@ struct SimulationOracle {
   }
 
   /// Terms never go back, a member votes once per term, over any restart.
-  mutating func sent(_ member: MemberID, _ message: RaftMessage, to receiver: MemberID) throws {
+  package mutating func sent(_ member: MemberID, _ message: RaftMessage, to receiver: MemberID) throws {
     let term: UInt64? =
       switch message {
       case .requestVote(let request): request.preVote ? nil : request.term
@@ -121,7 +125,7 @@ struct SimulationOracle {
   }
 
   /// The member lost its disk: what it said of its own term, and its votes for itself, died with it.
-  mutating func lostDisk(_ member: MemberID) {
+  package mutating func lostDisk(_ member: MemberID) {
     revealed[member] = nil
     votes = votes.filter { $0.key.voter != member || $0.value != member }
   }

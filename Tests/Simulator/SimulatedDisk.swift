@@ -1,27 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import ReplicationCore
+package import ReplicationCore
 
 /// A disk with a cache: what was written is readable at once, and survives a crash only once it was synced, or by luck
 /// as a prefix of what was written since.
-struct SimulatedDisk {
+package struct SimulatedDisk {
   /// All that a member keeps.
-  struct Content {
-    var hardState = HardState.initial
-    var base = LogPosition.origin
-    var baseMembership: Membership
-    var entries: [LogEntry] = []
+  package struct Content {
+    package var hardState = HardState.initial
+    package var base = LogPosition.origin
+    package var baseMembership: Membership
+    package var entries: [LogEntry] = []
     /// The checkpoint: the data has applied up to this index, and its content then.
-    var appliedIndex: UInt64 = 0
-    var appliedChain: UInt64 = 0
-    var mode = MemberMode.full
+    package var appliedIndex: UInt64 = 0
+    package var appliedChain: UInt64 = 0
+    /// The databases the checkpoint holds, as bits.
+    package var databases: UInt64 = 0
+    package var mode = MemberMode.full
+    package var electableFrom: UInt64 = 0
 
-    var last: LogPosition { entries.last?.position ?? base }
+    package init(baseMembership: Membership) { self.baseMembership = baseMembership }
 
-    func entry(at index: UInt64) -> LogEntry? {
+    package var last: LogPosition { entries.last?.position ?? base }
+
+    package func entry(at index: UInt64) -> LogEntry? {
       index > base.index && index <= last.index ? entries[Int(index - base.index - 1)] : nil
     }
 
-    mutating func perform(_ write: Write) {
+    package mutating func perform(_ write: Write) {
       switch write {
       case .hardState(let state): hardState = state
       case .truncate(let index): entries.removeLast(Int(last.index - max(base.index, min(index, last.index))))
@@ -30,7 +35,7 @@ struct SimulatedDisk {
     }
   }
 
-  enum Write {
+  package enum Write {
     case hardState(HardState)
     case truncate(after: UInt64)
     case append(LogEntry)
@@ -38,55 +43,55 @@ struct SimulatedDisk {
     var isAppend: Bool { if case .append = self { true } else { false } }
   }
 
-  private(set) var current: Content
-  private(set) var durable: Content
+  package private(set) var current: Content
+  package private(set) var durable: Content
   private var unsynced: [Write] = []
 
-  init(_ content: Content) {
+  package init(_ content: Content) {
     current = content
     durable = content
   }
 
-  var isSynced: Bool { unsynced.isEmpty }
+  package var isSynced: Bool { unsynced.isEmpty }
 
-  mutating func write(_ write: Write) {
+  package mutating func write(_ write: Write) {
     current.perform(write)
     unsynced.append(write)
   }
 
-  mutating func sync() {
+  package mutating func sync() {
     for write in unsynced { durable.perform(write) }
     unsynced = []
   }
 
   /// Syncs all but the entries written last.
-  mutating func syncStates() {
+  package mutating func syncStates() {
     guard let last = unsynced.lastIndex(where: { !$0.isAppend }) else { return }
     for write in unsynced[...last] { durable.perform(write) }
     unsynced.removeFirst(last + 1)
   }
 
   /// The power goes: of what was not synced only a prefix survives.
-  mutating func crash(_ random: inout SplitMix64) {
+  package mutating func crash(_ random: inout some RandomNumberGenerator) {
     for write in unsynced.prefix(Int.random(in: 0...unsynced.count, using: &random)) { durable.perform(write) }
     lose()
   }
 
   /// All that was not synced is gone.
-  mutating func lose() {
+  package mutating func lose() {
     unsynced = []
     current = durable
   }
 
   /// Changes what is durable at once, as a checkpoint or a new generation does.
-  mutating func replace(_ change: (inout Content) -> Void) {
+  package mutating func replace(_ change: (inout Content) -> Void) {
     sync()
     change(&durable)
     current = durable
   }
 
   /// What a member restores itself from.
-  func restored() throws -> RestoredState {
+  package func restored() throws -> RestoredState {
     var log = LogOutline(base: durable.base)
     var changes: [MembershipHistory.Change] = []
     for entry in durable.entries {
@@ -97,6 +102,7 @@ struct SimulatedDisk {
     }
     return RestoredState(
       hardState: durable.hardState, log: log, appliedIndex: durable.appliedIndex,
-      memberships: MembershipHistory(base: durable.baseMembership, changes: changes), mode: durable.mode)
+      memberships: MembershipHistory(base: durable.baseMembership, changes: changes), mode: durable.mode,
+      electableFrom: durable.electableFrom)
   }
 }

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Foundation
+import Simulator
+
+/// What was asked for.
+struct Arguments {
+  var seconds = 60
+  var seed: UInt64?
+  var from: UInt64?
+  var broken: BrokenRule?
+  /// Print all that happens.
+  var traces = false
+
+  /// Nil if something is not understood.
+  init?(_ arguments: [String]) {
+    var rest = arguments[...]
+    while let option = rest.popFirst() {
+      if option == "--trace" {
+        traces = true
+        continue
+      }
+      guard let value = rest.popFirst() else { return nil }
+      switch option {
+      case "--seconds":
+        guard let number = Int(value), number >= 0 else { return nil }
+        seconds = number
+      case "--seed", "--from":
+        guard let number = UInt64(value) else { return nil }
+        if option == "--seed" { seed = number } else { from = number }
+      case "--break":
+        guard let rule = BrokenRule(rawValue: value) else { return nil }
+        broken = rule
+      default: return nil
+      }
+    }
+  }
+
+  func profile(_ seed: UInt64) -> SimulationProfile {
+    guard let broken else { return SimulationProfile(seed: seed) }
+    return SimulationProfile(seed: seed, breaking: broken)
+  }
+}
+
+@main
+struct Simulate {
+  static let progressInterval = Duration.seconds(5)
+
+  static func main() {
+    guard let arguments = Arguments(Array(CommandLine.arguments.dropFirst())) else {
+      say("keyfold-simulate: the options are --seconds N, --seed S, --from S and --break RULE\n", to: .standardError)
+      exit(2)
+    }
+    exit(run(arguments))
+  }
+
+  private static func run(_ arguments: Arguments) -> Int32 {
+    let begin = ContinuousClock.now
+    var (total, seeds, nextWord) = (SimulationStatistics(), 0, begin + progressInterval)
+    var next = arguments.seed ?? arguments.from ?? UInt64.random(in: 1...1_000_000_000_000)
+    if arguments.traces {
+      for line in SimulationRun.trace(arguments.profile(next)) { say(line + "\n") }
+      return 0
+    }
+    say("from seed \(next) on\n")
+    repeat {
+      do { total.add(try SimulationRun.play(arguments.profile(next))) } catch {
+        say("FAILED \(error)\nReplay it with: deploy/simulate --seed \(next)\n")
+        return 1
+      }
+      seeds += 1
+      next += 1
+      if ContinuousClock.now >= nextWord {
+        nextWord += progressInterval
+        say(progress(total, seeds: seeds, since: begin))
+      }
+    } while arguments.seed == nil && ContinuousClock.now - begin < .seconds(arguments.seconds)
+    say(progress(total, seeds: seeds, since: begin))
+    let seen = total.seen.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    say("\(total.acknowledged) writes acknowledged; " + seen.joined(separator: ", ") + "\nno promise was broken\n")
+    return 0
+  }
+
+  private static func progress(
+    _ total: SimulationStatistics, seeds: Int, since begin: ContinuousClock.Instant
+  ) -> String {
+    let seconds = (ContinuousClock.now - begin) / .seconds(1)
+    let hours = Double(total.virtualMilliseconds) / 3_600_000
+    return "\(seeds) seeds, \(rounded(hours)) virtual hours, \(rounded(Double(seeds) / seconds)) seeds/s, "
+      + "\(Int(Double(total.events) / seconds)) events/s\n"
+  }
+
+  private static func rounded(_ value: Double) -> Double { (value * 10).rounded() / 10 }
+
+  private static func say(_ text: String, to file: FileHandle = .standardOutput) { file.write(Data(text.utf8)) }
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import CoordinatorCore
+
+/// A running coordinator; the core is changed in place.
+final class CoordinatorProcess {
+  var core: CoordinatorCore
+  /// The link of each node's last hello.
+  var routes: [NodeName: UInt64] = [:]
+  init(core: CoordinatorCore) { self.core = core }
+}
+
+/// The coordinator: its disk, its clock, and while it runs its shell, as `Coordinator` is: directives in order, what is
+/// to be remembered first, and death between any two of them.
+final class SimulatedCoordinator {
+  unowned let world: SimulatedWorld
+  var records: [RecordKey: StateRecord] = [:]
+  var epoch: UInt64 = 0
+  var process: CoordinatorProcess?
+  var clockOffset: Int64 = 0
+  var pausedUntil: Int64 = 0
+
+  init(world: SimulatedWorld) { self.world = world }
+
+  var now: Instant { Instant(milliseconds: SimulatedWorld.epochStart + world.now + clockOffset) }
+  var core: CoordinatorCore? { process?.core }
+
+  func enter(_ life: CoordinatorProcess?, _ body: @escaping (SimulatedCoordinator) -> Void) {
+    guard let life, process === life, world.violation == nil else { return }
+    if pausedUntil > world.now {
+      return world.after(pausedUntil - world.now) { [unowned self] in enter(life, body) }
+    }
+    body(self)
+  }
+
+  func admits(_ node: NodeName) -> Bool {
+    pausedUntil <= world.now && (try? core?.node(named: node)) != nil
+  }
+
+  func input(_ body: (inout CoordinatorCore, Instant) -> [CoordinatorDirective]) {
+    guard let process else { return }
+    let directives = body(&process.core, now)
+    perform(directives)
+  }
+
+  /// An operator's order, nil if it was refused or the coordinator died over it, whatever it had written by then.
+  func order<Value>(_ body: (inout CoordinatorCore, Instant) throws -> Decision<Value>) -> Value? {
+    guard let life = process, pausedUntil <= world.now, let decision = try? body(&life.core, now) else { return nil }
+    perform(decision.directives)
+    return process === life ? decision.value : nil
+  }
+
+  private func perform(_ directives: [CoordinatorDirective]) {
+    var directives = directives
+    if world.profile.broken == .sendBeforePersist, directives.count > 1 { directives.append(directives.removeFirst()) }
+    let life = process
+    for directive in directives {
+      if world.isFaulty, world.profile.coordinatorCrashes, world.dice.chance(1) { return crash(backIn: 500...25_000) }
+      perform(directive)
+      guard process === life else { return }
+    }
+  }
+
+  private func perform(_ directive: CoordinatorDirective) {
+    switch directive {
+    case .persist(let changes): persist(changes)
+    case .sendCommand(let name, let command):
+      world.checkSend(command, to: name)
+      send(to: name) { $0.receive(command, epoch: $1) }
+    case .sendAssignment(let name, let assignment):
+      world.checkOnDisk(assignment)
+      send(to: name) { $0.receive(assignment, epoch: $1) }
+    case .sendIPList(let name, let list):
+      send(to: name) { node, _ in
+        guard let life = node.process, list.version > life.ipListVersion else { return }
+        life.ipListVersion = list.version
+        node.report()
+      }
+    case .checkKMS(_, let version): check(version)
+    case .alertOpened(let alert): world.note("alert: \(alert.text)")
+    case .alertClosed, .allowListChanged: break
+    }
+  }
+
+  /// Sends on the link of the node's last hello; what is on its way arrives even if the coordinator is gone by then.
+  private func send(to name: NodeName, _ body: @escaping (SimulatedNode, Epoch) -> Void) {
+    guard let process, let route = process.routes[name], let node = world.node(name), node.process?.link?.id == route
+    else { return }
+    let (life, epoch) = (node.process, process.core.epoch)
+    world.travel(from: world.coordinatorPlace, to: node.index) { node.enter(life) { _ in body(node, epoch) } }
+  }
+
+  private func check(_ version: UInt64) {
+    let startedAt = now.milliseconds
+    let verdict = world.kms.verdict(for: world.coordinatorPlace, clockOffset: clockOffset, now: world.now)
+    let report = SimulatedKMS.report(verdict, settingsVersion: version, at: startedAt)
+    let life = process
+    world.after(world.dice.within(50...3000)) { [unowned self] in
+      enter(life) { $0.input { $0.onVerdict(SimulatedWorld.project, report: report, now: $1) } }
+    }
+  }
+
+  // MARK: What nodes say
+
+  func greet(_ node: SimulatedNode, _ report: NodeReport, highestEpoch: Epoch?, link: UInt64) {
+    guard let process else { return }
+    if let seen = highestEpoch, seen.number > process.core.epoch.number { takeOver(above: seen.number) }
+    process.routes[node.name] = link
+    let report = asHeard(report)
+    input { $0.onHello(node.name, report: report, now: $1) }
+  }
+
+  func hear(
+    _ name: NodeName, link: UInt64, _ body: (inout CoordinatorCore, Instant) -> [CoordinatorDirective]
+  ) {
+    guard process?.routes[name] == link else { return }
+    input(body)
+  }
+
+  func hearReport(_ report: NodeReport, link: UInt64) {
+    hear(report.node, link: link) { [heard = asHeard(report)] in $0.onHeartbeat(heard.node, report: heard, now: $1) }
+  }
+
+  /// What the coordinator takes from a report.
+  func asHeard(_ report: NodeReport) -> NodeReport {
+    guard world.profile.broken == .ignoreHealth, report.generation != nil else { return report }
+    var report = report
+    report.phase = .serving
+    report.damage = []
+    if report.replication == nil {
+      report.replication = ReplicationReport(
+        role: .secondary, term: 1, primary: nil, lastIndex: .max / 8, commitIndex: .max / 8, appliedIndex: .max / 8)
+    }
+    return report
+  }
+
+  func linkEnded(_ link: UInt64, of name: NodeName) {
+    guard process?.routes[name] == link else { return }
+    process?.routes[name] = nil
+    input { $0.onDisconnected(name, now: $1) }
+  }
+
+  // MARK: Life
+
+  private func persist(_ changes: [RecordChange]) {
+    for change in changes {
+      switch change {
+      case .put(let record):
+        world.checkChange(record)
+        records[record.key] = record
+      case .remove(let key): records[key] = nil
+      }
+    }
+    world.checkPlans()
+  }
+
+  func crash(backIn range: ClosedRange<Int64>) {
+    guard process != nil else { return }
+    world.note("the coordinator crashes")
+    world.statistics.count("coordinator crash")
+    process = nil
+    pausedUntil = 0
+    for node in world.nodes {
+      let life = node.process
+      world.after(world.dice.within(1...3000)) { [unowned self] in
+        // A new coordinator's link is not the one that broke.
+        guard let life, node.process === life, life.link != nil, process?.routes[node.name] != life.link?.id else {
+          return
+        }
+        node.dropLink()
+        node.connect()
+      }
+    }
+    world.after(world.dice.within(range)) { [unowned self] in start() }
+  }
+
+  /// Starts from what is on disk alone, now and then through the same JSON the store keeps.
+  func start() {
+    guard process == nil, world.violation == nil else { return }
+    epoch += 1
+    do {
+      process = CoordinatorProcess(core: try makeCore())
+      world.note("the coordinator starts, epoch \(epoch)")
+    } catch { world.fail("the coordinator can't start again: \(error)") }
+  }
+
+  private func makeCore() throws -> CoordinatorCore {
+    let throughJSON = world.dice.chance(100)
+    var restored: [StateRecord] = []
+    for key in records.keys.sorted() {
+      guard let record = records[key] else { continue }
+      let read = throughJSON ? try StateRecord(key: key, json: record.json()) : record
+      if read != record { world.fail("the record \(key) is another after it was stored") }
+      restored.append(world.profile.broken == .forgetCommandIDs ? withOtherCommandIDs(read) : read)
+    }
+    return try CoordinatorCore(
+      restored: restored, epoch: Epoch(number: epoch, incarnation: world.dice.next()), controlPlane: ["10.0.0.100"],
+      identifiers: IdentifierSource(high: world.dice.next(), low: world.dice.next()), now: now)
+  }
+
+  /// This coordinator's memory is older than what an agent saw: it goes on under an epoch above that.
+  private func takeOver(above seen: UInt64) {
+    guard let process else { return }
+    world.note("the coordinator takes over above epoch \(seen)")
+    epoch = max(epoch, seen + 1)
+    let reports = process.routes.keys.sorted().compactMap { name in process.core.report(of: name).map { (name, $0) } }
+    do { process.core = try makeCore() } catch { return world.fail("the coordinator can't take over: \(error)") }
+    for (name, report) in reports { input { $0.onHello(name, report: report, now: $1) } }
+  }
+
+  private func withOtherCommandIDs(_ record: StateRecord) -> StateRecord {
+    guard case .plan(var plan) = record, plan.isOpen else { return record }
+    for index in plan.steps.indices {
+      guard let command = plan.steps[index].command else { continue }
+      plan.steps[index].command = NodeCommand(
+        id: CommandID(checked: world.dice.uuid()), plan: command.plan, action: command.action)
+    }
+    return .plan(plan)
+  }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+/// The customer's KMS as each vantage point sees it.
+struct SimulatedKMS {
+  enum State: Equatable {
+    case enabled
+    case disabled
+    case pendingDeletion
+  }
+
+  static let keyID = "arn:aws:kms:eu-central-1:111122223333:key/simulated"
+  static let settings = KMSSettings(provider: .aws, keyID: keyID, region: "eu-central-1", accessKeyID: "AKIASIMULATED")
+  static let canary = WrappedMasterKey(
+    provider: .aws, keyID: keyID, keyVersion: "", region: "eu-central-1", createdAtMilliseconds: 0, blob: [1, 2, 3])
+  /// A caller whose clock is further off gets no verdict, whatever the answer says.
+  static let clockTolerance: Int64 = 4 * 60_000
+
+  var state = State.enabled
+  /// Places that may not use the key although it is enabled.
+  var denied: Set<Int> = []
+  /// Places that can't reach it.
+  var unreachable: Set<Int> = []
+  /// When a place was last told that the key is revoked, in virtual milliseconds.
+  private(set) var toldRevokedAt: [Int: Int64] = [:]
+
+  var isWell: Bool { state == .enabled && denied.isEmpty && unreachable.isEmpty }
+
+  /// What a call from `place` says now.
+  mutating func verdict(for place: Int, clockOffset: Int64, now: Int64) -> Verdict {
+    if unreachable.contains(place) { return .unreachable(.timeout, detail: "no answer") }
+    if abs(clockOffset) > Self.clockTolerance { return .unreachable(.clockSkew, detail: "the clock is off") }
+    switch state {
+    case .disabled:
+      toldRevokedAt[place] = now
+      return .revoked(.keyDisabled, detail: "the key is disabled")
+    case .pendingDeletion:
+      toldRevokedAt[place] = now
+      return .revoked(.keyPendingDeletion, detail: "the key is to be deleted")
+    case .enabled: break
+    }
+    guard denied.contains(place) else { return .valid }
+    toldRevokedAt[place] = now
+    return .revoked(.accessDenied, detail: "the caller may not use the key")
+  }
+
+  static func report(_ verdict: Verdict, settingsVersion: UInt64, at wallClock: Int64) -> CheckReport {
+    CheckReport(
+      verdict: verdict, customerKeyID: keyID, settingsVersion: settingsVersion, startedAtMilliseconds: wallClock)
+  }
+}

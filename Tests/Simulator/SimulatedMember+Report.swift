@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import ReplicationCore
+
+extension SimulatedMember {
+  /// What `MemberStatus` tells of it.
+  var report: ReplicationReport {
+    let role: MemberRole =
+      switch core.role {
+      case .leader: .primary
+      case .follower: core.membership.isVoter(core.me) ? .secondary : .learner
+      case .candidate, .preCandidate: .candidate
+      }
+    return ReplicationReport(
+      role: role, term: core.term, primary: core.leader, lastIndex: core.lastPosition.index,
+      commitIndex: core.commitIndex, appliedIndex: core.appliedIndex)
+  }
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import KeyHierarchy
+internal import ReplicationCore
+
+/// A member of the shard on an open generation: Raft's directives performed as `ReplicaMember` does.
+final class SimulatedMember {
+  struct Batch {
+    var index: UInt64
+    var writes: Int
+  }
+
+  unowned let node: SimulatedNode
+  unowned let world: SimulatedWorld
+  let startedAt: Int64
+  var core: RaftCore
+  var files: GenerationFiles
+  /// The generation's keys, nil if it is plain.
+  var keys: OpenKeystore?
+  /// The content of the data in memory, up to the core's applied index, and its databases as bits.
+  var appliedChain: UInt64
+  var databases: UInt64
+  var waiting = 0
+  var batch: Batch?
+  var isPaused = false
+  var isClosed = false
+  var isCopying = false
+  private var directives: [RaftDirective] = []
+  private var next = 0
+  private var isPerforming = false
+  private var isPumping = false
+  private var hasUnflushed = false
+
+  init(node: SimulatedNode, files: GenerationFiles, keys: OpenKeystore?) throws {
+    self.node = node
+    world = node.world
+    self.files = files
+    self.keys = keys
+    startedAt = node.world.now
+    var restored = try files.store.restored()
+    if node.world.profile.broken == .resyncedVotesAtOnce, restored.mode != .full {
+      restored.mode = .full
+      if restored.hardState.term < restored.log.last.term {
+        restored.hardState = HardState(term: restored.log.last.term, vote: nil)
+      }
+    }
+    core = try RaftCore(
+      me: node.name, settings: RaftSettings(), restored: restored, seed: node.world.dice.next(), now: .zero)
+    appliedChain = files.store.durable.appliedChain
+    databases = files.store.durable.databases
+  }
+
+  var now: Duration { .milliseconds(world.now - startedAt) }
+  private var breaksSync: Bool { world.profile.broken == .acknowledgeBeforeSync }
+
+  func tick() throws { if !isClosed { try perform(core.onTick(now: now)) } }
+
+  func receive(_ message: RaftMessage, from sender: MemberID) throws {
+    if !isClosed { try perform(core.onMessage(message, from: sender, now: now)) }
+  }
+
+  func peerDisconnected(_ member: MemberID) throws {
+    if !isClosed { try perform(core.onPeerDisconnected(member, now: now)) }
+  }
+
+  // MARK: Directives
+
+  func perform(_ new: [RaftDirective]) throws {
+    directives += new
+    guard !isPerforming, !isClosed else { return }
+    isPerforming = true
+    while next < directives.count || hasUnflushed {
+      if next == directives.count { try flush() } else { try performNext() }
+    }
+    directives.removeAll(keepingCapacity: true)
+    next = 0
+    isPerforming = false
+    try pump()
+  }
+
+  private func flush() throws {
+    hasUnflushed = false
+    if breaksSync {
+      node.later(world.dice.within(5...400)) { [self] _ in if !isClosed { files.store.sync() } }
+    } else {
+      try node.frequentStep("sync the journal")
+      files.store.sync()
+    }
+    directives += core.onPersisted(upTo: core.lastPosition, now: now)
+  }
+
+  private func performNext() throws {
+    if hasUnflushed, directives[next].waitsForEntries { try flush() }
+    let directive = directives[next]
+    next += 1
+    switch directive {
+    case .persistHardState(let state): try persist(state)
+    case .truncateLog(let index):
+      if index < core.appliedIndex { throw BrokenPromise(sentence: "\(node.name) truncates applied entries") }
+      try node.step("truncate the oplog")
+      files.store.write(.truncate(after: index))
+      if !breaksSync { files.store.sync() }
+    case .appendEntries(let entries): try append(entries)
+    case .send(let message, let receiver): try send(message, to: receiver)
+    case .sendEntries(let order):
+      let entries = entries(after: order.after.index, upTo: min(order.upTo, order.after.index + 64))
+      try send(order.message(with: entries), to: order.to)
+    case .commitAdvanced(let index): try apply(upTo: index)
+    case .becameFollower: loseOffice()
+    case .becameLeader:
+      world.note("\(node.name) leads term \(core.term)")
+      world.statistics.count("election")
+      try world.oracle.becameLeader(node.name, core)
+    case .needsInitialSync(let reason): node.needsInitialSync(reason, self)
+    case .recoveryFinished:
+      try node.step("note the recovery")
+      world.note("\(node.name) has recovered")
+      world.statistics.count("recovery")
+      files.store.replace { $0.mode = .full }
+    case .leaderReady, .peerNeedsInitialSync, .membershipChanged: break
+    }
+  }
+
+  private func persist(_ state: HardState) throws {
+    guard world.profile.broken != .voteNotPersisted else { return }
+    try node.frequentStep("persist term and vote")
+    files.store.write(.hardState(state))
+    if !breaksSync { files.store.sync() }
+  }
+
+  private func append(_ entries: [LogEntry]) throws {
+    for entry in entries {
+      try world.oracle.wrote(node.name, entry, after: files.store.current.last)
+      files.store.write(.append(entry))
+    }
+    if let keys, let id = keys.contents.current[.oplog] { try use(id) }
+    hasUnflushed = true
+  }
+
+  func entries(after index: UInt64, upTo last: UInt64) -> [LogEntry] {
+    let content = files.store.current
+    guard last > index else { return [] }
+    return (index + 1...last).compactMap { content.entry(at: $0) }
+  }
+
+  private func send(_ message: RaftMessage, to receiver: MemberID) throws {
+    try world.oracle.sent(node.name, message, to: receiver)
+    node.send(message, to: receiver)
+  }
+
+  // MARK: Data
+
+  private func apply(upTo last: UInt64) throws {
+    var applied = core.appliedIndex
+    while applied < last {
+      applied += 1
+      guard let entry = files.store.current.entry(at: applied) else {
+        throw BrokenPromise(sentence: "\(node.name) has committed \(applied) without having it")
+      }
+      try apply(entry)
+      if let batch, batch.index == applied {
+        self.batch = nil
+        try world.oracle.acknowledged(entry.position)
+        world.acknowledged(batch.writes)
+      }
+    }
+    directives += core.onApplied(last, now: now)
+  }
+
+  private func apply(_ entry: LogEntry) throws {
+    appliedChain = try world.oracle.applied(node.name, entry, on: appliedChain, term: core.term)
+    guard entry.kind == .data, let database = entry.payload.first else { return }
+    databases |= 1 << UInt64(database)
+    try needKey(ofDatabase: Int(database), keys)
+  }
+
+  /// The key of a database is on disk before anything is written under it.
+  func needKey(ofDatabase database: Int, _ keys: OpenKeystore?) throws {
+    guard let keys else { return }
+    let scope = OpenKeystore.scope(of: database)
+    if keys.contents.current[scope] == nil {
+      try keys.addKeys([try KeyID(scope.keyIDPrefix + "." + world.dice.uuid())], node.step)
+    }
+    if let id = keys.contents.current[scope] { try use(id, keys.files) }
+  }
+
+  private func use(_ id: KeyID) throws { try use(id, files) }
+
+  private func use(_ id: KeyID, _ files: GenerationFiles) throws {
+    guard !files.usedKeys.contains(id) else { return }
+    guard let stored = files.keystore, stored.entries.contains(where: { $0.id == id }) else {
+      throw BrokenPromise(sentence: "\(node.name) encrypts with key \(id), which its keystore does not hold")
+    }
+    files.usedKeys.insert(id)
+  }
+
+  // MARK: Writes
+
+  /// A client's write: false if this member is not primary.
+  func write() throws -> Bool {
+    guard !isClosed, core.role == .leader, waiting < 100 else { return false }
+    waiting += 1
+    try pump()
+    return true
+  }
+
+  func pump() throws {
+    guard !isPumping else { return }
+    isPumping = true
+    defer { isPumping = false }
+    while batch == nil, !isPaused, !isPerforming, !isClosed, waiting > 0 {
+      guard core.acceptsProposals else {
+        if core.role != .leader { waiting = 0 }
+        return
+      }
+      guard core.appliedIndex == core.lastPosition.index else { return }
+      let writes = waiting
+      waiting = 0
+      guard case .accepted(let first, _, let new) = core.onPropose([world.nextPayload()], now: now) else { continue }
+      batch = Batch(index: first.index, writes: writes)
+      try perform(new)
+    }
+  }
+
+  private func loseOffice() {
+    batch = nil
+    waiting = 0
+  }
+
+  func handOver() throws -> String? {
+    guard !isClosed else { return "the member is closed" }
+    let (refusal, new) = core.onTransferLeadership(to: nil, now: now)
+    try perform(new)
+    return refusal.map { "\($0)" }
+  }
+
+  func close() {
+    isClosed = true
+    batch = nil
+    waiting = 0
+  }
+}
+
+extension RaftDirective {
+  fileprivate var waitsForEntries: Bool {
+    switch self {
+    case .persistHardState, .truncateLog, .appendEntries, .sendEntries, .becameFollower: false
+    default: true
+    }
+  }
+}

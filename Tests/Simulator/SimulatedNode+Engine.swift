@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import AgentCore
+internal import ClusterModel
+internal import KeyHierarchy
+internal import ReplicationCore
+internal import Sealing
+
+/// Opening, forming and closing, and what is asked of the KMS.
+extension SimulatedNode {
+  /// One call to the KMS; the answer comes later, to the same life of the process.
+  func callKMS(_ done: @escaping (AgentProcess, Verdict) throws -> Void) {
+    let verdict = world.kms.verdict(for: index, clockOffset: clockOffset, now: world.now)
+    let isOutage = if case .unreachable = verdict { true } else { false }
+    later(isOutage ? world.dice.within(100...10_000) : world.dice.within(5...600)) { try done($0, verdict) }
+  }
+
+  func open() throws {
+    guard let life = process else { return }
+    guard let id = life.core.generation?.id, let files = disk.files(id) else {
+      return perform(
+        life.core.onOpenFailed(.other(reason: "there is no generation to open"), now: monotonic(life)))
+    }
+    guard files.isEncrypted else {
+      if life.core.generation?.encrypted == true {
+        return fail(.damaged(DamageReport(file: "keystore", reason: "the generation's keystore is missing")))
+      }
+      return later(world.dice.within(50...1500)) { [unowned self] _ in try takePart(files, nil, check: nil) }
+    }
+    guard let version = life.settingsVersion else {
+      return fail(.other(reason: "the coordinator has sent no KMS settings"))
+    }
+    let startedAt = wallClock
+    callKMS { [unowned self] life, verdict in
+      let check = SimulatedKMS.report(verdict, settingsVersion: version, at: startedAt)
+      guard verdict == .valid, let contents = files.keystore else { return fail(.keyCheck(check)) }
+      if let fault = OpenKeystore.fault(in: contents, expecting: identity(of: id)) {
+        return world.fail("\(name): \(fault)")
+      }
+      later(world.dice.within(50...1500)) { [unowned self] _ in
+        try takePart(files, OpenKeystore(files: files, contents: contents), check: check)
+      }
+    }
+  }
+
+  func identity(of id: GenerationID) -> KeystoreIdentity {
+    KeystoreIdentity(cluster: SimulatedWorld.cluster, node: name, generation: id)
+  }
+
+  private func fail(_ failure: OpenFailure) {
+    guard let life = process else { return }
+    perform(life.core.onOpenFailed(failure, now: monotonic(life)))
+  }
+
+  private func takePart(_ files: GenerationFiles, _ keys: OpenKeystore?, check: CheckReport?) throws {
+    guard let life = process, disk.files(files.id) != nil else { return }
+    try step("mark a generation as served")
+    files.hasServed = true
+    life.member = try SimulatedMember(node: self, files: files, keys: keys)
+    life.opened = files
+    world.statistics.count("opening")
+    perform(life.core.onOpened(files.report, check: check, now: monotonic(life)))
+  }
+
+  func formShard(_ voters: [NodeName]) throws {
+    guard let life = process else { return }
+    let id = GenerationID(checked: world.dice.uuid())
+    try step("make a generation")
+    let files = GenerationFiles(
+      id: id, store: SimulatedDisk(SimulatedDisk.Content(baseMembership: try Membership(voters: voters))))
+    disk.add(files)
+    try disk.point(at: id, step)
+    life.core.onFormed(files.report)
+    later(world.dice.within(50...800)) { [unowned self] _ in try takePart(files, nil, check: nil) }
+  }
+
+  func close(_ life: AgentProcess) {
+    if let opened = life.opened { life.core.onKeystoreChanged(opened.report) }
+    life.opened = nil
+    life.member?.close()
+    closeWhenIdle(life.member)
+  }
+
+  private func closeWhenIdle(_ member: SimulatedMember?) {
+    later(world.dice.within(5...400)) { [unowned self] life in
+      life.member?.files.store.sync()
+      life.member = nil
+      perform(life.core.onClosed(now: monotonic(life)))
+    }
+  }
+
+  func check(scheduled: Bool, _ life: AgentProcess) {
+    guard let version = life.settingsVersion, let live = life.opened?.report ?? life.core.generation, live.encrypted
+    else { return }
+    let startedAt = wallClock
+    callKMS { [unowned self] life, verdict in
+      if let member = life.member, member.files.id != live.id { return }
+      let report = SimulatedKMS.report(verdict, settingsVersion: version, at: startedAt)
+      perform(life.core.onCheck(report, scheduled: scheduled, now: monotonic(life)))
+    }
+  }
+
+  // MARK: Master keys
+
+  /// A fresh master key, wrapped, then unwrapped and compared; nil if the KMS did not do it.
+  func makeMasterKey(_ done: @escaping (AgentProcess, FreshKey?) throws -> Void) {
+    callKMS { [unowned self] life, wrapping in
+      guard wrapping == .valid else { return try done(life, nil) }
+      callKMS { [unowned self] life, unwrapping in
+        guard unwrapping == .valid else { return try done(life, nil) }
+        var bytes: [UInt8] = []
+        while bytes.count < KeyCheckValue.byteCount { bytes.append(UInt8(truncatingIfNeeded: world.dice.next())) }
+        guard let check = KeyCheckValue(bytes: bytes) else { return try done(life, nil) }
+        var wrapped = SimulatedKMS.canary
+        wrapped.createdAtMilliseconds = wallClock
+        try done(life, FreshKey(id: MasterKeyID(checked: world.dice.uuid()), check: check, wrapped: wrapped))
+      }
+    }
+  }
+
+  func rotate(_ command: CommandID) {
+    guard let life = process, let keys = life.member?.keys, life.settingsVersion != nil else {
+      return finish(command, .failed(reason: "the node has no keystore or no KMS settings"))
+    }
+    life.stage = "rotating"
+    makeMasterKey { [unowned self] life, fresh in
+      guard let fresh else { return finish(command, .failed(reason: "the KMS does not answer")) }
+      guard life.opened === keys.files else { return finish(command, .failed(reason: "the engine was closed")) }
+      guard
+        try keys.rewrap(
+          under: fresh.id, check: fresh.check, wrapped: fresh.wrapped, expecting: keys.contents.version, step)
+      else { return finish(command, .failed(reason: "the keystore has changed")) }
+      rotations += 1
+      world.statistics.count("rotation")
+      finish(command, .done)
+    }
+  }
+}
+
+/// A master key that only has a name.
+struct FreshKey {
+  var id: MasterKeyID
+  var check: KeyCheckValue
+  var wrapped: WrappedMasterKey
+}
