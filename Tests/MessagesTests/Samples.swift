@@ -95,7 +95,8 @@ enum Samples {
         AppendEntries(
           term: 3, previousTerm: 2, previousIndex: 10, commitIndex: 9,
           entries: [
-            EntryHeader(term: 3, kind: 1, payloadLength: 2), EntryHeader(term: 3, kind: 2, payloadLength: 0),
+            EntryHeader(term: 3, kind: 1, payloadLength: 2, timeMilliseconds: 1_700_000_000_000),
+            EntryHeader(term: 3, kind: 2, payloadLength: 0),
           ], round: 77)),
       .appendResponse(
         AppendResponse(term: 3, success: true, matchIndex: 12, conflictIndex: 4, conflictTerm: 2, round: 77)),

@@ -56,14 +56,19 @@ final class Shard: Sendable {
   private let arrivals: AsyncStream<(ReplicaMember, MemberID)>
   private let arrive: AsyncStream<(ReplicaMember, MemberID)>.Continuation
 
-  private init() throws {
+  let oplog: OplogOptions
+
+  private init(_ oplog: OplogOptions) throws {
+    self.oplog = oplog
     folder = try TemporaryFolder()
     (arrivals, arrive) = AsyncStream.makeStream()
   }
 
   /// Founds a shard of `count` members, runs `body` and closes them.
-  static func with(_ count: Int, encrypted: Bool = false, _ body: (Shard) async throws -> Void) async throws {
-    let shard = try Shard()
+  static func with(
+    _ count: Int, encrypted: Bool = false, oplog: OplogOptions = OplogOptions(), _ body: (Shard) async throws -> Void
+  ) async throws {
+    let shard = try Shard(oplog)
     let names = try (1...count).map { try MemberID("n\($0)") }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { await shard.serve() }
@@ -90,7 +95,7 @@ final class Shard: Sendable {
   }
 
   func start(_ node: TestNode, _ generation: OpenGeneration) async throws {
-    let member = try await node.start(generation, on: network.link(of: node.name), failures: failures)
+    let member = try await node.start(generation, on: network.link(of: node.name), failures: failures, oplog: oplog)
     running.withLock { $0[node.name] = (node, member) }
     arrive.yield((member, node.name))
   }

@@ -107,12 +107,13 @@ struct TestNode: Sendable {
     }
   }
 
-  func start(_ generation: OpenGeneration, on network: any MemberNetwork, failures: Failures = Failures()) async throws
-    -> ReplicaMember
-  {
+  func start(
+    _ generation: OpenGeneration, on network: any MemberNetwork, failures: Failures = Failures(),
+    oplog: OplogOptions = OplogOptions()
+  ) async throws -> ReplicaMember {
     try await ReplicaMember(
       me: name, generation: generation, settings: .test, seed: UInt64(name.text.utf8.reduce(0) { $0 + Int($1) }),
-      network: network, logger: .quiet
+      network: network, logger: .quiet, oplog: oplog
     ) { failures.add($0) }
   }
 }

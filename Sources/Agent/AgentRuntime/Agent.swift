@@ -33,6 +33,7 @@ public struct Agent: Service {
         "drivers.address is \(address), but drivers do not authenticate yet: only loopback addresses are allowed")
     }
     try Self.checkReplication(configuration.replication)
+    try configuration.checkOplog()
     self.configuration = configuration
     self.data = data
     self.logger = logger

@@ -9,7 +9,8 @@ public struct AgentConfiguration: DaemonConfiguration {
   public static let keys = [
     "node", "data", "identity", "coordinator.address", "coordinator.publicKey", "drivers.address", "drivers.port",
     "replication.address", "replication.port", "replication.advertise", "replication.sourceAddress", "cacheMegabytes",
-    "secureHeapKilobytes", "checkpointSeconds", "kmsSourceAddress", "metrics.address", "metrics.port", "logLevel",
+    "secureHeapKilobytes", "checkpointSeconds", "oplogMegabytes", "oplogMinimumHours", "oplogMaximumMegabytes",
+    "kmsSourceAddress", "metrics.address", "metrics.port", "logLevel",
   ]
 
   /// Where the coordinator is and which key it has.
@@ -61,6 +62,12 @@ public struct AgentConfiguration: DaemonConfiguration {
   public var secureHeapKilobytes: Int?
   /// Seconds between two checkpoints; 60 by default.
   public var checkpointSeconds: Int?
+  /// The oplog's size in MiB up to which everything stays; 1024 by default.
+  public var oplogMegabytes: Int?
+  /// How many hours old an entry has to be before it may go, even if the oplog is larger; 24 by default, 0 for none.
+  public var oplogMinimumHours: Double?
+  /// The oplog's size in MiB above which entries go whatever their age; ten times `oplogMegabytes` by default.
+  public var oplogMaximumMegabytes: Int?
   /// The address of this machine that calls to the KMS come from, nil for the system's choice.
   public var kmsSourceAddress: String?
   /// The least severe messages logged; info by default.

@@ -117,7 +117,7 @@ extension AgentShell {
       let member = try await ReplicaMember(
         me: configuration.node, generation: generation, settings: RaftSettings(),
         seed: UInt64.random(in: .min ... .max), network: network, logger: logger,
-        measures: measures.member
+        oplog: OplogOptions(retention: configuration.oplogRetention), measures: measures.member
       ) { [weak self] error in
         Task { await self?.onBroken(error) }  // tidy:allow free-task the engine's thread can't wait for the actor
       }

@@ -147,7 +147,7 @@ internal import CWiredTiger
     return unsafe UnsafeRawBufferPointer(start: data, count: length)
   }
 
-  private func live() throws(StoreError) -> UnsafeMutablePointer<WT_CURSOR> {
+  func live() throws(StoreError) -> UnsafeMutablePointer<WT_CURSOR> {
     guard session.isOpen, let pointer = unsafe pointer else { throw Store.closed("using a cursor on \(table)") }
     return unsafe pointer
   }

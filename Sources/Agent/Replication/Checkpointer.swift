@@ -2,6 +2,7 @@
 internal import ClusterModel
 internal import EncryptedStore
 internal import FailurePoints
+internal import ReplicationCore
 
 /// The thread of what takes long and is not the member's daily work: checkpoints, and the end of old generations.
 actor Checkpointer {
@@ -29,6 +30,15 @@ actor Checkpointer {
 
   /// How much of the engine's cache is in use; nil if the engine can't say.
   func cacheUse() -> CacheUse? { try? bound?.session.cacheUse() }
+
+  /// Removes the oplog's entries up to `base`; false, and nothing done, if the generation is not the live one here.
+  func trim(_ generation: GenerationID, to base: LogPosition, membership: Membership) throws(MemberError) -> Bool {
+    guard let bound, bound.generation == generation else { return false }
+    do { try MemberTables.trim(bound.session, to: base, membership: membership) } catch {
+      throw MemberError.carrying(error)
+    }
+    return true
+  }
 
   /// Goes over to another generation.
   func rebind(to generation: OpenGeneration) throws(MemberError) {

@@ -24,14 +24,16 @@ public struct MemberStatus: Sendable, Equatable {
   public var needsInitialSync: Bool
   /// When its data was last known to hold everything that was committed; nil if it never was since the start.
   public var currentAt: ContinuousClock.Instant?
-  /// Whether it lost what it had acknowledged and does not vote before it has caught up.
+  /// Whether it lost what it had acknowledged, and neither votes nor campaigns until it has caught up.
   public var isRecovering: Bool
+  /// What its oplog holds.
+  public var oplog: OplogReport
   /// What the primary knows of the others; empty on any other member.
   public var peers: [PeerStatus] = []
   /// Writers that wait for a batch; their limit is `ReplicaMember.waitingWritersLimit`.
   public var waitingWriters = 0
 
-  init(_ core: RaftCore) {
+  init(_ core: RaftCore, outline: OplogOutline?) {
     role =
       switch core.role {
       case .leader: .primary
@@ -47,12 +49,15 @@ public struct MemberStatus: Sendable, Equatable {
     voters = core.membership.voters
     needsInitialSync = core.needsInitialSync
     isRecovering = core.isRecovering
+    oplog = OplogReport(
+      firstIndex: core.log.base.index + 1, baseTerm: core.log.base.term, lastTerm: core.lastPosition.term,
+      bytes: outline?.bytes ?? 0, windowSeconds: UInt64(max(0, outline?.windowMilliseconds ?? 0) / 1000))
   }
 
   /// The report of a node's heartbeat.
   public var report: ReplicationReport {
     ReplicationReport(
       role: role, term: term, primary: primary, lastIndex: lastIndex, commitIndex: commitIndex,
-      appliedIndex: appliedIndex, needsInitialSync: needsInitialSync, isRecovering: isRecovering)
+      appliedIndex: appliedIndex, oplog: oplog, needsInitialSync: needsInitialSync, isRecovering: isRecovering)
   }
 }

@@ -6,12 +6,15 @@ internal import ReplicationCore
 
 /// The oplog and Raft's own state, in journalled tables.
 ///
-/// An oplog row's key is the entry's index; its value is term (8 bytes big-endian), kind (1 byte) and payload.
-/// The raft table holds `hard` (term, vote) and `base` (position and membership before the first entry).
+/// An oplog row's key is the entry's index; its value is term (8 bytes big-endian), kind (1 byte), and payload. If the
+/// kind's highest bit is set, the entry's time (8 bytes) stands between kind and payload; rows of earlier versions have
+/// none. The raft table holds `hard` (term, vote), `base` (position and membership before the first entry) and the
+/// oplog's outline.
 extension MemberTables {
   private static let hardKey = Array("hard".utf8)
-  private static let baseKey = Array("base".utf8)
+  static let baseKey = Array("base".utf8)
   private static let headerBytes = 9
+  private static let timeFlag: UInt8 = 0x80
 
   /// Writes what a generation needs before its first entry; durable on return.
   func writeBase(_ position: LogPosition, membership: Membership, hardState: HardState) throws(MemberError) {
@@ -36,15 +39,17 @@ extension MemberTables {
 
   /// Adds entries to the end of the log; readable at once, durable after `flushLog`.
   func append(_ entries: [LogEntry]) throws(MemberError) {
+    var index = try takeOplogIndex()
     try storing {
       try log.withTransaction {
         for entry in entries {
-          try log.put(
-            Self.oplog, BigEndian.bytes(entry.position.index),
-            BigEndian.bytes(entry.position.term) + [entry.kind.rawValue] + entry.payload)
+          let row = Self.row(entry)
+          try log.put(Self.oplog, BigEndian.bytes(entry.position.index), row)
+          try note(entry, bytes: row.count, in: &index)
         }
       }
     }
+    oplogIndex = index
   }
 
   /// Makes everything logged so far durable.
@@ -52,15 +57,20 @@ extension MemberTables {
 
   /// Removes the entries after `index`; durable on return.
   func truncateLog(after index: UInt64) throws(MemberError) {
+    let known = try takeOplogIndex()
     try storing {
       var doomed: [[UInt8]] = []
       try unsafe log.scan(Self.oplog, from: BigEndian.bytes(index), inclusive: false) { key, _ in
         doomed.append(unsafe [UInt8](key))
         return true
       }
-      try log.withTransaction { for key in doomed { try log.remove(Self.oplog, key) } }
+      try log.withTransaction {
+        for key in doomed { try log.remove(Self.oplog, key) }
+        try forgetOutline(after: index)
+      }
       try log.flushLog()
     }
+    oplogIndex = try reopened(known, after: index)
   }
 
   /// The entries after `index` up to `last`, at most `budget` bytes of payload but at least one.
@@ -79,67 +89,75 @@ extension MemberTables {
     return found
   }
 
-  /// All that Raft finds on its disk, checked for gaps.
+  /// All that Raft finds on its disk. The oplog is read from its last closed segment on: a start takes no longer for a
+  /// long one.
   func restoredState() throws(MemberError) -> RestoredState {
-    guard let base = try storing({ try log.get(Self.raft, Self.baseKey) }), base.count > 16,
-      let position = BigEndian.position(Array(base[..<16])),
-      let hard = try storing({ try log.get(Self.raft, Self.hardKey) })
-    else { throw MemberError(.damaged, "the member's term, vote or membership is missing", file: Self.raft) }
+    let (position, membership) = try base()
+    guard let hard = try storing({ try log.get(Self.raft, Self.hardKey) }) else {
+      throw MemberError(.damaged, "the member's term and vote are missing", file: Self.raft)
+    }
     do {
-      let scanned = try scanLog(from: position)
+      let (outline, changes) = try loadLog(from: position)
       let applied = try applied()
-      guard applied.index < position.index || scanned.outline.contains(applied) else {
+      guard applied.index >= position.index, outline.contains(applied) else {
         throw MemberError(
           .damaged,
-          "the data has applied \(applied), which the oplog, ending at \(scanned.outline.last), does not hold",
+          "the data has applied \(applied), which the oplog, from \(position) to \(outline.last), does not hold",
           file: Self.oplog)
       }
       return RestoredState(
-        hardState: try Self.hardState(hard), log: scanned.outline, appliedIndex: max(applied.index, position.index),
-        memberships: MembershipHistory(base: try Membership(decoding: Array(base[16...])), changes: scanned.changes),
-        mode: try memberMode(), electableFrom: try electableFrom())
+        hardState: try Self.hardState(hard), log: outline, appliedIndex: applied.index,
+        memberships: MembershipHistory(base: membership, changes: changes), mode: try memberMode(),
+        electableFrom: try electableFrom())
     } catch let error as MemberError {
       throw error
     } catch { throw MemberError(.damaged, "\(error)", file: Self.oplog) }
   }
 
+  /// The position before the first entry, and who belonged to the shard there.
+  func base() throws(MemberError) -> (position: LogPosition, membership: Membership) {
+    guard let base = try storing({ try log.get(Self.raft, Self.baseKey) }), base.count > 16,
+      let position = BigEndian.position(Array(base[..<16])),
+      let membership = try? Membership(decoding: Array(base[16...]))
+    else { throw MemberError(.damaged, "the oplog's base or its membership is missing", file: Self.raft) }
+    return (position, membership)
+  }
+
   /// The position of the last entry, or of the base if there is none.
   func lastPosition() throws(MemberError) -> LogPosition {
+    var last: LogPosition?
     try storing {
-      var last: LogPosition?
       try unsafe log.scan(Self.oplog, reverse: true) { key, value in
         last = try unsafe Self.entry(key: [UInt8](key), value: value).position
         return false
       }
-      if let last { return last }
-      guard let base = try log.get(Self.raft, Self.baseKey), base.count > 16,
-        let position = BigEndian.position(Array(base[..<16]))
-      else { throw MemberError(.damaged, "the oplog's base is missing", file: Self.raft) }
-      return position
     }
+    if let last { return last }
+    return try base().position
   }
 
-  private func scanLog(from base: LogPosition) throws -> (outline: LogOutline, changes: [MembershipHistory.Change]) {
-    var outline = LogOutline(base: base)
-    var changes: [MembershipHistory.Change] = []
-    try unsafe log.scan(Self.oplog, from: BigEndian.bytes(base.index), inclusive: false) { key, value in
-      let entry = try unsafe Self.entry(key: [UInt8](key), value: value)
-      try outline.append(entry.position)
-      if entry.kind == .membership {
-        changes.append(.init(index: entry.position.index, membership: try Membership(decoding: entry.payload)))
-      }
-      return true
-    }
-    return (outline, changes)
-  }
-
-  private static func entry(key: [UInt8], value: UnsafeRawBufferPointer) throws(MemberError) -> LogEntry {
-    guard let index = BigEndian.value(key), value.count >= headerBytes,
-      let term = unsafe BigEndian.value(value), let kind = EntryKind(rawValue: unsafe value[8])
+  static func entry(key: [UInt8], value: UnsafeRawBufferPointer) throws(MemberError) -> LogEntry {
+    guard let index = BigEndian.value(key), value.count >= headerBytes, let term = unsafe BigEndian.value(value),
+      let kind = EntryKind(rawValue: unsafe value[8] & ~timeFlag)
     else { throw MemberError(.damaged, "a row of the oplog is not an entry", file: oplog) }
+    var start = headerBytes
+    var time: UInt64 = 0
+    if unsafe value[8] & timeFlag != 0 {
+      guard let known = unsafe BigEndian.value(UnsafeRawBufferPointer(rebasing: value[start...])) else {
+        throw MemberError(.damaged, "a row of the oplog is cut off", file: oplog)
+      }
+      time = known
+      start += 8
+    }
     return LogEntry(
       position: LogPosition(term: term, index: index), kind: kind,
-      payload: unsafe [UInt8](UnsafeRawBufferPointer(rebasing: value[headerBytes...])))
+      payload: unsafe [UInt8](UnsafeRawBufferPointer(rebasing: value[start...])), time: Int64(clamping: time))
+  }
+
+  private static func row(_ entry: LogEntry) -> [UInt8] {
+    let term = BigEndian.bytes(entry.position.term)
+    guard entry.time > 0 else { return term + [entry.kind.rawValue] + entry.payload }
+    return term + [entry.kind.rawValue | timeFlag] + BigEndian.bytes(UInt64(entry.time)) + entry.payload
   }
 
   private static func encoded(_ state: HardState) -> [UInt8] {

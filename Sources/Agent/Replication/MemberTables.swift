@@ -20,6 +20,8 @@ final class MemberTables {
   var knownCollections: Set<CollectionID> = []
   /// Writes to the node's own collections.
   var system = SystemCollections()
+  /// Where the oplog ends and how it is divided; nil until somebody asks, and after a change that failed.
+  var oplogIndex: OplogIndex?
 
   init(_ generation: OpenGeneration) throws(MemberError) {
     self.generation = generation

@@ -60,7 +60,8 @@ extension AppendRequest {
   fileprivate var wire: (body: MessageBody, payload: [UInt8]) {
     let headers = entries.map {
       EntryHeader(
-        term: $0.position.term, kind: UInt32($0.kind.rawValue), payloadLength: UInt32($0.payload.count))
+        term: $0.position.term, kind: UInt32($0.kind.rawValue), payloadLength: UInt32($0.payload.count),
+        timeMilliseconds: $0.time)
     }
     var payload: [UInt8] = []
     payload.reserveCapacity(entries.reduce(0) { $0 + $1.payload.count })
@@ -81,7 +82,9 @@ extension AppendRequest {
       guard let kind = UInt8(exactly: header.kind).flatMap(EntryKind.init(rawValue:)) else { return nil }
       let index = append.previousIndex + UInt64(entries.count) + 1
       entries.append(
-        LogEntry(position: LogPosition(term: header.term, index: index), kind: kind, payload: Array(slice)))
+        LogEntry(
+          position: LogPosition(term: header.term, index: index), kind: kind, payload: Array(slice),
+          time: max(0, header.timeMilliseconds)))
     }
     self.init(
       term: append.term, previous: LogPosition(term: append.previousTerm, index: append.previousIndex),

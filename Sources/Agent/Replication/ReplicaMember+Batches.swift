@@ -104,13 +104,16 @@ extension ReplicaMember {
   public func checkpoint() async {
     guard !isClosed else { return }
     let live = generation.id
+    let applied = core.appliedIndex
     do {
       let dropped = try tables.droppedCollections()
       guard try await checkpointer.checkpoint(live) else { return }
+      if !isClosed, generation.id == live { checkpointedIndex = max(checkpointedIndex, applied) }
       if !dropped.isEmpty { await readers.release(dropped) }
       guard !isClosed, generation.id == live else { return }
       sweepable = dropped
       pump()
+      try await trimOplog()
     } catch {
       guard generation.id == live, !error.isRetryable else { return }
       breakDown(error)

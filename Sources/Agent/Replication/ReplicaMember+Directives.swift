@@ -41,7 +41,7 @@ extension ReplicaMember {
     case .truncateLog(let index): try tables.truncateLog(after: index)
     case .appendEntries(let entries):
       FailurePoint.reach("oplog.append.before")
-      try tables.append(entries)
+      try tables.append(stamped(entries))
       FailurePoint.reach("oplog.append.after")
       hasUnflushed = true
     case .send(let message, let member): network.send(message, to: member)

@@ -18,7 +18,7 @@ extension ReplicaMember {
 
   /// Shows everybody where the member stands, and tells the observer if that changes its part.
   func publishStatus() {
-    var status = MemberStatus(core)
+    var status = MemberStatus(core, outline: tables.oplogIndex?.outline)
     status.peers = core.peers(now: now)
     status.waitingWriters = waiting.count
     let isCurrent = core.leader != nil && core.appliedIndex >= max(core.commitIndex, core.leaderCommit)

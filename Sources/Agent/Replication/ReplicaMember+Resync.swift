@@ -48,10 +48,17 @@ extension ReplicaMember {
       throw MemberError(isClosed ? .closed : .syncFailed, "the node is closing or copies already")
     }
     copySource = source
-    defer { copySource = nil }
+    // Which of its entries the copy needs is known once it has begun.
+    let hold = holdOplog(after: core.log.base.index)
+    defer {
+      copySource = nil
+      hold.end(lingering: false)
+      // Nobody else will ask for what follows the own snapshot.
+      (source as? SnapshotReader)?.hold.end(lingering: false)
+    }
     let installing: CopyBeginning?
     do {
-      installing = try await fill(fresh, from: source, progress)
+      installing = try await fill(fresh, from: source, hold, progress)
       await source.close()
     } catch {
       await source.close()
@@ -62,15 +69,17 @@ extension ReplicaMember {
 
   /// Answers what to install if the live oplog does not reach the copy, nil if the copy was caught up from it.
   private func fill(
-    _ fresh: OpenGeneration, from source: any CopySource, _ report: @Sendable (CopyProgress) -> Void
+    _ fresh: OpenGeneration, from source: any CopySource, _ hold: OplogHold,
+    _ report: @Sendable (CopyProgress) -> Void
   ) async throws -> CopyBeginning? {
     let builder = try await GenerationBuilder(fresh, measures: measures)
     var installing: CopyBeginning?
     do {
       let beginning = try await builder.copy(from: source, until: { await self.isClosed }, report)
       await source.close()
+      hold.move(to: beginning.base.index)
       if try await reachesByLog(beginning.base) {
-        try await carryOver(beginning, to: builder)
+        try await carryOver(beginning, to: builder, hold)
       } else {
         installing = beginning
         try await builder.checkpoint()
@@ -83,14 +92,18 @@ extension ReplicaMember {
     return installing
   }
 
-  /// Carries the live oplog over, as far as it is committed, and applies what came after the copy, until hardly
+  /// Carries the live oplog over, from the copy's position as far as it is committed, and applies it, until hardly
   /// anything is left. What is not committed yet may still be replaced by another primary: it comes with the swap.
-  private func carryOver(_ beginning: CopyBeginning, to builder: GenerationBuilder) async throws {
-    var carried = core.log.base.index
-    try await builder.writeBase(core.log.base, membership: core.memberships.base, hardState: core.hardState)
+  private func carryOver(
+    _ beginning: CopyBeginning, to builder: GenerationBuilder, _ hold: OplogHold
+  ) async throws {
+    let tail = try oplogTail(from: beginning.base)
+    var carried = tail.base.index
+    try await builder.writeBase(tail.base, membership: tail.membership, hardState: core.hardState)
     for _ in 0..<Self.catchUpRounds {
       let target = core.commitIndex
       while carried < target {
+        try hold.check()
         let entries = try liveEntries(after: carried, upTo: target)
         try await builder.append(entries)
         carried += UInt64(entries.count)
@@ -121,9 +134,6 @@ extension ReplicaMember {
         throw MemberError(.syncFailed, "this member's oplog did not reach the copy's position \(base) in time")
       }
       try await Task.sleep(for: .milliseconds(20))
-    }
-    guard core.log.contains(base) else {
-      throw MemberError(.syncFailed, "the copy's position \(base) is not in this member's oplog")
     }
     return true
   }
@@ -210,6 +220,7 @@ extension ReplicaMember {
       applied += UInt64(entries.count)
     }
     try takeOver(new, fresh)
+    try settle(in: new)
   }
 
   /// The last part of the swap of a member that is too far behind: the copy takes the place of data and oplog, which
@@ -227,6 +238,7 @@ extension ReplicaMember {
     try takeOver(new, fresh)
     core = installed
     self.directives += directives
+    try settle(in: new)
   }
 
   private func takeOver(_ new: MemberTables, _ fresh: OpenGeneration) throws(MemberError) {
@@ -237,11 +249,20 @@ extension ReplicaMember {
     try fresh.directory.point(at: fresh.id)
   }
 
+  /// The live oplog is `new`'s from here on.
+  private func settle(in new: MemberTables) throws(MemberError) {
+    let base = try new.base().position
+    do { try core.onLogTruncatedBefore(base: base) } catch { throw MemberError(.damaged, error.description) }
+    checkpointedIndex = core.appliedIndex
+    new.oplogIndex = try new.takeOplogIndex()
+  }
+
   /// Opens a snapshot of the live generation as a copy's source; closing it is the caller's part.
   public func openCopy() throws(MemberError) -> any CopySource {
     guard !isClosed else { throw MemberError(.closed, "the node is closing") }
     openCopies.removeAll { $0.isFinished }
-    let copy = try SnapshotReader(generation) { [weak self] index in
+    let hold = holdOplog(after: core.appliedIndex)
+    let copy = try SnapshotReader(generation, hold: hold) { [weak self] index in
       guard let self else { throw MemberError(.closed, "the node is closing") }
       return await (self.core.memberships.membership(at: index), self.core.log.base.index)
     }

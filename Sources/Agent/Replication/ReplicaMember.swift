@@ -33,6 +33,7 @@ public actor ReplicaMember {
   nonisolated let measures: MemberMeasures
   let network: any MemberNetwork
   let onFailure: @Sendable (MemberError) -> Void
+  let oplog: OplogOptions
   let start = ContinuousClock.now
 
   var generation: OpenGeneration
@@ -46,6 +47,10 @@ public actor ReplicaMember {
   var hasUnflushed = false
   var isPaused = false
   var isClosed = false
+  /// The data in the table files holds the oplog at least up to here.
+  var checkpointedIndex: UInt64
+  /// What keeps entries of the oplog although it is large and they are old.
+  var holds: [OplogHold] = []
   var sweepable: [CollectionID] = []
   var idleWaiters: [CheckedContinuation<Void, Never>] = []
   var openCopies: [SnapshotReader] = []
@@ -63,7 +68,8 @@ public actor ReplicaMember {
   /// Takes part in a shard with an open generation; `onFailure` is told once when disk or engine break.
   public init(
     me: MemberID, generation: OpenGeneration, settings: RaftSettings, seed: UInt64, network: any MemberNetwork,
-    logger: Logger, measures: MemberMeasures = MemberMeasures(), onFailure: @escaping @Sendable (MemberError) -> Void
+    logger: Logger, oplog: OplogOptions = OplogOptions(), measures: MemberMeasures = MemberMeasures(),
+    onFailure: @escaping @Sendable (MemberError) -> Void
   ) async throws(MemberError) {
     let thread: StoreThread
     do { thread = try StoreThread(name: "member") } catch { throw MemberError(error) }
@@ -73,6 +79,7 @@ public actor ReplicaMember {
         throw MemberError(.damaged, "\(error)", file: MemberTables.oplog)
       }
       self.tables = tables
+      checkpointedIndex = restored.appliedIndex
       checkpointer = try await Checkpointer(generation)
       readers = try await ReaderPool(generation, onDamage: onFailure)
     } catch {
@@ -84,8 +91,9 @@ public actor ReplicaMember {
     self.logger = logger
     self.measures = measures
     self.onFailure = onFailure
+    self.oplog = oplog
     self.generation = generation
-    snapshot = Mutex(MemberStatus(core))
+    snapshot = Mutex(MemberStatus(core, outline: tables.oplogIndex?.outline))
   }
 
   /// Where the member stands.
@@ -162,7 +170,7 @@ public actor ReplicaMember {
   }
 }
 
-/// Reads what a member starts from on the member's own thread: it takes as long as the oplog is large.
+/// Reads what a member starts from on the member's own thread: it reads the oplog's outline and its end.
 private actor MemberLoader {
   private nonisolated let thread: StoreThread
 

@@ -12,6 +12,8 @@ actor SnapshotReader: CopySource {
   nonisolated let thread: StoreThread
   /// What it reads.
   nonisolated let generation: OpenGeneration
+  /// Keeps the oplog behind the snapshot, which whoever copies it needs afterwards.
+  nonisolated let hold: OplogHold
   private nonisolated let finished = Atomic<Bool>(false)
   private let oplog: @Sendable (UInt64) async throws -> (membership: Membership, base: UInt64)
   private var tables: MemberTables?
@@ -23,9 +25,10 @@ actor SnapshotReader: CopySource {
   /// Holds nothing of the store before `begin`, so that nothing comes between making it and being able to close it.
   /// `oplog` tells the membership after the entry at an index, and the index after which the oplog starts.
   init(
-    _ generation: OpenGeneration,
+    _ generation: OpenGeneration, hold: OplogHold,
     oplog: @escaping @Sendable (UInt64) async throws -> (membership: Membership, base: UInt64)
   ) throws(MemberError) {
+    self.hold = hold
     do { thread = try StoreThread(name: "copy-source") } catch { throw MemberError(error) }
     self.generation = generation
     self.oplog = oplog
@@ -57,6 +60,7 @@ actor SnapshotReader: CopySource {
   }
 
   func next() throws -> CopyChunk? {
+    try hold.check()
     guard let collection = remaining.first else { return nil }
     let tables = try live()
     var chunk = CopyChunk(collection: collection.id, documents: 0, rows: [], isLastOfCollection: true)
@@ -84,6 +88,7 @@ actor SnapshotReader: CopySource {
 
   func close() {
     finished.store(true, ordering: .releasing)
+    hold.end(lingering: true)
     try? tables?.data.rollback()
     tables?.close()
     tables = nil

@@ -54,12 +54,16 @@ public struct LogEntry: Sendable, Equatable {
   public var kind: EntryKind
   /// Its content; opaque for `data`, empty for `noop`.
   public var payload: [UInt8]
+  /// When it was made by the clock of the leader that made it, milliseconds since 1970; 0 if that is not known. Raft
+  /// passes it on and decides nothing by it; the leader's shell fills it in.
+  public var time: Int64
 
   /// Makes an entry of its parts.
-  public init(position: LogPosition, kind: EntryKind, payload: [UInt8]) {
+  public init(position: LogPosition, kind: EntryKind, payload: [UInt8], time: Int64 = 0) {
     self.position = position
     self.kind = kind
     self.payload = payload
+    self.time = time
   }
 }
 

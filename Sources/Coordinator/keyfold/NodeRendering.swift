@@ -55,9 +55,27 @@ enum NodeRendering {
               + "applied \(Wording.count($0.appliedIndex))")
         }
       ),
+      ("oplog kept", node.oplog.flatMap(kept)),
+      ("catching up", node.oplog.flatMap(trouble)),
       ("assignment", "version \(node.assignmentVersion)"),
       ("IP list", "version \(node.ipListVersion)"),
     ]
+  }
+
+  /// From which entry on, how large, and for how long a member may be away.
+  private static func kept(_ oplog: OplogView) -> Table.Cell? {
+    guard let first = oplog.firstIndex, let bytes = oplog.bytes, let window = oplog.windowSeconds else { return nil }
+    let span = Wording.span(seconds: Double(window))
+    return Table.Cell("from \(Wording.count(first)) on, \(Wording.bytes(Double(bytes))), a window of \(span)")
+  }
+
+  private static func trouble(_ oplog: OplogView) -> Table.Cell? {
+    if oplog.needsInitialSync {
+      return Table.Cell("impossible: the primary's oplog starts too late; it needs an initial sync", .bad)
+    }
+    guard oplog.recovering else { return nil }
+    return Table.Cell(
+      "it lost what it had acknowledged, and neither votes nor is elected until it has caught up", .warning)
   }
 
   private static func check(_ node: NodeView) -> [(String, Table.Cell?)] {

@@ -368,6 +368,51 @@ void   keyfold__v1__replication__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__replication__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__oplog_extent__init
+                     (Keyfold__V1__OplogExtent         *message)
+{
+  static const Keyfold__V1__OplogExtent init_value = KEYFOLD__V1__OPLOG_EXTENT__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__oplog_extent__get_packed_size
+                     (const Keyfold__V1__OplogExtent *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__oplog_extent__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__oplog_extent__pack
+                     (const Keyfold__V1__OplogExtent *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__oplog_extent__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__oplog_extent__pack_to_buffer
+                     (const Keyfold__V1__OplogExtent *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__oplog_extent__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__OplogExtent *
+       keyfold__v1__oplog_extent__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__OplogExtent *)
+     protobuf_c_message_unpack (&keyfold__v1__oplog_extent__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__oplog_extent__free_unpacked
+                     (Keyfold__V1__OplogExtent *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__oplog_extent__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__work__init
                      (Keyfold__V1__Work         *message)
 {
@@ -2785,7 +2830,7 @@ const ProtobufCMessageDescriptor keyfold__v1__generation__descriptor =
   (ProtobufCMessageInit) keyfold__v1__generation__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptors[8] =
+static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptors[9] =
 {
   {
     "role",
@@ -2860,6 +2905,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "oplog",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Replication, oplog),
+    &keyfold__v1__oplog_extent__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "needs_initial_sync",
     8,
     PROTOBUF_C_LABEL_NONE,
@@ -2888,17 +2945,17 @@ static const unsigned keyfold__v1__replication__field_indices_by_name[] = {
   5,   /* field[5] = applied_index */
   4,   /* field[4] = commit_index */
   3,   /* field[3] = last_index */
-  6,   /* field[6] = needs_initial_sync */
+  7,   /* field[7] = needs_initial_sync */
+  6,   /* field[6] = oplog */
   2,   /* field[2] = primary */
-  7,   /* field[7] = recovering */
+  8,   /* field[8] = recovering */
   0,   /* field[0] = role */
   1,   /* field[1] = term */
 };
-static const ProtobufCIntRange keyfold__v1__replication__number_ranges[2 + 1] =
+static const ProtobufCIntRange keyfold__v1__replication__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 8, 6 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor =
 {
@@ -2908,11 +2965,101 @@ const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor =
   "Keyfold__V1__Replication",
   "keyfold.v1",
   sizeof(Keyfold__V1__Replication),
-  8,
+  9,
   keyfold__v1__replication__field_descriptors,
   keyfold__v1__replication__field_indices_by_name,
-  2,  keyfold__v1__replication__number_ranges,
+  1,  keyfold__v1__replication__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__replication__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__oplog_extent__field_descriptors[5] =
+{
+  {
+    "first_index",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__OplogExtent, first_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "base_term",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__OplogExtent, base_term),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_term",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__OplogExtent, last_term),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bytes",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__OplogExtent, bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "window_seconds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__OplogExtent, window_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__oplog_extent__field_indices_by_name[] = {
+  1,   /* field[1] = base_term */
+  3,   /* field[3] = bytes */
+  0,   /* field[0] = first_index */
+  2,   /* field[2] = last_term */
+  4,   /* field[4] = window_seconds */
+};
+static const ProtobufCIntRange keyfold__v1__oplog_extent__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__oplog_extent__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.OplogExtent",
+  "OplogExtent",
+  "Keyfold__V1__OplogExtent",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__OplogExtent),
+  5,
+  keyfold__v1__oplog_extent__field_descriptors,
+  keyfold__v1__oplog_extent__field_indices_by_name,
+  1,  keyfold__v1__oplog_extent__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__oplog_extent__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__work__field_descriptors[8] =
@@ -4714,7 +4861,7 @@ const ProtobufCMessageDescriptor keyfold__v1__vote_response__descriptor =
   (ProtobufCMessageInit) keyfold__v1__vote_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__entry_header__field_descriptors[3] =
+static const ProtobufCFieldDescriptor keyfold__v1__entry_header__field_descriptors[4] =
 {
   {
     "term",
@@ -4752,16 +4899,29 @@ static const ProtobufCFieldDescriptor keyfold__v1__entry_header__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "time_ms",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__EntryHeader, time_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__entry_header__field_indices_by_name[] = {
   1,   /* field[1] = kind */
   2,   /* field[2] = payload_length */
   0,   /* field[0] = term */
+  3,   /* field[3] = time_ms */
 };
 static const ProtobufCIntRange keyfold__v1__entry_header__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__entry_header__descriptor =
 {
@@ -4771,7 +4931,7 @@ const ProtobufCMessageDescriptor keyfold__v1__entry_header__descriptor =
   "Keyfold__V1__EntryHeader",
   "keyfold.v1",
   sizeof(Keyfold__V1__EntryHeader),
-  3,
+  4,
   keyfold__v1__entry_header__field_descriptors,
   keyfold__v1__entry_header__field_indices_by_name,
   1,  keyfold__v1__entry_header__number_ranges,

@@ -91,6 +91,29 @@ public struct KeyReport: Sendable, Codable, Equatable {
   }
 }
 
+/// What a member's oplog holds.
+public struct OplogReport: Sendable, Codable, Equatable {
+  /// The index of its first entry; one beyond the last if it is empty.
+  public var firstIndex: UInt64
+  /// The term of the entry before the first.
+  public var baseTerm: UInt64
+  /// The term of its last entry.
+  public var lastTerm: UInt64
+  /// How many bytes its entries have, before compression.
+  public var bytes: UInt64
+  /// The time from its first entry to its last: how long a member may be away and still catch up.
+  public var windowSeconds: UInt64
+
+  /// Makes a report of its parts.
+  public init(firstIndex: UInt64, baseTerm: UInt64, lastTerm: UInt64, bytes: UInt64, windowSeconds: UInt64) {
+    self.firstIndex = firstIndex
+    self.baseTerm = baseTerm
+    self.lastTerm = lastTerm
+    self.bytes = bytes
+    self.windowSeconds = windowSeconds
+  }
+}
+
 /// Where a member stands in its shard's oplog.
 public struct ReplicationReport: Sendable, Codable, Equatable {
   /// The member's part.
@@ -105,6 +128,8 @@ public struct ReplicationReport: Sendable, Codable, Equatable {
   public var commitIndex: UInt64
   /// The last index its data holds.
   public var appliedIndex: UInt64
+  /// What its oplog holds; nil from an agent that does not say so.
+  public var oplog: OplogReport?
   /// Whether it can't catch up from the primary's oplog, which starts too late for it.
   public var needsInitialSync: Bool
   /// Whether it lost what it had acknowledged: it neither votes nor campaigns until it has caught up.
@@ -113,7 +138,7 @@ public struct ReplicationReport: Sendable, Codable, Equatable {
   /// Makes a report of its parts.
   public init(
     role: MemberRole, term: UInt64, primary: NodeName?, lastIndex: UInt64, commitIndex: UInt64, appliedIndex: UInt64,
-    needsInitialSync: Bool = false, isRecovering: Bool = false
+    oplog: OplogReport? = nil, needsInitialSync: Bool = false, isRecovering: Bool = false
   ) {
     self.role = role
     self.term = term
@@ -121,6 +146,7 @@ public struct ReplicationReport: Sendable, Codable, Equatable {
     self.lastIndex = lastIndex
     self.commitIndex = commitIndex
     self.appliedIndex = appliedIndex
+    self.oplog = oplog
     self.needsInitialSync = needsInitialSync
     self.isRecovering = isRecovering
   }
@@ -134,6 +160,7 @@ public struct ReplicationReport: Sendable, Codable, Equatable {
       lastIndex: try values.decode(UInt64.self, forKey: .lastIndex),
       commitIndex: try values.decode(UInt64.self, forKey: .commitIndex),
       appliedIndex: try values.decode(UInt64.self, forKey: .appliedIndex),
+      oplog: try values.decodeIfPresent(OplogReport.self, forKey: .oplog),
       needsInitialSync: try values.decodeIfPresent(Bool.self, forKey: .needsInitialSync) ?? false,
       isRecovering: try values.decodeIfPresent(Bool.self, forKey: .isRecovering) ?? false)
   }

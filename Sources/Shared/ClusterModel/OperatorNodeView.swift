@@ -119,6 +119,16 @@ public struct OplogView: Sendable, Codable, Equatable {
   public var commitIndex: UInt64
   /// The last index its data holds.
   public var appliedIndex: UInt64
+  /// The index of the first entry it keeps, nil from an agent that does not say so.
+  public var firstIndex: UInt64?
+  /// How many bytes its entries have, before compression.
+  public var bytes: UInt64?
+  /// The seconds from its first entry to its last: how long a member may be away and still catch up.
+  public var windowSeconds: UInt64?
+  /// Whether it can't catch up from the primary's oplog and has to copy everything anew.
+  public var needsInitialSync: Bool
+  /// Whether it lost what it had acknowledged, and neither votes nor campaigns until it has caught up.
+  public var recovering: Bool
 
   /// Makes a view of a report.
   public init(_ report: ReplicationReport) {
@@ -127,5 +137,10 @@ public struct OplogView: Sendable, Codable, Equatable {
     lastIndex = report.lastIndex
     commitIndex = report.commitIndex
     appliedIndex = report.appliedIndex
+    firstIndex = report.oplog?.firstIndex
+    bytes = report.oplog?.bytes
+    windowSeconds = report.oplog?.windowSeconds
+    needsInitialSync = report.needsInitialSync
+    recovering = report.isRecovering
   }
 }

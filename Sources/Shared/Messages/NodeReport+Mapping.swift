@@ -113,8 +113,8 @@ extension ReplicationReport: WireMapped {
     self.init(
       role: try wire.choice("role"), term: wire.uint64("term"), primary: try wire.optionalName("primary"),
       lastIndex: wire.uint64("last_index"), commitIndex: wire.uint64("commit_index"),
-      appliedIndex: wire.uint64("applied_index"), needsInitialSync: wire.bool("needs_initial_sync"),
-      isRecovering: wire.bool("recovering"))
+      appliedIndex: wire.uint64("applied_index"), oplog: try wire.optional("oplog"),
+      needsInitialSync: wire.bool("needs_initial_sync"), isRecovering: wire.bool("recovering"))
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -124,8 +124,25 @@ extension ReplicationReport: WireMapped {
     wire.set("last_index", lastIndex)
     wire.set("commit_index", commitIndex)
     wire.set("applied_index", appliedIndex)
+    try wire.set("oplog", oplog)
     wire.set("needs_initial_sync", needsInitialSync)
     wire.set("recovering", isRecovering)
+  }
+}
+
+extension OplogReport: WireMapped {
+  init(wire: WireReader) {
+    self.init(
+      firstIndex: wire.uint64("first_index"), baseTerm: wire.uint64("base_term"), lastTerm: wire.uint64("last_term"),
+      bytes: wire.uint64("bytes"), windowSeconds: wire.uint64("window_seconds"))
+  }
+
+  func write(to wire: WireWriter) {
+    wire.set("first_index", firstIndex)
+    wire.set("base_term", baseTerm)
+    wire.set("last_term", lastTerm)
+    wire.set("bytes", bytes)
+    wire.set("window_seconds", windowSeconds)
   }
 }
 

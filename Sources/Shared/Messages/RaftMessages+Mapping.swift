@@ -33,13 +33,16 @@ extension VoteResponse: WireMapped {
 
 extension EntryHeader: WireMapped {
   init(wire: WireReader) {
-    self.init(term: wire.uint64("term"), kind: wire.uint32("kind"), payloadLength: wire.uint32("payload_length"))
+    self.init(
+      term: wire.uint64("term"), kind: wire.uint32("kind"), payloadLength: wire.uint32("payload_length"),
+      timeMilliseconds: wire.int64("time_ms"))
   }
 
   func write(to wire: WireWriter) {
     wire.set("term", term)
     wire.set("kind", kind)
     wire.set("payload_length", payloadLength)
+    wire.set("time_ms", timeMilliseconds)
   }
 }
 

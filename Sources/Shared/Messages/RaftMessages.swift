@@ -55,12 +55,15 @@ public struct EntryHeader: Sendable, Equatable {
   public var kind: UInt32
   /// How many bytes of the payload frame are its.
   public var payloadLength: UInt32
+  /// When the primary made it, milliseconds since 1970; 0 if not known.
+  public var timeMilliseconds: Int64
 
   /// Makes a header of its parts.
-  public init(term: UInt64, kind: UInt32, payloadLength: UInt32) {
+  public init(term: UInt64, kind: UInt32, payloadLength: UInt32, timeMilliseconds: Int64 = 0) {
     self.term = term
     self.kind = kind
     self.payloadLength = payloadLength
+    self.timeMilliseconds = timeMilliseconds
   }
 }
 

@@ -24,6 +24,7 @@ typedef struct Keyfold__V1__Heartbeat Keyfold__V1__Heartbeat;
 typedef struct Keyfold__V1__NodeReport Keyfold__V1__NodeReport;
 typedef struct Keyfold__V1__Generation Keyfold__V1__Generation;
 typedef struct Keyfold__V1__Replication Keyfold__V1__Replication;
+typedef struct Keyfold__V1__OplogExtent Keyfold__V1__OplogExtent;
 typedef struct Keyfold__V1__Work Keyfold__V1__Work;
 typedef struct Keyfold__V1__Check Keyfold__V1__Check;
 typedef struct Keyfold__V1__Damage Keyfold__V1__Damage;
@@ -362,6 +363,7 @@ struct  Keyfold__V1__Replication
   uint64_t last_index;
   uint64_t commit_index;
   uint64_t applied_index;
+  Keyfold__V1__OplogExtent *oplog;
   /*
    * the primary's oplog starts too late for it
    */
@@ -373,7 +375,27 @@ struct  Keyfold__V1__Replication
 };
 #define KEYFOLD__V1__REPLICATION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__replication__descriptor) \
-    , KEYFOLD__V1__ROLE__ROLE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0 }
+    , KEYFOLD__V1__ROLE__ROLE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, 0, 0 }
+
+
+struct  Keyfold__V1__OplogExtent
+{
+  ProtobufCMessage base;
+  uint64_t first_index;
+  /*
+   * of the entry before the first
+   */
+  uint64_t base_term;
+  uint64_t last_term;
+  /*
+   * before compression
+   */
+  uint64_t bytes;
+  uint64_t window_seconds;
+};
+#define KEYFOLD__V1__OPLOG_EXTENT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__oplog_extent__descriptor) \
+    , 0, 0, 0, 0, 0 }
 
 
 struct  Keyfold__V1__Work
@@ -768,10 +790,14 @@ struct  Keyfold__V1__EntryHeader
   uint64_t term;
   uint32_t kind;
   uint32_t payload_length;
+  /*
+   * when the primary made it, since 1970; 0 if not known
+   */
+  int64_t time_ms;
 };
 #define KEYFOLD__V1__ENTRY_HEADER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__entry_header__descriptor) \
-    , 0, 0, 0 }
+    , 0, 0, 0, 0 }
 
 
 struct  Keyfold__V1__AppendEntries
@@ -1054,6 +1080,25 @@ Keyfold__V1__Replication *
                       const uint8_t       *data);
 void   keyfold__v1__replication__free_unpacked
                      (Keyfold__V1__Replication *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__OplogExtent methods */
+void   keyfold__v1__oplog_extent__init
+                     (Keyfold__V1__OplogExtent         *message);
+size_t keyfold__v1__oplog_extent__get_packed_size
+                     (const Keyfold__V1__OplogExtent   *message);
+size_t keyfold__v1__oplog_extent__pack
+                     (const Keyfold__V1__OplogExtent   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__oplog_extent__pack_to_buffer
+                     (const Keyfold__V1__OplogExtent   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__OplogExtent *
+       keyfold__v1__oplog_extent__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__oplog_extent__free_unpacked
+                     (Keyfold__V1__OplogExtent *message,
                       ProtobufCAllocator *allocator);
 /* Keyfold__V1__Work methods */
 void   keyfold__v1__work__init
@@ -1727,6 +1772,9 @@ typedef void (*Keyfold__V1__Generation_Closure)
 typedef void (*Keyfold__V1__Replication_Closure)
                  (const Keyfold__V1__Replication *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__OplogExtent_Closure)
+                 (const Keyfold__V1__OplogExtent *message,
+                  void *closure_data);
 typedef void (*Keyfold__V1__Work_Closure)
                  (const Keyfold__V1__Work *message,
                   void *closure_data);
@@ -1851,6 +1899,7 @@ extern const ProtobufCMessageDescriptor keyfold__v1__heartbeat__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__generation__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__oplog_extent__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__work__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__check__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__damage__descriptor;
