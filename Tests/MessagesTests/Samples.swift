@@ -101,6 +101,7 @@ enum Samples {
       .appendResponse(
         AppendResponse(term: 3, success: true, matchIndex: 12, conflictIndex: 4, conflictTerm: 2, round: 77)),
       .timeoutNow(TimeoutNow(term: 7)), .needSync(NeedSync(term: 4, baseTerm: 3, baseIndex: 100, round: 78)),
+      .needSync(NeedSync(term: 4, baseTerm: 0, baseIndex: 0, round: 79, lostTerm: 4, lostIndex: 99)),
       .syncRequest(SyncRequest(streamID: .max, window: 16)),
       .syncBegin(SyncBegin(streamID: 1, baseTerm: 2, baseIndex: 3, documentsTotal: 4, bytesTotal: 5)),
       .syncChunk(

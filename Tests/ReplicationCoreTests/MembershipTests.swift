@@ -112,7 +112,7 @@ struct RecoveryTests {
   @Test("it neither votes nor campaigns, and unseats whoever may lead with its lost vote")
   func silent() throws {
     var core = try core(mode: .recovering(lostTerm: 4))
-    #expect(core.onTick(now: ms(5000)) == [.persistHardState(HardState(term: 5, vote: nil))])
+    #expect(core.onTick(now: ms(5000)) == [.persistHardState(HardState(term: 5, vote: a))])
     #expect(core.append(4, after: .origin) == [.send(response(5, .outdated), to: b)])
     #expect(core.onMessage(vote(6), from: c, now: ms(5000)).last == .send(ballot(6, false), to: c))
     #expect(

@@ -19,8 +19,12 @@ struct SimulatedMember {
 
   var isRunning: Bool { core != nil }
 
-  mutating func start(seed: UInt64, now: Int) throws {
-    let restored = try disk.restored()
+  /// Whether it lost data since its last start.
+  var isHurt = false
+
+  mutating func start(seed: UInt64, now: Int, ignoringFloor: Bool) throws {
+    let restored = try disk.restored(ignoringFloor: ignoringFloor)
+    isHurt = false
     core = try RaftCore(me: name, settings: SimulationPlan.settings, restored: restored, seed: seed, now: .zero)
     life += 1
     startedAt = now

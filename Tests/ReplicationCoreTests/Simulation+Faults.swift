@@ -66,26 +66,42 @@ extension Simulation {
     }
   }
 
-  /// A member loses the end of its log, or everything; at most one at a time, as more would be the end of a majority.
+  private enum Loss: CaseIterable { case disk, store, end, votes }
+
+  /// A member loses data; at most one at a time, as more would be the end of a majority. What was beside its store
+  /// tells it so at its next start; if that is gone too, whoever sets it up anew asks the others for their terms.
   private mutating func loseData(_ place: Int) {
     let others = members.indices.filter { $0 != place }
-    guard others.allSatisfy({ members[$0].disk.durable.mode == .full }) else { return }
+    guard others.allSatisfy({ members[$0].disk.durable.floor.lostTerm == nil && !members[$0].isHurt }) else { return }
     if members[place].isRunning { crash(place) }
+    members[place].isHurt = true
     let highest = others.map { members[$0].disk.durable.hardState.term }.max() ?? 0
-    let losesAll = chance(0.5)
+    let loss = Loss.allCases[pick(0..<Loss.allCases.count)]
     let kept = UInt64(pick(0..<1000))
-    let declares = plan.broken != .lossNotDeclared
     members[place].disk.replace { content in
-      if losesAll {
-        content.entries = []
-        (content.base, content.appliedIndex, content.appliedChain) = (.origin, 0, 0)
-        content.hardState = .initial
-      } else {
-        let end = max(content.appliedIndex, content.base.index + kept % (content.last.index - content.base.index + 1))
-        content.perform(.truncate(after: end))
+      switch loss {
+      case .disk:
+        let lostTerm = max(highest, content.hardState.term)
+        content.loseStore()
+        content.floor = AcknowledgedFloor(hardState: .initial, end: .origin, lostTerm: lostTerm)
+      case .store: content.loseStore()
+      case .end:
+        let start = max(content.appliedIndex, content.base.index)
+        guard content.floor.end.index > start else { break }
+        content.perform(.truncate(after: start + kept % (content.floor.end.index - start)))
+      case .votes: content.hardState = HardState(term: content.last.term, vote: nil)
       }
-      if declares { content.mode = .recovering(lostTerm: max(highest, content.hardState.term)) }
     }
-    if losesAll { oracle.lostDisk(members[place].name) }
+    seen["loss", default: 0] += 1
+    if loss == .disk { oracle.lostDisk(members[place].name) }
+  }
+}
+
+extension SimulatedDisk.Content {
+  /// All but what lies beside the store is gone.
+  fileprivate mutating func loseStore() {
+    entries = []
+    (base, appliedIndex, appliedChain) = (.origin, 0, 0)
+    hardState = .initial
   }
 }

@@ -49,9 +49,14 @@ extension Simulation {
     count(directive)
     switch directive {
     case .persistHardState(let state):
-      if plan.broken != .voteNotPersisted { members[place].disk.write(.hardState(state)) }
+      guard plan.broken != .voteNotPersisted else { break }
+      members[place].disk.write(.hardState(state))
+      members[place].disk.write(.floor { $0.hardState = state })
     case .truncateLog(let index):
       if index < members[place].appliedIndex { throw BrokenPromise(sentence: "applied entries truncated") }
+      let content = members[place].disk.current
+      let end = content.entry(at: index)?.position ?? content.base
+      members[place].disk.write(.floor { if $0.end.index > index { $0.end = end } })
       members[place].disk.write(.truncate(after: index))
     case .appendEntries(let entries): try append(entries, place)
     case .send(let message, let receiver): try send(message, from: place, to: receiver)
@@ -62,8 +67,9 @@ extension Simulation {
     case .becameFollower: members[place].waiting = []
     case .needsInitialSync:
       queue.add(.copy(members[place].name, life: members[place].life), after: pick(1..<200))
-    case .recoveryFinished: members[place].disk.replace { $0.mode = .full }
-    case .leaderReady, .peerNeedsInitialSync, .membershipChanged: break
+    case .recoveryFinished: members[place].disk.replace { $0.floor.lostTerm = nil }
+    case .lostAcknowledged(let lostTerm): members[place].disk.replace { $0.floor.lostTerm = lostTerm }
+    case .leaderReady, .peerNeedsInitialSync, .peerLostAcknowledged, .membershipChanged: break
     }
   }
 
@@ -146,6 +152,7 @@ extension Simulation {
     members[place].disk.replace {
       $0.appliedIndex = index
       $0.appliedChain = chain
+      $0.floor.end = $0.last
     }
     let content = members[place].disk.durable
     guard trim, let core = members[place].core, index > content.base.index, core.persistedIndex >= index,
@@ -186,6 +193,11 @@ extension Simulation {
     }
     members[place].appliedIndex = source.appliedIndex
     members[place].appliedChain = source.appliedChain
+    guard plan.broken != .resyncedVotesAtOnce else {
+      members[place].disk.replace { $0.floor = AcknowledgedFloor(hardState: $0.hardState, end: $0.last) }
+      members[place].stop()
+      return try start(place)
+    }
     try input(place) { try $0.onBaseInstalled(base, membership: membership, now: $1) }
   }
 }

@@ -63,7 +63,10 @@ struct Simulation {
   mutating func pick(_ range: Range<Int>) -> Int { Int.random(in: range, using: &random) }
 
   mutating func start(_ place: Int) throws {
-    try members[place].start(seed: random.next(), now: queue.now)
+    try members[place].start(seed: random.next(), now: queue.now, ignoringFloor: plan.broken == .lossNotDeclared)
+    if plan.broken == .resyncedVotesAtOnce, members[place].core?.isRecovering == true {
+      queue.add(.copy(members[place].name, life: members[place].life), after: pick(1..<50))
+    }
     queue.add(.tick(members[place].name, life: members[place].life), after: pick(0..<Self.tick))
   }
 

@@ -13,6 +13,8 @@ enum ShellFault: CaseIterable {
   case reportsUnsynced
   /// A member that lost its log or votes restarts as if it had not.
   case lossNotDeclared
+  /// A member that lost its log or votes takes a copy of any other and then takes part as if nothing had happened.
+  case resyncedVotesAtOnce
   /// Data is applied before it is committed.
   case appliesUncommitted
 }

@@ -30,7 +30,7 @@ struct SimulationTests {
     // A shard that never commits anything breaks no promise either.
     #expect(acknowledged > Self.seeds.count * 20)
     guard Self.seeds.count >= 100 else { return }
-    for event in ["truncation", "election", "sync", "recovery", "membership", "hand-over"] {
+    for event in ["truncation", "election", "sync", "loss", "recovery", "membership", "hand-over"] {
       #expect(seen[event, default: 0] >= Self.seeds.count / 20, "the faults hardly ever lead to: \(event)")
     }
     #expect(seen["contradiction"] == nil)
@@ -53,7 +53,8 @@ struct SimulationTests {
       var plan = SimulationPlan(seed: seed)
       plan.broken = fault
       plan.crashes = true
-      plan.dataLoss = plan.dataLoss || fault == .lossNotDeclared && plan.members > 1 && !plan.membershipChanges
+      let isAboutLoss = fault == .lossNotDeclared || fault == .resyncedVotesAtOnce
+      plan.dataLoss = plan.dataLoss || isAboutLoss && plan.members > 1 && !plan.membershipChanges
       do {
         var simulation = try Simulation(plan)
         try simulation.run()

@@ -105,6 +105,7 @@ package struct ShardOracle {
       case .appendResponse(let response): response.term
       case .timeoutNow(let request): request.term
       case .needSync(let demand): demand.term
+      case .lossNotice(let notice): notice.term
       }
     if let term {
       try require(term >= revealed[member, default: 0], "\(member) went back to term \(term)")

@@ -17,6 +17,8 @@ package struct SimulatedDisk {
     package var databases: UInt64 = 0
     package var mode = MemberMode.full
     package var electableFrom: UInt64 = 0
+    /// Beside the log, and not lost with it.
+    package var floor = AcknowledgedFloor(hardState: .initial, end: .origin)
 
     package init(baseMembership: Membership) { self.baseMembership = baseMembership }
 
@@ -29,6 +31,7 @@ package struct SimulatedDisk {
     package mutating func perform(_ write: Write) {
       switch write {
       case .hardState(let state): hardState = state
+      case .floor(let change): change(&floor)
       case .truncate(let index): entries.removeLast(Int(last.index - max(base.index, min(index, last.index))))
       case .append(let entry): entries.append(entry)
       }
@@ -37,6 +40,7 @@ package struct SimulatedDisk {
 
   package enum Write {
     case hardState(HardState)
+    case floor((inout AcknowledgedFloor) -> Void)
     case truncate(after: UInt64)
     case append(LogEntry)
 
@@ -88,6 +92,16 @@ package struct SimulatedDisk {
     sync()
     change(&durable)
     current = durable
+  }
+
+  /// What a member restores itself from, and how it takes part by what it had acknowledged.
+  package mutating func restored(ignoringFloor: Bool) throws -> RestoredState {
+    let found = try restored()
+    var floor = durable.floor
+    let state = floor.judge(found).state
+    if ignoringFloor { return found }
+    replace { $0.floor = floor }
+    return state
   }
 
   /// What a member restores itself from.

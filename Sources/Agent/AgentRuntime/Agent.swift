@@ -17,7 +17,7 @@ public struct Agent: Service {
   static let lifeTick = Duration.milliseconds(250)
   /// How often what a scrape reads is renewed.
   static let metricsTick = Duration.seconds(1)
-  /// How often a heartbeat is sent.
+  /// How often a heartbeat is sent, and what was acknowledged is noted.
   static let heartbeat = Duration.seconds(1)
 
   private let configuration: AgentConfiguration
@@ -147,7 +147,12 @@ public struct Agent: Service {
     }
     group.addTask { await Self.every(Self.raftTick) { await shell.member?.tick() } }
     group.addTask { await Self.every(Self.lifeTick) { await shell.tick() } }
-    group.addTask { await Self.every(Self.heartbeat) { await shell.report() } }
+    group.addTask {
+      await Self.every(Self.heartbeat) {
+        await shell.report()
+        await shell.member?.recordAcknowledged()
+      }
+    }
     group.addTask { await Self.every(Self.metricsTick) { await shell.publish() } }
     group.addTask {
       // Not with the rest: it waits for a checkpoint under way.

@@ -40,6 +40,11 @@ actor Checkpointer {
     return true
   }
 
+  /// Notes how far a member's oplog is durable.
+  func raise(_ keeper: FloorKeeper, to end: LogPosition, stamp: Int) throws(MemberError) {
+    try keeper.raise(to: end, stamp: stamp)
+  }
+
   /// Goes over to another generation.
   func rebind(to generation: OpenGeneration) throws(MemberError) {
     guard let old = bound else { throw MemberError(.closed, "the node is closing") }

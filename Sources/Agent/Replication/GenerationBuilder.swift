@@ -57,7 +57,11 @@ actor GenerationBuilder {
       beginning.base, membership: beginning.membership,
       hardState: HardState(term: beginning.base.term, vote: nil))
     try tables.setElectable(from: beginning.base.index)
-    try tables.markRecovering(lostTerm: max(lostTerm, beginning.base.term))
+    let lostTerm = max(lostTerm, beginning.base.term)
+    try tables.markRecovering(lostTerm: lostTerm)
+    let floor = AcknowledgedFloor(
+      hardState: HardState(term: beginning.base.term, vote: nil), end: beginning.base, lostTerm: lostTerm)
+    _ = try FloorKeeper.create(at: tables.generation.directory.floorPath(of: tables.generation.id), floor)
   }
 
   /// Makes the collections, empty, and notes which point of the oplog the copy shows.

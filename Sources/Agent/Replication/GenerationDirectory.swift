@@ -10,6 +10,7 @@ internal import Foundation
 /// DATA/CURRENT                      the live generation's id
 /// DATA/generations/UUID/keystore    wrapped keys, if encrypted
 /// DATA/generations/UUID/store/      WiredTiger's files
+/// DATA/generations/UUID/floor       what the member has acknowledged
 /// ```
 /// Replacing `CURRENT` is the one moment in which a new generation takes over: before it the old one is whole, after it
 /// the new one is.
@@ -19,6 +20,7 @@ public struct GenerationDirectory: Sendable {
 
   /// The name of the file that names the live generation.
   public static let currentFile = "CURRENT"
+  static let floorFile = "floor"
   private static let folder = "generations"
   /// Tells a lost `CURRENT` from a first formation that was cut off: only a generation that served holds it.
   private static let servedMarker = "served"
@@ -37,6 +39,9 @@ public struct GenerationDirectory: Sendable {
   public func keystorePath(of id: GenerationID) -> String { path(of: id) + "/keystore" }
   /// WiredTiger's folder of a generation.
   public func storePath(of id: GenerationID) -> String { path(of: id) + "/store" }
+
+  /// The file that says what a generation's member has acknowledged.
+  func floorPath(of id: GenerationID) -> String { path(of: id) + "/" + Self.floorFile }
 
   /// The live generation, nil if there is none yet; a `CURRENT` that names no generation is damage.
   public func current() throws(MemberError) -> GenerationID? {

@@ -13,6 +13,8 @@ internal import ReplicationCore
 extension MemberTables {
   private static let hardKey = Array("hard".utf8)
   static let baseKey = Array("base".utf8)
+  /// There only in a generation that has a floor file.
+  static let floorKey = Array("floor".utf8)
   private static let headerBytes = 9
   private static let timeFlag: UInt8 = 0x80
 
@@ -22,6 +24,7 @@ extension MemberTables {
     try storing {
       try log.put(Self.raft, Self.baseKey, BigEndian.bytes(position) + membership.encoded())
       try log.put(Self.raft, Self.hardKey, Self.encoded(hardState))
+      try log.put(Self.raft, Self.floorKey, [1])
       try log.flushLog()
     }
     FailurePoint.reach("raft.base.after")

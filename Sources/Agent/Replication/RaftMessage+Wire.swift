@@ -28,6 +28,13 @@ extension RaftMessage {
           NeedSync(
             term: demand.term, baseTerm: demand.base.term, baseIndex: demand.base.index, round: demand.round)), []
       )
+    case .lossNotice(let notice):
+      (
+        .needSync(
+          NeedSync(
+            term: notice.term, baseTerm: 0, baseIndex: 0, round: notice.round,
+            lostTerm: notice.acknowledged.term, lostIndex: notice.acknowledged.index)), []
+      )
     }
   }
 
@@ -47,6 +54,11 @@ extension RaftMessage {
       self = .appendEntries(request)
     case .appendResponse(let response): self = .appendResponse(ReplicationCore.AppendResponse(wire: response))
     case .timeoutNow(let timeout): self = .timeoutNow(ReplicationCore.TimeoutNow(term: timeout.term))
+    case .needSync(let demand) where demand.lostIndex > 0:
+      self = .lossNotice(
+        LossNotice(
+          term: demand.term, acknowledged: LogPosition(term: demand.lostTerm, index: demand.lostIndex),
+          round: demand.round))
     case .needSync(let demand):
       self = .needSync(
         SyncDemand(

@@ -109,6 +109,7 @@ extension ReplicaMember {
       let dropped = try tables.droppedCollections()
       guard try await checkpointer.checkpoint(live) else { return }
       if !isClosed, generation.id == live { checkpointedIndex = max(checkpointedIndex, applied) }
+      await recordAcknowledged()
       if !dropped.isEmpty { await readers.release(dropped) }
       guard !isClosed, generation.id == live else { return }
       sweepable = dropped

@@ -37,8 +37,8 @@ extension ReplicaMember {
     if hasUnflushed, let next = directives.first, next.waitsForEntries { try flush() }
     let directive = directives.removeFirst()
     switch directive {
-    case .persistHardState(let state): try tables.persist(state)
-    case .truncateLog(let index): try tables.truncateLog(after: index)
+    case .persistHardState(let state): try persist(state)
+    case .truncateLog(let index): try truncate(after: index)
     case .appendEntries(let entries):
       FailurePoint.reach("oplog.append.before")
       try tables.append(stamped(entries))
@@ -57,9 +57,12 @@ extension ReplicaMember {
       logger.warning("a member needs an initial sync", metadata: ["member": "\(member)"])
     case .becameLeader(let term): logger.info("elected primary", metadata: ["term": "\(term)"])
     case .leaderReady(let term): logger.info("primary takes writes", metadata: ["term": "\(term)"])
-    case .recoveryFinished:
-      try tables.endRecovery()
-      logger.notice("caught up after a loss; this member votes again")
+    case .lostAcknowledged(let term): try noteLoss(term)
+    case .peerLostAcknowledged(let member, let position):
+      logger.critical(
+        "a member lost entries it had acknowledged; it counts for nothing until it has caught up",
+        metadata: ["member": "\(member)", "acknowledged": "\(position)"])
+    case .recoveryFinished: try noteRecovery()
     case .membershipChanged: break
     }
   }

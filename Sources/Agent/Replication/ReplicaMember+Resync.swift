@@ -219,7 +219,7 @@ extension ReplicaMember {
       for entry in entries { try new.apply(entry) }
       applied += UInt64(entries.count)
     }
-    try takeOver(new, fresh)
+    try takeOver(new, fresh, end: core.lastPosition)
     try settle(in: new)
   }
 
@@ -228,6 +228,13 @@ extension ReplicaMember {
   private func install(
     _ beginning: CopyBeginning, _ new: MemberTables, _ fresh: OpenGeneration
   ) throws(MemberError) {
+    // What it has acknowledged may be committed with its help alone: a copy without it is no way forward.
+    guard core.lastPosition.index <= beginning.base.index else {
+      throw MemberError(
+        .syncFailed,
+        "the copy shows \(beginning.base), but this member acknowledged \(core.lastPosition); it tries again, or copies "
+          + "from a member that is further")
+    }
     var installed = core
     let directives: [RaftDirective]
     do {
@@ -235,18 +242,22 @@ extension ReplicaMember {
         beginning.base, membership: beginning.membership, electableFrom: beginning.base.index, now: now)
     } catch { throw MemberError(.syncFailed, "\(error)") }
     try new.writeBase(beginning.base, membership: beginning.membership, hardState: installed.hardState)
-    try takeOver(new, fresh)
+    try takeOver(new, fresh, end: beginning.base)
     core = installed
     self.directives += directives
     try settle(in: new)
   }
 
-  private func takeOver(_ new: MemberTables, _ fresh: OpenGeneration) throws(MemberError) {
+  private func takeOver(_ new: MemberTables, _ fresh: OpenGeneration, end: LogPosition) throws(MemberError) {
     try new.storing { try new.schema.checkpoint() }
     FailurePoint.reach("swap.checkpoint.after")
+    var floor = keeper.floor
+    floor.end = end
+    let freshKeeper = try FloorKeeper.create(at: fresh.directory.floorPath(of: fresh.id), floor)
     // The marker first: with `CURRENT` the generation serves.
     try fresh.directory.markServed(fresh.id)
     try fresh.directory.point(at: fresh.id)
+    keeper = freshKeeper
   }
 
   /// The live oplog is `new`'s from here on.

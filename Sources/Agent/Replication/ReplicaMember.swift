@@ -39,6 +39,7 @@ public actor ReplicaMember {
   var generation: OpenGeneration
   var tables: MemberTables
   var core: RaftCore
+  var keeper: FloorKeeper
   var waiting: [WriteRequest] = []
   var batch: WriteBatch?
   var directives: [RaftDirective] = []
@@ -74,11 +75,12 @@ public actor ReplicaMember {
     let thread: StoreThread
     do { thread = try StoreThread(name: "member") } catch { throw MemberError(error) }
     do throws(MemberError) {
-      let (tables, restored) = try await MemberLoader(thread).load(generation)
+      let (tables, restored, keeper) = try await MemberLoader(thread).load(generation, logger)
       do { core = try RaftCore(me: me, settings: settings, restored: restored, seed: seed, now: .zero) } catch {
         throw MemberError(.damaged, "\(error)", file: MemberTables.oplog)
       }
       self.tables = tables
+      self.keeper = keeper
       checkpointedIndex = restored.appliedIndex
       checkpointer = try await Checkpointer(generation)
       readers = try await ReaderPool(generation, onDamage: onFailure)
@@ -108,6 +110,8 @@ public actor ReplicaMember {
     let tables = try MemberTables(generation)
     defer { tables.close() }
     try tables.writeBase(.origin, membership: membership, hardState: .initial)
+    _ = try FloorKeeper.create(
+      at: generation.directory.floorPath(of: generation.id), AcknowledgedFloor(hardState: .initial, end: .origin))
     try tables.storing { try tables.schema.checkpoint() }
   }
 
@@ -178,10 +182,17 @@ private actor MemberLoader {
 
   init(_ thread: StoreThread) { self.thread = thread }
 
-  func load(_ generation: OpenGeneration) throws(MemberError) -> sending (MemberTables, RestoredState) {
+  func load(
+    _ generation: OpenGeneration, _ logger: Logger
+  ) throws(MemberError) -> sending (MemberTables, RestoredState, FloorKeeper) {
     let tables = try MemberTables(generation)
-    let restored = try tables.restoredState()
+    let (restored, keeper, loss) = try tables.judged(try tables.restoredState())
+    if let loss {
+      logger.critical(
+        "this member lost what it had acknowledged; it neither votes nor is elected until it has caught up",
+        metadata: ["reason": "\(loss)"])
+    }
     try tables.sweepOrphans()
-    return (tables, restored)
+    return (tables, restored, keeper)
   }
 }

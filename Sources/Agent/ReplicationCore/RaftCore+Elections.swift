@@ -137,7 +137,7 @@ extension RaftCore {
   /// Follows in `term`, which is at least the current one; reports it if anything is new.
   mutating func follow(term newTerm: UInt64, leader newLeader: MemberID?) {
     let before = (term: term, leader: leader, role: role)
-    if newTerm > term { hardState = HardState(term: newTerm, vote: nil) }
+    if newTerm > term { hardState = HardState(term: newTerm, vote: freshVote) }
     let deadline =
       switch state {
       case _ where newLeader != nil: electionDeadline()

@@ -16,6 +16,7 @@ extension RaftCore {
       case .appendResponse(let response): receive(response, from: sender)
       case .timeoutNow(let request): receive(request, from: sender)
       case .needSync(let demand): receive(demand, from: sender)
+      case .lossNotice(let notice): receive(notice, from: sender)
       }
     }
     return drain()
@@ -23,7 +24,7 @@ extension RaftCore {
 
   /// A leader's message of `newTerm`: true if `sender` leads the current term now. It may be a stranger: this member's
   /// membership may be older than the leader's (4.1).
-  private mutating func accept(leader sender: MemberID, term newTerm: UInt64, round: UInt64) -> Bool {
+  mutating func accept(leader sender: MemberID, term newTerm: UInt64, round: UInt64) -> Bool {
     if newTerm < term {
       ignored.stale += 1
       respond(.outdated, round: round, to: sender)
@@ -37,7 +38,7 @@ extension RaftCore {
     return true
   }
 
-  private mutating func respond(_ outcome: AppendResponse.Outcome, round: UInt64, to sender: MemberID) {
+  mutating func respond(_ outcome: AppendResponse.Outcome, round: UInt64, to sender: MemberID) {
     emit(.send(.appendResponse(AppendResponse(term: term, outcome: outcome, round: round)), to: sender))
   }
 

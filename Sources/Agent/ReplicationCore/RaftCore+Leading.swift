@@ -38,7 +38,7 @@ extension RaftCore {
 
   /// Sends what a peer misses, unless it has yet to answer for other entries: entries, else a new commit index.
   mutating func sendNext(to member: MemberID) {
-    guard let peer = leading?.peers[member], !peer.needsSync else { return }
+    guard let peer = leading?.peers[member], !peer.needsSync, peer.lost == nil else { return }
     if peer.awaitsEntries(now: clock, retry: settings.appendRetryInterval) { return }
     if peer.next <= log.lastIndex {
       sendEntries(to: member)
@@ -98,6 +98,7 @@ extension RaftCore {
 
   private mutating func heartbeat(to member: MemberID) {
     guard let peer = leading?.peers[member] else { return }
+    if let lost = peer.lost { return remind(member, of: lost) }
     if peer.needsSync { return demandSync(of: member) }
     if peer.awaitsEntries(now: clock, retry: settings.appendRetryInterval) {
       return show(to: member, after: peer.match)
@@ -117,7 +118,9 @@ extension RaftCore {
   private var hearsMajority: Bool {
     guard let leading else { return false }
     let heard = membership.voters.count { voter in
-      voter == me || leading.peers[voter].map { clock - $0.lastHeard < settings.electionTimeout } ?? false
+      guard voter != me else { return true }
+      guard let peer = leading.peers[voter], peer.lost == nil else { return false }
+      return clock - peer.lastHeard < settings.electionTimeout
     }
     return heard >= membership.majority
   }
@@ -136,6 +139,7 @@ extension RaftCore {
     let isAwaited = outstanding?.round == response.round
     if isAwaited { peer.outstanding = nil }
     leading?.peers[sender] = peer
+    if peer.lost != nil { return reconsider(sender, response.outcome, isAwaited: isAwaited) }
     switch response.outcome {
     case .matched(let index): matched(index, by: sender, isAwaited: isAwaited)
     case .conflict(let hint):
@@ -145,7 +149,7 @@ extension RaftCore {
     }
   }
 
-  private mutating func matched(_ index: UInt64, by member: MemberID, isAwaited: Bool) {
+  mutating func matched(_ index: UInt64, by member: MemberID, isAwaited: Bool) {
     guard var peer = leading?.peers[member], index <= log.lastIndex else { return ignored.malformed += 1 }
     peer.match = max(peer.match, index)
     peer.next = isAwaited ? peer.match + 1 : max(peer.next, peer.match + 1)
@@ -165,15 +169,14 @@ extension RaftCore {
     let wasSynced = peer.needsSync
     let limit = wasSynced ? hint.index : min(hint.index, max(message.previous, 1) - 1)
     guard let agreed = log.last(notAfter: limit, termAtMost: hint.term) else {
+      // With nothing in common left, what it had acknowledged is gone all the more.
+      if !wasSynced, message.wasMatched, peer.match > log.base.index { return doubt(member) }
       // While a copy is asked for, the next heartbeat repeats it.
       if !wasSynced { demandSync(of: member) }
       return
     }
-    if !wasSynced, message.wasMatched {
-      // It lost what it had acknowledged. Otherwise a hint below the match is only older than the match.
-      ignored.contradictions += 1
-      peer.match = min(peer.match, agreed.index)
-    }
+    // It lost what it had acknowledged. Otherwise a hint below the match is only older than the match.
+    if !wasSynced, message.wasMatched { return doubt(member) }
     peer.needsSync = false
     peer.next = max(agreed.index, peer.match) + 1
     leading?.peers[member] = peer
@@ -184,7 +187,9 @@ extension RaftCore {
   /// than is durable here.
   mutating func advanceCommit() {
     guard let leading else { return }
-    let matches = membership.voters.map { $0 == me ? persistedIndex : leading.peers[$0]?.match ?? 0 }.sorted()
+    let matches = membership.voters.map { voter in
+      voter == me ? persistedIndex : leading.peers[voter].map { $0.lost == nil ? $0.match : 0 } ?? 0
+    }.sorted()
     let index = min(matches[(matches.count - 1) / 2], persistedIndex)
     guard index > commitIndex, log.term(at: index) == term else { return }
     commit(upTo: index)

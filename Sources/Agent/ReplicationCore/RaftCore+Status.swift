@@ -66,7 +66,7 @@ extension RaftCore {
   public func isCaughtUp(_ member: MemberID, now: Duration) -> Bool {
     guard let leading else { return false }
     guard member != me else { return true }
-    guard let peer = leading.peers[member], peer.wasHeard, !peer.needsSync else { return false }
+    guard let peer = leading.peers[member], peer.wasHeard, !peer.needsSync, peer.lost == nil else { return false }
     return now - peer.lastHeard < settings.electionTimeout && peer.match + settings.caughtUpLag >= log.lastIndex
   }
 

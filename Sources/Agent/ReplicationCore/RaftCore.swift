@@ -72,7 +72,7 @@ public struct RaftCore: Sendable {
     if case .recovering(let lostTerm) = mode {
       // Whoever leads a term in which this member may have voted steps down when it hears of this one.
       let term = max(hardState.term, log.last.term, lostTerm + 1)
-      if term > hardState.term { hardState = HardState(term: term, vote: nil) }
+      if term > hardState.term { hardState = HardState(term: term, vote: me) }
       finishRecoveryIfDone()
     }
   }

@@ -25,6 +25,11 @@ public enum RaftDirective: Sendable, Equatable {
   case needsInitialSync(SyncReason)
   /// A member can't catch up from this leader's log; reported once until it answers again.
   case peerNeedsInitialSync(MemberID)
+  /// A member does not hold what it had acknowledged to this leader; reported once.
+  case peerLostAcknowledged(MemberID, LogPosition)
+  /// This member lost what it had acknowledged up to and in this term. To be durable before anything else is performed,
+  /// and to be restored as `recovering` until `.recoveryFinished`.
+  case lostAcknowledged(lostTerm: UInt64)
   /// Another membership is in force (not necessarily committed).
   case membershipChanged(Membership)
   /// A member that was `recovering` takes part fully again; from now on it may be restored as `full`.

@@ -19,6 +19,9 @@ extension RaftMessage {
       terms.contains(request.term)
     case .needSync(let demand):
       terms.contains(demand.term) && demand.base.isPlausible && demand.base.term <= demand.term
+    case .lossNotice(let notice):
+      terms.contains(notice.term) && notice.acknowledged.isPlausible && notice.acknowledged.index > 0
+        && notice.acknowledged.term <= notice.term
     }
   }
 }

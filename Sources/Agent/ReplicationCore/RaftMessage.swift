@@ -14,6 +14,8 @@ public enum RaftMessage: Sendable, Equatable {
   case timeoutNow(TimeoutNow)
   /// A leader tells a member that its log starts too late for it.
   case needSync(SyncDemand)
+  /// A leader tells a member what it had acknowledged and does not hold any more.
+  case lossNotice(LossNotice)
 }
 
 /// A candidate's request.
@@ -129,6 +131,23 @@ public struct SyncDemand: Sendable, Equatable {
   public init(term: UInt64, base: LogPosition, round: UInt64) {
     self.term = term
     self.base = base
+    self.round = round
+  }
+}
+
+/// A leader's word that the receiver had acknowledged a position in this term and does not hold it any more.
+public struct LossNotice: Sendable, Equatable {
+  /// The leader's term.
+  public var term: UInt64
+  /// What the receiver had acknowledged, or a position of the log before that.
+  public var acknowledged: LogPosition
+  /// As in `AppendRequest`; answered by an `AppendResponse`.
+  public var round: UInt64
+
+  /// Makes a notice of its parts.
+  public init(term: UInt64, acknowledged: LogPosition, round: UInt64) {
+    self.term = term
+    self.acknowledged = acknowledged
     self.round = round
   }
 }

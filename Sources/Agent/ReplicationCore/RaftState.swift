@@ -84,6 +84,8 @@ struct PeerProgress: Sendable {
   var commitSent: UInt64 = 0
   /// Whether its log ends before the leader's starts.
   var needsSync = false
+  /// What it had acknowledged in this term and does not hold any more: it counts for nothing until it says otherwise.
+  var lost: LogPosition?
 
   mutating func nextRound() -> UInt64 {
     round += 1

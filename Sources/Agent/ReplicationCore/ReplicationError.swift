@@ -10,6 +10,8 @@ public struct ReplicationError: Error, Sendable, Equatable, CustomStringConverti
     case malformedRecord
     /// Bytes that are no membership, or a membership that breaks a rule.
     case malformedMembership
+    /// Bytes that do not say what a member had acknowledged.
+    case malformedFloor
     /// Settings that can't work.
     case invalidSettings
     /// Something is larger than its limit.

@@ -5195,7 +5195,7 @@ const ProtobufCMessageDescriptor keyfold__v1__timeout_now__descriptor =
   (ProtobufCMessageInit) keyfold__v1__timeout_now__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__need_sync__field_descriptors[4] =
+static const ProtobufCFieldDescriptor keyfold__v1__need_sync__field_descriptors[6] =
 {
   {
     "term",
@@ -5245,17 +5245,43 @@ static const ProtobufCFieldDescriptor keyfold__v1__need_sync__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "lost_term",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__NeedSync, lost_term),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lost_index",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__NeedSync, lost_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__need_sync__field_indices_by_name[] = {
   2,   /* field[2] = base_index */
   1,   /* field[1] = base_term */
+  5,   /* field[5] = lost_index */
+  4,   /* field[4] = lost_term */
   3,   /* field[3] = round */
   0,   /* field[0] = term */
 };
 static const ProtobufCIntRange keyfold__v1__need_sync__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__need_sync__descriptor =
 {
@@ -5265,7 +5291,7 @@ const ProtobufCMessageDescriptor keyfold__v1__need_sync__descriptor =
   "Keyfold__V1__NeedSync",
   "keyfold.v1",
   sizeof(Keyfold__V1__NeedSync),
-  4,
+  6,
   keyfold__v1__need_sync__field_descriptors,
   keyfold__v1__need_sync__field_indices_by_name,
   1,  keyfold__v1__need_sync__number_ranges,

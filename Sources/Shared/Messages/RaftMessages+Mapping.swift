@@ -92,7 +92,7 @@ extension NeedSync: WireMapped {
   init(wire: WireReader) {
     self.init(
       term: wire.uint64("term"), baseTerm: wire.uint64("base_term"), baseIndex: wire.uint64("base_index"),
-      round: wire.uint64("round"))
+      round: wire.uint64("round"), lostTerm: wire.uint64("lost_term"), lostIndex: wire.uint64("lost_index"))
   }
 
   func write(to wire: WireWriter) {
@@ -100,5 +100,7 @@ extension NeedSync: WireMapped {
     wire.set("base_term", baseTerm)
     wire.set("base_index", baseIndex)
     wire.set("round", round)
+    wire.set("lost_term", lostTerm)
+    wire.set("lost_index", lostIndex)
   }
 }

@@ -159,7 +159,8 @@ public struct TimeoutNow: Sendable, Equatable {
   public init(term: UInt64) { self.term = term }
 }
 
-/// The primary's oplog starts too late for a member: it needs an initial sync.
+/// The primary can't bring a member up by its oplog: that starts too late for it, and it needs an initial sync; or the
+/// member does not hold what it had acknowledged.
 public struct NeedSync: Sendable, Equatable {
   /// The primary's term.
   public var term: UInt64
@@ -169,12 +170,20 @@ public struct NeedSync: Sendable, Equatable {
   public var baseIndex: UInt64
   /// As in `AppendEntries`; an `AppendResponse` answers it.
   public var round: UInt64
+  /// The term of the last entry the member had acknowledged, if it lost that; else 0.
+  public var lostTerm: UInt64
+  /// The index of that entry; 0 if it is about the oplog's start.
+  public var lostIndex: UInt64
 
   /// Makes a message of its parts.
-  public init(term: UInt64, baseTerm: UInt64, baseIndex: UInt64, round: UInt64) {
+  public init(
+    term: UInt64, baseTerm: UInt64, baseIndex: UInt64, round: UInt64, lostTerm: UInt64 = 0, lostIndex: UInt64 = 0
+  ) {
     self.term = term
     self.baseTerm = baseTerm
     self.baseIndex = baseIndex
     self.round = round
+    self.lostTerm = lostTerm
+    self.lostIndex = lostIndex
   }
 }

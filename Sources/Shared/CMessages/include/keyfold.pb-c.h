@@ -852,10 +852,15 @@ struct  Keyfold__V1__NeedSync
   uint64_t base_term;
   uint64_t base_index;
   uint64_t round;
+  /*
+   * with lost_index: what the member had acknowledged and does not hold
+   */
+  uint64_t lost_term;
+  uint64_t lost_index;
 };
 #define KEYFOLD__V1__NEED_SYNC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__need_sync__descriptor) \
-    , 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0 }
 
 
 struct  Keyfold__V1__SyncRequest
