@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ReplicationCore
+import Simulator
 import Testing
 
 @Suite("What a member acknowledged") struct LossTests {

@@ -117,7 +117,10 @@ final class SimulatedMember {
       world.note("\(node.name) has recovered")
       world.statistics.count("recovery")
       files.store.replace { $0.mode = .full }
-    case .leaderReady, .peerNeedsInitialSync, .membershipChanged: break
+    case .lostAcknowledged(let term):
+      try node.step("note a loss")
+      files.store.replace { $0.mode = .recovering(lostTerm: term) }
+    case .leaderReady, .peerNeedsInitialSync, .peerLostAcknowledged, .membershipChanged: break
     }
   }
 

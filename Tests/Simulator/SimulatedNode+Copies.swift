@@ -69,7 +69,7 @@ extension SimulatedNode {
 
   private func isCut(from place: Int) -> Bool { world.isFaulty && world.cuts.contains(place * 16 + index) }
 
-  private func askForSnapshot(
+  func askForSnapshot(
     of source: SimulatedNode, _ done: @escaping (CopySnapshot?, SimulatedMember?) throws -> Void
   ) {
     var isAnswered = false

@@ -17,6 +17,7 @@ extension SimulatedNode {
       case .formShard(let voters): job { [unowned self] _ in try formShard(voters) }
       case .close: job { [unowned self] in close($0) }
       case .resync(let id, let encrypted): job { [unowned self] _ in try resync(id, encrypted: encrypted) }
+      case .rebuild(let id, let order): job { [unowned self] _ in try rebuild(id, order) }
       case .rotateMasterKey(let id): job { [unowned self] _ in rotate(id) }
       case .stepDown(let id): job { [unowned self] in try handOver(id, $0) }
       case .check(let scheduled): job { [unowned self] in check(scheduled: scheduled, $0) }
