@@ -33,6 +33,7 @@ enum Samples {
     report.lastCheck = CheckReport(
       verdict: .revoked(.keyPendingDeletion, detail: "pending"), customerKeyID: "arn", settingsVersion: 4,
       startedAtMilliseconds: 5)
+    report.driverPort = DriverPortReport(tls: .required, authentication: .on, waiting: "no user")
     report.damage = [DamageReport(file: "a.wt", reason: "checksum"), DamageReport(file: "b.wt", reason: "")]
     return report
   }
@@ -48,6 +49,10 @@ enum Samples {
         provider: .gcp, keyID: "projects/p", region: "europe-west3", endpoint: "https://127.0.0.1:7443",
         certificateAuthorityPEM: "-----BEGIN", accessKeyID: "AKIA"),
       settingsVersion: 5, running: true, disabledReason: "key revoked")
+  }
+
+  static var users: [DriverUser] {
+    (try? DriverUserName("shop-ö.alice.b")).map { [DriverUser(name: $0, role: .readWrite)] } ?? []
   }
 
   static var ipList: IPList {
@@ -109,6 +114,9 @@ enum Samples {
           streamID: 1, sequence: 2, collection: collection, documents: 3, lastOfCollection: true)),
       .syncCredit(SyncCredit(streamID: 1, credits: 4)),
       .syncEnd(SyncEnd(streamID: 1, sequence: 9, succeeded: false, reason: "disk full")),
+      .userRequest(
+        UserRequest(id: command, action: .create, user: users.first?.name, role: .admin, credential: secret("x"))),
+      .userReply(UserReply(id: command, outcome: .notNow, reason: "not primary", users: users)),
     ]
   }
 

@@ -78,10 +78,8 @@ struct ScramCredentialTests {
   @Test("prints nothing of itself")
   func silence() throws {
     let credential = try credential()
-    var dumped = ""
-    dump(credential, to: &dumped)
     #expect("\(credential)" == "SCRAM-SHA-256 credential")
     #expect(String(reflecting: credential) == "SCRAM-SHA-256 credential")
-    #expect(!dumped.contains("storedKey") && !dumped.contains("elements"))
+    #expect(Mirror(reflecting: credential).children.isEmpty)
   }
 }

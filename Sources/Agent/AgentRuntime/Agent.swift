@@ -22,18 +22,26 @@ public struct Agent: Service {
 
   private let configuration: AgentConfiguration
   private let data: String
+  private let tls: DriverTLS?
   private let logger: Logger
 
   /// Makes the agent of a configuration; nothing happens before `run`. Throws `configuration` for impossible settings.
   public init(_ configuration: AgentConfiguration, data: String, logger: Logger) throws(AgentError) {
     let address = configuration.drivers?.address ?? "127.0.0.1"
-    guard address == "::1" || address == "localhost" || address.hasPrefix("127.") else {
+    if ["0.0.0.0", "::"].contains(address), configuration.drivers?.advertise == nil {
       throw AgentError(
         .configuration,
-        "drivers.address is \(address), but drivers do not authenticate yet: only loopback addresses are allowed")
+        "drivers.address is \(address), which drivers can't connect to: name their address in drivers.advertise")
     }
     try Self.checkReplication(configuration.replication)
     try configuration.checkOplog()
+    do throws(ServerError) {
+      tls = try configuration.drivers?.tls.map { (tls) throws(ServerError) in
+        try DriverTLS(
+          tls.mode ?? .required,
+          files: DriverTLS.Files(certificate: tls.certificateFile, key: tls.keyFile, clientAuthority: tls.caFile))
+      }
+    } catch { throw AgentError(.configuration, "drivers.tls: \(error)") }
     self.configuration = configuration
     self.data = data
     self.logger = logger
@@ -45,6 +53,17 @@ public struct Agent: Service {
         endpoint: replication?.advertise ?? "localhost:1", sourceAddress: replication?.sourceAddress)
     } catch {
       throw AgentError(.configuration, "replication.advertise or replication.sourceAddress can't be used: \(error)")
+    }
+  }
+
+  /// Reads again what can be read again: the certificate files. What can't be used is logged and changes nothing.
+  public func reload() {
+    guard let tls else { return logger.notice("nothing to read again: drivers.tls is not set") }
+    do {
+      try tls.reload()
+      logger.notice("the certificate files were read again; new connections use them")
+    } catch {
+      logger.error("the certificate files were not taken over", metadata: ["reason": "\(error)"])
     }
   }
 
@@ -77,8 +96,9 @@ public struct Agent: Service {
     await shell.use(link)
     let server = DocumentServer(
       engine: engine, host: configuration.drivers?.address ?? "127.0.0.1",
-      port: Int(configuration.drivers?.port ?? AgentConfiguration.defaultDriverPort), measures: measures.server,
+      port: Int(configuration.drivers?.port ?? AgentConfiguration.defaultDriverPort), tls: tls, measures: measures.server,
       testCommands: Self.allowsTestCommands, logger: logger)
+    await shell.use(server, tls: tls?.mode ?? .disabled)
     measures.watch(engine: engine, network: network, server: server, link: link)
     let metrics = MetricsServer(measures.registry, logger: logger)
     defer { metrics.stop() }
@@ -95,12 +115,23 @@ public struct Agent: Service {
           }
           try await server.run { boundPort.yield($0) }
         }
-        if let driverPort = await bound.first(where: { _ in true }) {
+        // A port that waits for the first user is bound and announced later.
+        let waits = server.waitsForUser
+        let driverPort = waits ? nil : await bound.first(where: { _ in true })
+        if waits || driverPort != nil {
           await shell.bind(driverPort: driverPort, replicationPort: replicationPort)
           try link.start()
-          try announce(
-            ["drivers": driverPort, "replication": Int(replicationPort), "metrics": metricsPort],
-            publicKey: identity.publicKey)
+          let others = ["replication": Int(replicationPort), "metrics": metricsPort]
+          try announce(others.merging(["drivers": driverPort]) { $1 }, publicKey: identity.publicKey)
+          if waits {
+            logger.warning("drivers can't connect before there is a user; make one: keyfold user create")
+            group.addTask {
+              guard let driverPort = await bound.first(where: { _ in true }) else { return }
+              await shell.bind(driverPort: driverPort, replicationPort: replicationPort)
+              try announce(others.merging(["drivers": driverPort]) { $1 }, publicKey: identity.publicKey)
+            }
+          }
+          group.addTask { await Self.every(Self.lifeTick) { await server.refreshUsers() } }
           addLoops(to: &group, shell: shell, network: network) { queue.finish() }
           await Self.follow(events, shell: shell)
         }

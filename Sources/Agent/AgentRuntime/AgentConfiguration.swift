@@ -8,6 +8,7 @@ public struct AgentConfiguration: DaemonConfiguration {
   /// The keys of the file.
   public static let keys = [
     "node", "data", "identity", "coordinator.address", "coordinator.publicKey", "drivers.address", "drivers.port",
+    "drivers.advertise", "drivers.tls.mode", "drivers.tls.certificateFile", "drivers.tls.keyFile", "drivers.tls.caFile",
     "replication.address", "replication.port", "replication.advertise", "replication.sourceAddress", "cacheMegabytes",
     "secureHeapKilobytes", "checkpointSeconds", "oplogMegabytes", "oplogMinimumHours", "oplogMaximumMegabytes",
     "kmsSourceAddress", "metrics.address", "metrics.port", "logLevel",
@@ -42,6 +43,30 @@ public struct AgentConfiguration: DaemonConfiguration {
     public var sourceAddress: String?
   }
 
+  /// Where drivers connect and how.
+  public struct Drivers: Decodable, Sendable {
+    /// The address to listen on, 127.0.0.1 by default; one that others can reach is bound once there is a user.
+    public var address: String?
+    /// The port; 0 takes any free one.
+    public var port: UInt16?
+    /// The host name drivers are told to connect to, the address by default; it has to stand in the certificate.
+    public var advertise: String?
+    /// TLS; none by default.
+    public var tls: TLS?
+  }
+
+  /// TLS for drivers, with files in PEM.
+  public struct TLS: Decodable, Sendable {
+    /// Whether drivers may or have to speak it; required by default.
+    public var mode: DriverTLSMode?
+    /// The certificate with its chain.
+    public var certificateFile: String
+    /// Its private key, mode 600.
+    public var keyFile: String
+    /// An authority; if it is set, every driver has to show a certificate of it.
+    public var caFile: String?
+  }
+
   /// The node's name, as enrolled.
   public var node: NodeName
   /// The data directory; `--data` wins over it.
@@ -50,8 +75,8 @@ public struct AgentConfiguration: DaemonConfiguration {
   public var identity: String
   /// The coordinator.
   public var coordinator: Coordinator
-  /// Where drivers connect; loopback only until drivers authenticate.
-  public var drivers: Listen?
+  /// Where drivers connect.
+  public var drivers: Drivers?
   /// Where other members connect.
   public var replication: Replication?
   /// Where metrics are shown; loopback only.

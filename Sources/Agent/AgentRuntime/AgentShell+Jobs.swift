@@ -5,6 +5,7 @@ internal import EncryptedStore
 internal import KeyHierarchy
 internal import KeyManagement
 internal import Logging
+internal import Messages
 internal import Replication
 internal import ReplicationCore
 internal import Secrets
@@ -28,6 +29,7 @@ extension AgentShell {
     case .handOver(let id): await handOver(id)
     case .check(let scheduled): await check(scheduled: scheduled)
     case .replaceProcessImage: replaceProcessImage()
+    case .users(let request): await perform(request)
     case .damaged(let id, let report): if id == opened?.id { perform(core.onEngineFailed(report)) }
     }
   }

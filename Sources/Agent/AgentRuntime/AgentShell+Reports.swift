@@ -2,6 +2,7 @@
 internal import AgentCore
 internal import ClusterModel
 internal import DaemonRuntime
+internal import DocumentServer
 internal import KeyHierarchy
 internal import Messages
 internal import Replication
@@ -28,6 +29,12 @@ extension AgentShell {
     report.ipListVersion = ipList.version
     report.lastCheck = core.lastCheck
     report.damage = core.damage
+    report.driverPort = drivers.map { drivers in
+      DriverPortReport(
+        tls: drivers.tls, authentication: drivers.server.authentication,
+        waiting: driverAddress.isEmpty && drivers.server.waitsForUser
+          ? "not bound before there is a user: keyfold user create" : nil)
+    }
     return report
   }
 

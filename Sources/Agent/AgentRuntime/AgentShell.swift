@@ -26,6 +26,7 @@ actor AgentShell {
     case replaceProcessImage
     case damaged(GenerationID, DamageReport)
     case watchClose(number: Int)
+    case users(UserRequest)
   }
 
   /// How long the engine may take to close. WiredTiger can wait for ever in a journal whose disk has failed; a process
@@ -60,6 +61,7 @@ actor AgentShell {
   /// Counts closes, and which of them has not ended.
   var closes = (last: 0, open: 0)
   var driverAddress = ""
+  var drivers: (server: DocumentServer, tls: DriverTLSMode)?
   var replicationAddress = ""
 
   init(
@@ -84,8 +86,9 @@ actor AgentShell {
   var now: Milliseconds { Int64((ContinuousClock.now - started) / .milliseconds(1)) }
   static var wallClock: Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
 
-  func bind(driverPort: Int, replicationPort: UInt16) {
-    driverAddress = "\(configuration.drivers?.address ?? "127.0.0.1"):\(driverPort)"
+  func bind(driverPort: Int?, replicationPort: UInt16) {
+    let host = configuration.drivers?.advertise ?? configuration.drivers?.address ?? "127.0.0.1"
+    driverAddress = driverPort.map { "\(host):\($0)" } ?? ""
     replicationAddress =
       configuration.replication?.advertise
       ?? "\(configuration.replication?.address ?? "127.0.0.1"):\(replicationPort)"
@@ -93,6 +96,7 @@ actor AgentShell {
   }
 
   func use(_ link: MessageLink) { self.link = link }
+  func use(_ server: DocumentServer, tls: DriverTLSMode) { drivers = (server, tls) }
 
   /// Performs directives in order; what takes time goes into a task of its own.
   func perform(_ directives: [AgentDirective]) {
@@ -139,6 +143,9 @@ actor AgentShell {
       guard list.version > ipList.version else { return }
       ipList = list
       report()
+    case .userRequest(let request):
+      guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
+      jobQueue.yield(.users(request))
     case .fault(let fault): logger.warning("the coordinator refused a message", metadata: ["reason": "\(fault.text)"])
     default: logger.warning("an unexpected message", metadata: ["message": "\(envelope.body.name)"])
     }

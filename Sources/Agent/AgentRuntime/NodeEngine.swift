@@ -74,7 +74,7 @@ final class NodeEngine: DocumentEngine {
       return state.members.first { $0.node == name }.map(\.driverAddress).flatMap { $0.isEmpty ? nil : $0 }
     }
     var hosts = state.members.compactMap { address(of: $0.node) }
-    if !hosts.contains(state.ownAddress) { hosts.append(state.ownAddress) }
+    if !state.ownAddress.isEmpty, !hosts.contains(state.ownAddress) { hosts.append(state.ownAddress) }
     return ReplicaSetView(
       setName: state.cluster, setVersion: Int(clamping: max(state.setVersion, 1)), me: state.ownAddress, hosts: hosts,
       primary: address(of: status?.primary), isWritablePrimary: status?.takesWrites ?? false,

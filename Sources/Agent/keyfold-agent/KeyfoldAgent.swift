@@ -56,7 +56,8 @@ struct Run: AsyncParsableCommand {
     discussion: """
       Writes DATA/ready.json once its ports are bound. Until the coordinator has sent settings, and while a key is \
       revoked or the KMS cannot be reached at start, it answers drivers with an error that says so. Shows Prometheus \
-      metrics on 127.0.0.1:7461, or where metrics.address and metrics.port say.
+      metrics on 127.0.0.1:7461, or where metrics.address and metrics.port say. SIGHUP reads the \
+      certificate files of drivers.tls again.
       """)
 
   @Option(help: "The configuration file (JSON).")
@@ -78,8 +79,23 @@ struct Run: AsyncParsableCommand {
     let agent = try Agent(configuration, data: data, logger: logger)
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
-        services: [.init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup)],
+        services: [
+          .init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup),
+          .init(service: HangUp { agent.reload() }),
+        ],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
+  }
+}
+
+/// Reads again what can be read again whenever SIGHUP comes.
+struct HangUp: Service {
+  let reload: @Sendable () -> Void
+
+  func run() async throws {
+    let signals = await UnixSignalsSequence(trapping: .sighup)
+    await cancelWhenGracefulShutdown {
+      for await _ in signals { reload() }
+    }
   }
 }

@@ -114,7 +114,9 @@ extension CoordinatorCore {
 
   private func connectionString(of cluster: ClusterRecord) -> String? {
     let addresses = cluster.nodes.compactMap { report(of: $0)?.driverAddress }.filter { !$0.isEmpty }
-    return addresses.isEmpty ? nil : "mongodb://\(addresses.joined(separator: ","))/?replicaSet=\(cluster.name)"
+    let isTLS = cluster.nodes.contains { report(of: $0)?.driverPort?.tls == .required }
+    return addresses.isEmpty
+      ? nil : "mongodb://\(addresses.joined(separator: ","))/?replicaSet=\(cluster.name)\(isTLS ? "&tls=true" : "")"
   }
 
   private func state(of plan: PlanRecord) -> PlanView.State {

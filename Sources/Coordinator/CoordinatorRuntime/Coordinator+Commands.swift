@@ -8,10 +8,10 @@ extension OperatorCommand {
   var isOrder: Bool {
     switch self {
     case .setKMS, .checkKMS, .createProject, .enrollNode, .createCluster, .startCluster, .shutdownCluster,
-      .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode:
+      .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword:
       true
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
-      .listPlans, .showPlan, .showIPList, .listAlerts:
+      .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers:
       false
     }
   }
@@ -27,6 +27,9 @@ extension Coordinator {
       return nil
     case .checkKMS(let project):
       try startCheck(of: project, asker: asker)
+      return nil
+    case .createUser, .removeUser, .setUserPassword, .listUsers:
+      try startUserRequest(command, credential: secret, asker: asker)
       return nil
     default: return command.isOrder ? try order(command) : try look(command)
     }

@@ -28,6 +28,7 @@ actor Coordinator {
   var assemblies: [NodeName: KeysAssembly] = [:]
   var checkAskers: [ProjectName: [Asker]] = [:]
   var proofsUnderWay = 0
+  var userDesk = UserDesk()
   private var allowed: Set<AllowedPeer> = []
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
@@ -56,7 +57,10 @@ actor Coordinator {
   }
 
   /// Time passed.
-  func tick() throws(CoordinatorFault) { try perform(core.onTick(now: now)) }
+  func tick() throws(CoordinatorFault) {
+    try perform(core.onTick(now: now))
+    attendUserDesk()
+  }
 
   // MARK: Performing
 
@@ -113,7 +117,7 @@ actor Coordinator {
       cluster: assignment.cluster)
   }
 
-  private func send(_ body: MessageBody, to node: NodeName, cluster: ClusterName? = nil) {
+  func send(_ body: MessageBody, to node: NodeName, cluster: ClusterName? = nil) {
     guard let route = links.route(to: node) else { return }
     send(Envelope(body, cluster: cluster, node: node, epoch: core.epoch), to: route)
   }

@@ -36,7 +36,7 @@ struct Keyfold: AsyncParsableCommand {
     version: "keyfold \(KeyfoldVersion.text)",
     subcommands: [
       ProjectCommands.self, KMSCommands.self, NodeCommands.self, ClusterCommands.self, KeysCommands.self,
-      PlanCommands.self,
+      UserCommands.self, PlanCommands.self,
       IPListCommands.self, AlertCommands.self, LocalKMSCommands.self,
     ])
 

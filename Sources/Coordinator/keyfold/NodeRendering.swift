@@ -25,7 +25,9 @@ enum NodeRendering {
       ("heard", heard(node, now: now)),
       ("enrolled", node.enrolledAt.map { "\($0)" }),
       ("public key", "\(node.publicKey)"),
-      ("drivers", node.driverAddress.map { "\($0)" }),
+      ("drivers", node.driverAddress.map { "\($0)" } ?? node.driverPort?.waiting.map { Table.Cell($0, .warning) }),
+      ("drivers log in", node.driverPort.map(logIn)),
+      ("drivers' TLS", node.driverPort.map { "\($0.tls.rawValue)" }),
       ("replication", node.replicationAddress.map { "\($0)" }),
       ("agent version", node.agentVersion.map { "\($0)" }),
       ("boot", node.boot.map { "\($0)" }),
@@ -34,6 +36,14 @@ enum NodeRendering {
       ("distrusted", node.distrust.map { Table.Cell($0, .bad) }),
     ]
     return Table.facts(own + data(node) + check(node), palette) + remarks([node], palette)
+  }
+
+  private static func logIn(_ port: DriverPortReport) -> Table.Cell {
+    switch port.authentication {
+    case .on: "yes"
+    case .off: Table.Cell("no: there is no user, anybody on the node's machine may read and write", .warning)
+    case .unknown: Table.Cell("not known yet: the engine is closed", .faint)
+    }
   }
 
   private static func data(_ node: NodeView) -> [(String, Table.Cell?)] {

@@ -7,7 +7,9 @@ internal import Secrets
 /// Reads a secret from where no other process can see it.
 enum SecretInput {
   /// Reads a secret from a private file, or from standard input if `path` is `-`; one line end at its end is left out.
-  static func read(_ path: String, prompt: String) throws(OperatorFailure) -> Secret {
+  static func read(
+    _ path: String, option: String = "--secret-file", prompt: String
+  ) throws(OperatorFailure) -> Secret {
     do {
       if path != "-" {
         return Secret(try SecretFile.read(path, limit: OperatorPayload.maximumSecretLength, trimmingNewline: true))
@@ -16,7 +18,7 @@ enum SecretInput {
     } catch {
       throw OperatorFailure(
         .invalid, what: "The secret can't be read.", why: error.description,
-        next: "Give --secret-file a file of mode 600, or - for standard input.")
+        next: "Give \(option) a file of mode 600, or - for standard input.")
     }
   }
 

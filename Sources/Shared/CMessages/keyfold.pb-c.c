@@ -278,6 +278,51 @@ void   keyfold__v1__node_report__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__node_report__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__driver_port__init
+                     (Keyfold__V1__DriverPort         *message)
+{
+  static const Keyfold__V1__DriverPort init_value = KEYFOLD__V1__DRIVER_PORT__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__driver_port__get_packed_size
+                     (const Keyfold__V1__DriverPort *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__driver_port__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__driver_port__pack
+                     (const Keyfold__V1__DriverPort *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__driver_port__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__driver_port__pack_to_buffer
+                     (const Keyfold__V1__DriverPort *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__driver_port__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__DriverPort *
+       keyfold__v1__driver_port__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__DriverPort *)
+     protobuf_c_message_unpack (&keyfold__v1__driver_port__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__driver_port__free_unpacked
+                     (Keyfold__V1__DriverPort *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__driver_port__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__generation__init
                      (Keyfold__V1__Generation         *message)
 {
@@ -1943,7 +1988,142 @@ void   keyfold__v1__sync_end__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__sync_end__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[28] =
+void   keyfold__v1__user_request__init
+                     (Keyfold__V1__UserRequest         *message)
+{
+  static const Keyfold__V1__UserRequest init_value = KEYFOLD__V1__USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__user_request__get_packed_size
+                     (const Keyfold__V1__UserRequest *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__user_request__pack
+                     (const Keyfold__V1__UserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__user_request__pack_to_buffer
+                     (const Keyfold__V1__UserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__UserRequest *
+       keyfold__v1__user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__UserRequest *)
+     protobuf_c_message_unpack (&keyfold__v1__user_request__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__user_request__free_unpacked
+                     (Keyfold__V1__UserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   keyfold__v1__user_reply__init
+                     (Keyfold__V1__UserReply         *message)
+{
+  static const Keyfold__V1__UserReply init_value = KEYFOLD__V1__USER_REPLY__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__user_reply__get_packed_size
+                     (const Keyfold__V1__UserReply *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__user_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__user_reply__pack
+                     (const Keyfold__V1__UserReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__user_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__user_reply__pack_to_buffer
+                     (const Keyfold__V1__UserReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__user_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__UserReply *
+       keyfold__v1__user_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__UserReply *)
+     protobuf_c_message_unpack (&keyfold__v1__user_reply__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__user_reply__free_unpacked
+                     (Keyfold__V1__UserReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__user_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   keyfold__v1__user__init
+                     (Keyfold__V1__User         *message)
+{
+  static const Keyfold__V1__User init_value = KEYFOLD__V1__USER__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__user__get_packed_size
+                     (const Keyfold__V1__User *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__user__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__user__pack
+                     (const Keyfold__V1__User *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__user__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__user__pack_to_buffer
+                     (const Keyfold__V1__User *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__user__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__User *
+       keyfold__v1__user__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__User *)
+     protobuf_c_message_unpack (&keyfold__v1__user__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__user__free_unpacked
+                     (Keyfold__V1__User *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__user__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[30] =
 {
   {
     "protocol_version",
@@ -2281,6 +2461,30 @@ static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[2
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "user_request",
+    50,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Envelope, body_case),
+    offsetof(Keyfold__V1__Envelope, user_request),
+    &keyfold__v1__user_request__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user_reply",
+    51,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Envelope, body_case),
+    offsetof(Keyfold__V1__Envelope, user_reply),
+    &keyfold__v1__user_reply__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   19,   /* field[19] = append_entries */
@@ -2309,17 +2513,20 @@ static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   27,   /* field[27] = sync_end */
   23,   /* field[23] = sync_request */
   21,   /* field[21] = timeout_now */
+  29,   /* field[29] = user_reply */
+  28,   /* field[28] = user_request */
   18,   /* field[18] = vote_response */
   8,   /* field[8] = welcome */
 };
-static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[5 + 1] =
+static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[6 + 1] =
 {
   { 1, 0 },
   { 8, 6 },
   { 16, 7 },
   { 32, 17 },
   { 40, 23 },
-  { 0, 28 }
+  { 50, 28 },
+  { 0, 30 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
 {
@@ -2329,10 +2536,10 @@ const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
   "Keyfold__V1__Envelope",
   "keyfold.v1",
   sizeof(Keyfold__V1__Envelope),
-  28,
+  30,
   keyfold__v1__envelope__field_descriptors,
   keyfold__v1__envelope__field_indices_by_name,
-  5,  keyfold__v1__envelope__number_ranges,
+  6,  keyfold__v1__envelope__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -2494,7 +2701,7 @@ const ProtobufCMessageDescriptor keyfold__v1__heartbeat__descriptor =
   (ProtobufCMessageInit) keyfold__v1__heartbeat__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[15] =
+static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[16] =
 {
   {
     "node",
@@ -2676,6 +2883,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "driver_port",
+    40,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__NodeReport, driver_port),
+    &keyfold__v1__driver_port__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   2,   /* field[2] = agent_version */
@@ -2683,6 +2902,7 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   1,   /* field[1] = boot */
   14,   /* field[14] = damage */
   5,   /* field[5] = driver_address */
+  15,   /* field[15] = driver_port */
   7,   /* field[7] = generation */
   12,   /* field[12] = ip_list_version */
   13,   /* field[13] = last_check */
@@ -2694,10 +2914,11 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   8,   /* field[8] = superseded_generations */
   10,   /* field[10] = work */
 };
-static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 15 }
+  { 40, 15 },
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
 {
@@ -2707,11 +2928,75 @@ const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
   "Keyfold__V1__NodeReport",
   "keyfold.v1",
   sizeof(Keyfold__V1__NodeReport),
-  15,
+  16,
   keyfold__v1__node_report__field_descriptors,
   keyfold__v1__node_report__field_indices_by_name,
-  1,  keyfold__v1__node_report__number_ranges,
+  2,  keyfold__v1__node_report__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__node_report__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__driver_port__field_descriptors[3] =
+{
+  {
+    "tls",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__DriverPort, tls),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "authentication",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__DriverPort, authentication),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "waiting",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__DriverPort, waiting),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__driver_port__field_indices_by_name[] = {
+  1,   /* field[1] = authentication */
+  0,   /* field[0] = tls */
+  2,   /* field[2] = waiting */
+};
+static const ProtobufCIntRange keyfold__v1__driver_port__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__driver_port__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.DriverPort",
+  "DriverPort",
+  "Keyfold__V1__DriverPort",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__DriverPort),
+  3,
+  keyfold__v1__driver_port__field_descriptors,
+  keyfold__v1__driver_port__field_indices_by_name,
+  1,  keyfold__v1__driver_port__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__driver_port__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__generation__field_descriptors[7] =
@@ -5697,6 +5982,224 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_end__descriptor =
   (ProtobufCMessageInit) keyfold__v1__sync_end__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor keyfold__v1__user_request__field_descriptors[5] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__UserRequest, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "action",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__UserRequest, action),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__UserRequest, user),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "role",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__UserRequest, role),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "credential",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Keyfold__V1__UserRequest, opt_credential_case),
+    offsetof(Keyfold__V1__UserRequest, credential),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__user_request__field_indices_by_name[] = {
+  1,   /* field[1] = action */
+  4,   /* field[4] = credential */
+  0,   /* field[0] = id */
+  3,   /* field[3] = role */
+  2,   /* field[2] = user */
+};
+static const ProtobufCIntRange keyfold__v1__user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.UserRequest",
+  "UserRequest",
+  "Keyfold__V1__UserRequest",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__UserRequest),
+  5,
+  keyfold__v1__user_request__field_descriptors,
+  keyfold__v1__user_request__field_indices_by_name,
+  1,  keyfold__v1__user_request__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__user_reply__field_descriptors[4] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__UserReply, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "outcome",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__UserReply, outcome),
+    &keyfold__v1__user_outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__UserReply, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "users",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__UserReply, n_users),
+    offsetof(Keyfold__V1__UserReply, users),
+    &keyfold__v1__user__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__user_reply__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+  1,   /* field[1] = outcome */
+  2,   /* field[2] = reason */
+  3,   /* field[3] = users */
+};
+static const ProtobufCIntRange keyfold__v1__user_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__user_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.UserReply",
+  "UserReply",
+  "Keyfold__V1__UserReply",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__UserReply),
+  4,
+  keyfold__v1__user_reply__field_descriptors,
+  keyfold__v1__user_reply__field_indices_by_name,
+  1,  keyfold__v1__user_reply__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__user_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__user__field_descriptors[2] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__User, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "role",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__User, role),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__user__field_indices_by_name[] = {
+  0,   /* field[0] = name */
+  1,   /* field[1] = role */
+};
+static const ProtobufCIntRange keyfold__v1__user__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__user__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.User",
+  "User",
+  "Keyfold__V1__User",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__User),
+  2,
+  keyfold__v1__user__field_descriptors,
+  keyfold__v1__user__field_indices_by_name,
+  1,  keyfold__v1__user__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__user__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue keyfold__v1__phase__enum_values_by_number[9] =
 {
   { "PHASE_UNSPECIFIED", "KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED", 0 },
@@ -5993,5 +6496,45 @@ const ProtobufCEnumDescriptor keyfold__v1__fault_code__descriptor =
   keyfold__v1__fault_code__enum_values_by_name,
   1,
   keyfold__v1__fault_code__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue keyfold__v1__user_outcome__enum_values_by_number[8] =
+{
+  { "USER_OUTCOME_UNSPECIFIED", "KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_UNSPECIFIED", 0 },
+  { "USER_OUTCOME_DONE", "KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_DONE", 1 },
+  { "USER_OUTCOME_EXISTS", "KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_EXISTS", 2 },
+  { "USER_OUTCOME_NOT_FOUND", "KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_NOT_FOUND", 3 },
+  { "USER_OUTCOME_LAST_USER", "KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_LAST_USER", 4 },
+  { "USER_OUTCOME_TOO_MANY", "KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_TOO_MANY", 5 },
+  { "USER_OUTCOME_NOT_NOW", "KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_NOT_NOW", 6 },
+  { "USER_OUTCOME_FAILED", "KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_FAILED", 7 },
+};
+static const ProtobufCIntRange keyfold__v1__user_outcome__value_ranges[] = {
+{0, 0},{0, 8}
+};
+static const ProtobufCEnumValueIndex keyfold__v1__user_outcome__enum_values_by_name[8] =
+{
+  { "USER_OUTCOME_DONE", 1 },
+  { "USER_OUTCOME_EXISTS", 2 },
+  { "USER_OUTCOME_FAILED", 7 },
+  { "USER_OUTCOME_LAST_USER", 4 },
+  { "USER_OUTCOME_NOT_FOUND", 3 },
+  { "USER_OUTCOME_NOT_NOW", 6 },
+  { "USER_OUTCOME_TOO_MANY", 5 },
+  { "USER_OUTCOME_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor keyfold__v1__user_outcome__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "keyfold.v1.UserOutcome",
+  "UserOutcome",
+  "Keyfold__V1__UserOutcome",
+  "keyfold.v1",
+  8,
+  keyfold__v1__user_outcome__enum_values_by_number,
+  8,
+  keyfold__v1__user_outcome__enum_values_by_name,
+  1,
+  keyfold__v1__user_outcome__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -265,6 +265,8 @@ public struct NodeReport: Sendable, Codable, Equatable {
   public var lastCheck: CheckReport?
   /// Damage found in its files: file and reason.
   public var damage: [DamageReport]
+  /// How drivers get in, nil from an agent that does not say.
+  public var driverPort: DriverPortReport?
 
   /// Makes a report with nothing opened yet.
   public init(node: NodeName, boot: BootID, agentVersion: String, phase: NodePhase) {

@@ -26,6 +26,8 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   case ipList(IPListView)
   /// What needs attention.
   case alerts([AlertView])
+  /// The users of a cluster, as they are now.
+  case users([DriverUser])
   /// It was not done.
   case failure(OperatorFailure)
 }

@@ -52,6 +52,14 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   case showIPList
   /// List what needs an operator's attention.
   case listAlerts
+  /// Make a user of a cluster; what a server keeps of the password travels beside.
+  case createUser(cluster: ClusterName, name: DriverUserName, role: DriverRole)
+  /// Take a user away.
+  case removeUser(cluster: ClusterName, name: DriverUserName)
+  /// Give a user another password; what a server keeps of it travels beside.
+  case setUserPassword(cluster: ClusterName, name: DriverUserName)
+  /// List the users of a cluster.
+  case listUsers(cluster: ClusterName)
 
   /// The command as the operator typed it, for logs and error texts; never with a secret.
   public var commandName: String {
@@ -80,6 +88,10 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .showPlan: "plan show"
     case .showIPList: "iplist show"
     case .listAlerts: "alert list"
+    case .createUser: "user create"
+    case .removeUser: "user remove"
+    case .setUserPassword: "user password"
+    case .listUsers: "user list"
     }
   }
 }

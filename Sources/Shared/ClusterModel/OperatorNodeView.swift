@@ -48,6 +48,8 @@ public struct NodeView: Sendable, Codable, Equatable {
   public var initialSync: String?
   /// Damage found in its files.
   public var damage: [DamageReport]
+  /// How drivers get in, nil if it has not said.
+  public var driverPort: DriverPortReport?
 
   /// Makes a view of what was enrolled and of the node's last report, at `nowMilliseconds` since 1970.
   public init(
@@ -78,6 +80,7 @@ public struct NodeView: Sendable, Codable, Equatable {
     self.distrust = distrust
     self.initialSync = initialSync
     damage = report?.damage ?? []
+    driverPort = report?.driverPort
   }
 }
 

@@ -63,6 +63,8 @@ extension MessageBody: WireMapped {
     case KEYFOLD__V1__ENVELOPE__BODY_SYNC_CHUNK: self = .syncChunk(try wire.value("sync_chunk"))
     case KEYFOLD__V1__ENVELOPE__BODY_SYNC_CREDIT: self = .syncCredit(try wire.value("sync_credit"))
     case KEYFOLD__V1__ENVELOPE__BODY_SYNC_END: self = .syncEnd(try wire.value("sync_end"))
+    case KEYFOLD__V1__ENVELOPE__BODY_USER_REQUEST: self = .userRequest(try wire.value("user_request"))
+    case KEYFOLD__V1__ENVELOPE__BODY_USER_REPLY: self = .userReply(try wire.value("user_reply"))
     default: throw MessageError(.unknownMessage, "a message of a kind unknown here")
     }
   }
@@ -90,6 +92,8 @@ extension MessageBody: WireMapped {
     case .syncChunk(let value): try wire.set("sync_chunk", value)
     case .syncCredit(let value): try wire.set("sync_credit", value)
     case .syncEnd(let value): try wire.set("sync_end", value)
+    case .userRequest(let value): try wire.set("user_request", value)
+    case .userReply(let value): try wire.set("user_reply", value)
     }
   }
 }

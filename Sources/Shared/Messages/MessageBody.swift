@@ -36,6 +36,10 @@ public enum MessageBody: Sendable {
   case syncChunk(SyncChunk)
   case syncCredit(SyncCredit)
   case syncEnd(SyncEnd)
+  /// Coordinator to the primary's agent: something about users.
+  case userRequest(UserRequest)
+  /// Agent to coordinator: how that ended.
+  case userReply(UserReply)
 
   /// The kind of message, for logs and counters; carries no content.
   public var name: String {
@@ -61,6 +65,8 @@ public enum MessageBody: Sendable {
     case .syncChunk: "sync chunk"
     case .syncCredit: "sync credit"
     case .syncEnd: "sync end"
+    case .userRequest: "user request"
+    case .userReply: "user reply"
     }
   }
 }

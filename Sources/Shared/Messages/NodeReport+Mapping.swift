@@ -19,6 +19,7 @@ extension NodeReport: WireMapped {
     ipListVersion = wire.uint64("ip_list_version")
     lastCheck = try wire.optional("last_check")
     damage = try wire.list("damage", limit: maximumDamageEntries)
+    driverPort = try wire.optional("driver_port")
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -36,6 +37,7 @@ extension NodeReport: WireMapped {
     wire.set("ip_list_version", ipListVersion)
     try wire.set("last_check", lastCheck)
     try wire.set("damage", list: Array(damage.prefix(maximumDamageEntries)))
+    try wire.set("driver_port", driverPort)
   }
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
 internal import Documents
 public import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import NIOSSL
 internal import Synchronization
 
 /// Serves drivers over the MongoDB wire protocol from a document engine.
@@ -12,8 +14,9 @@ internal import Synchronization
 public final class DocumentServer: Sendable {
   private typealias Connection = NIOAsyncChannel<[UInt8], [UInt8]>
 
-  private let host: String
-  private let port: Int
+  private let address: ServerAddress
+  private let tls: DriverTLS?
+  private let log: LoginLog
   private let limits: ServerLimits
   private let logger: Logger
   private let gate: AccessGate
@@ -21,14 +24,16 @@ public final class DocumentServer: Sendable {
   private let measures: ServerMeasures
   private let hasStarted = Mutex(false)
 
-  /// Prepares a server; nothing is bound yet. `host` has to be a loopback address, because drivers don't authenticate;
+  /// Prepares a server; nothing is bound yet. An address that others can reach is not bound before there is a user;
   /// port 0 lets the system choose. `testCommands` lets drivers' own tests ask for faults.
   public init(
-    engine: any DocumentEngine, host: String = "127.0.0.1", port: Int, limits: ServerLimits = ServerLimits(),
-    measures: ServerMeasures = ServerMeasures(), testCommands: Bool = false, logger: Logger
+    engine: any DocumentEngine, host: String = "127.0.0.1", port: Int, tls: DriverTLS? = nil,
+    limits: ServerLimits = ServerLimits(), measures: ServerMeasures = ServerMeasures(), testCommands: Bool = false,
+    logger: Logger
   ) {
-    self.host = host
-    self.port = port
+    address = ServerAddress(host: host, port: port)
+    self.tls = tls.flatMap { $0.mode == .disabled ? nil : $0 }
+    log = LoginLog(logger: logger)
     self.limits = limits
     self.logger = logger
     self.measures = measures
@@ -38,7 +43,7 @@ public final class DocumentServer: Sendable {
       interpreter: interpreter,
       directory: AccessDirectory(
         engine: engine, ownSecret: Self.random(bytes: DecoyRecord.secretBytes), logger: logger),
-      log: LoginLog(logger: logger), nonce: { Base64Text.of(Self.random(bytes: 24)) })
+      log: log, nonce: { Base64Text.of(Self.random(bytes: 24)) })
     connections = ConnectionRegistry(maximumConnections: limits.maximumConnections)
   }
 
@@ -50,13 +55,16 @@ public final class DocumentServer: Sendable {
         return !started
       })
     else { throw ServerError(.alreadyStarted, "this document server ran before; make a new one") }
+    guard try await mayBind() else { return }
     let listener = try await bind()
     let port = listener.channel.localAddress?.port ?? 0
     guard connections.listen(listener.channel) else {
       try await listener.executeThenClose { _ in }
       return
     }
-    logger.info("serving drivers", metadata: ["host": "\(host)", "port": "\(port)"])
+    logger.info(
+      "serving drivers",
+      metadata: ["host": "\(address.host)", "port": "\(port)", "tls": "\(tls?.mode.rawValue ?? "disabled")"])
     onBound(port)
     await withTaskCancellationHandler {
       async let late: Void = gate.interpreter.lateWrites.run()
@@ -82,14 +90,25 @@ public final class DocumentServer: Sendable {
     )
   }
 
+  /// Waits until there is a user if others can reach the address; false if the server stops before.
+  private func mayBind() async throws -> Bool {
+    _ = try address.resolved()
+    guard !address.isLoopback else { return true }
+    while true {
+      await refreshUsers()
+      if authentication == .on { break }
+      guard !connections.isStopping, (try? await Task.sleep(for: limits.userPoll)) != nil else { return false }
+    }
+    if tls?.mode != .required {
+      logger.warning("drivers from other machines may speak without TLS; set drivers.tls.mode to required")
+    }
+    return true
+  }
+
   private func bind() async throws(ServerError) -> NIOAsyncChannel<Connection, Never> {
     let limits = limits
+    let target = try address.resolved()
     do {
-      let address = try SocketAddress(ipAddress: host, port: port)
-      guard address.isLoopback else {
-        throw ServerError(
-          .notLoopback, "refusing to serve drivers on \(host): they don't authenticate yet; use 127.0.0.1 or ::1")
-      }
       return try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
         .serverChannelOption(.backlog, value: limits.backlog)
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -97,24 +116,38 @@ public final class DocumentServer: Sendable {
         .childChannelOption(
           .writeBufferWaterMark, value: .init(low: limits.writeLowWaterMark, high: limits.writeHighWaterMark)
         )
-        .bind(to: address) { channel in
-          channel.eventLoop.makeCompletedFuture { try DocumentServer.connection(on: channel) }
+        .bind(to: target) { channel in
+          channel.eventLoop.makeCompletedFuture { try self.connection(on: channel) }
         }
-    } catch let error as ServerError {
-      throw error
     } catch {
-      throw ServerError(.cannotBind, "cannot serve drivers on \(host):\(port): \(error)", underlying: error)
+      throw ServerError(
+        .cannotBind, "cannot serve drivers on \(address.host):\(address.port): \(error)", underlying: error)
     }
   }
 
-  private static func connection(on channel: any Channel) throws -> Connection {
-    try channel.pipeline.syncOperations.addHandlers([ByteToMessageHandler(FrameDecoder()), FrameEncoder()])
+  private func connection(on channel: any Channel) throws -> Connection {
+    let log = log
+    let peer = Self.peer(of: channel)
+    let pipeline = channel.pipeline.syncOperations
+    if let tls {
+      try pipeline.addHandler(
+        TLSDetector(tls) {
+          log.refused("a connection without TLS was closed; drivers.tls.mode is required", peer: peer)
+        })
+    }
+    try pipeline.addHandlers([ByteToMessageHandler(FrameDecoder()), FrameEncoder()])
+    try pipeline.addHandler(
+      FirstMessageDeadline(.init(limits.firstMessageTime)) {
+        log.refused("a connection said nothing in time and was closed", peer: peer)
+      })
     // One request at a time: reading stops as soon as one waits.
     return try Connection(
       wrappingChannelSynchronously: channel,
       configuration: .init(
         backPressureStrategy: .init(lowWatermark: 1, highWatermark: 1), isOutboundHalfClosureEnabled: false))
   }
+
+  private static func peer(of channel: any Channel) -> String { channel.remoteAddress?.description ?? "unknown" }
 
   private func serve(_ listener: NIOAsyncChannel<Connection, Never>) async {
     await withDiscardingTaskGroup { group in
@@ -143,7 +176,7 @@ public final class DocumentServer: Sendable {
           logger.warning("connection refused: too many", metadata: ["limit": "\(limits.maximumConnections)"])
           return
         }
-        var session = AccessSession(peer: connection.channel.remoteAddress?.description ?? "unknown")
+        var session = AccessSession(peer: Self.peer(of: connection.channel))
         for try await bytes in inbound {
           guard connections.begin(id) else { return }
           try await answer(bytes, connectionID: id, session: &session, outbound)
@@ -153,6 +186,9 @@ public final class DocumentServer: Sendable {
     } catch let error as WireError {
       measures.refused(.notUnderstood)
       logger.warning("connection closed: \(error)", metadata: ["connection": "\(id ?? 0)"])
+    } catch let error as NIOSSLError where !error.isEnd {
+      log.refused(
+        "a TLS handshake failed", metadata: ["reason": "\(error)"], peer: Self.peer(of: connection.channel))
     } catch {
       logger.debug("connection lost", metadata: ["connection": "\(id ?? 0)", "error": "\(error)"])
     }
@@ -189,13 +225,31 @@ public final class DocumentServer: Sendable {
 }
 
 extension DocumentServer {
+  /// Whether the address is bound only once there is a user.
+  public var waitsForUser: Bool { !address.isLoopback && authentication != .on }
+
+  /// Whether drivers have to log in, as far as is known; call `refreshUsers` now and then to keep it fresh.
+  public var authentication: DriverAuthentication {
+    switch gate.directory.isEnabled {
+    case nil: .unknown
+    case true?: .on
+    case false?: .off
+    }
+  }
+
+  /// Looks whether users have changed; costs a look at a counter if not.
+  public func refreshUsers() async { _ = try? await gate.directory.current() }
+
   /// Bytes of the system's generator, for nonces.
   private static func random(bytes count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: .min ... .max) } }
 }
 
-extension SocketAddress {
-  /// Whether the address is one of this machine only: 127.0.0.0/8 or ::1.
-  fileprivate var isLoopback: Bool {
-    ipAddress.map { $0 == "::1" || $0.hasPrefix("127.") } ?? false
+extension NIOSSLError {
+  /// Whether it only says that the other side went away.
+  fileprivate var isEnd: Bool {
+    switch self {
+    case .uncleanShutdown: true
+    default: false
+    }
   }
 }

@@ -4,8 +4,8 @@
 public struct ServerError: Error, Sendable, CustomStringConvertible {
   /// The kinds of failure.
   public enum Code: Sendable, Equatable {
-    /// The address is not on loopback.
-    case notLoopback
+    /// A certificate, key or authority can't be used.
+    case certificates
     /// The address can't be bound.
     case cannotBind
     /// The server ran before, or runs now.

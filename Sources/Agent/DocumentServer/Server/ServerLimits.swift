@@ -11,6 +11,11 @@ public struct ServerLimits: Sendable, Equatable {
   /// Pending connections the kernel keeps.
   public var backlog: Int32 = 256
 
+  /// How long a new connection may take to send its first whole message, TLS included.
+  public var firstMessageTime = Duration.seconds(30)
+  /// How often a server that may not listen yet looks for the first user.
+  public var userPoll = Duration.milliseconds(250)
+
   /// The limits named above.
   public init() {}
 }

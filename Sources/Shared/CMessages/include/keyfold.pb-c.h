@@ -22,6 +22,7 @@ typedef struct Keyfold__V1__Epoch Keyfold__V1__Epoch;
 typedef struct Keyfold__V1__Hello Keyfold__V1__Hello;
 typedef struct Keyfold__V1__Heartbeat Keyfold__V1__Heartbeat;
 typedef struct Keyfold__V1__NodeReport Keyfold__V1__NodeReport;
+typedef struct Keyfold__V1__DriverPort Keyfold__V1__DriverPort;
 typedef struct Keyfold__V1__Generation Keyfold__V1__Generation;
 typedef struct Keyfold__V1__Replication Keyfold__V1__Replication;
 typedef struct Keyfold__V1__OplogExtent Keyfold__V1__OplogExtent;
@@ -59,6 +60,9 @@ typedef struct Keyfold__V1__SyncBegin Keyfold__V1__SyncBegin;
 typedef struct Keyfold__V1__SyncChunk Keyfold__V1__SyncChunk;
 typedef struct Keyfold__V1__SyncCredit Keyfold__V1__SyncCredit;
 typedef struct Keyfold__V1__SyncEnd Keyfold__V1__SyncEnd;
+typedef struct Keyfold__V1__UserRequest Keyfold__V1__UserRequest;
+typedef struct Keyfold__V1__UserReply Keyfold__V1__UserReply;
+typedef struct Keyfold__V1__User Keyfold__V1__User;
 
 
 /* --- enums --- */
@@ -140,6 +144,17 @@ typedef enum _Keyfold__V1__FaultCode {
   KEYFOLD__V1__FAULT_CODE__FAULT_CODE_FAILED = 8
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__FAULT_CODE)
 } Keyfold__V1__FaultCode;
+typedef enum _Keyfold__V1__UserOutcome {
+  KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_UNSPECIFIED = 0,
+  KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_DONE = 1,
+  KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_EXISTS = 2,
+  KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_NOT_FOUND = 3,
+  KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_LAST_USER = 4,
+  KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_TOO_MANY = 5,
+  KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_NOT_NOW = 6,
+  KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_FAILED = 7
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__USER_OUTCOME)
+} Keyfold__V1__UserOutcome;
 
 /* --- messages --- */
 
@@ -165,7 +180,9 @@ typedef enum {
   KEYFOLD__V1__ENVELOPE__BODY_SYNC_BEGIN = 41,
   KEYFOLD__V1__ENVELOPE__BODY_SYNC_CHUNK = 42,
   KEYFOLD__V1__ENVELOPE__BODY_SYNC_CREDIT = 43,
-  KEYFOLD__V1__ENVELOPE__BODY_SYNC_END = 44
+  KEYFOLD__V1__ENVELOPE__BODY_SYNC_END = 44,
+  KEYFOLD__V1__ENVELOPE__BODY_USER_REQUEST = 50,
+  KEYFOLD__V1__ENVELOPE__BODY_USER_REPLY = 51
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__ENVELOPE__BODY__CASE)
 } Keyfold__V1__Envelope__BodyCase;
 
@@ -223,6 +240,8 @@ struct  Keyfold__V1__Envelope
     Keyfold__V1__SyncChunk *sync_chunk;
     Keyfold__V1__SyncCredit *sync_credit;
     Keyfold__V1__SyncEnd *sync_end;
+    Keyfold__V1__UserRequest *user_request;
+    Keyfold__V1__UserReply *user_reply;
   };
 };
 #define KEYFOLD__V1__ENVELOPE__INIT \
@@ -298,6 +317,7 @@ struct  Keyfold__V1__NodeReport
   Keyfold__V1__Check *last_check;
   size_t n_damage;
   Keyfold__V1__Damage **damage;
+  Keyfold__V1__DriverPort *driver_port;
   Keyfold__V1__NodeReport__OptPhaseReasonCase opt_phase_reason_case;
   union {
     char *phase_reason;
@@ -305,7 +325,31 @@ struct  Keyfold__V1__NodeReport
 };
 #define KEYFOLD__V1__NODE_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__node_report__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0} }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0} }
+
+
+/*
+ * How drivers get in.
+ */
+struct  Keyfold__V1__DriverPort
+{
+  ProtobufCMessage base;
+  /*
+   * disabled, allowed or required
+   */
+  char *tls;
+  /*
+   * on, off or unknown
+   */
+  char *authentication;
+  /*
+   * why the port is not bound; empty if it is
+   */
+  char *waiting;
+};
+#define KEYFOLD__V1__DRIVER_PORT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__driver_port__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 typedef enum {
@@ -934,6 +978,66 @@ struct  Keyfold__V1__SyncEnd
     , 0, 0, 0, (char *)protobuf_c_empty_string }
 
 
+typedef enum {
+  KEYFOLD__V1__USER_REQUEST__OPT_CREDENTIAL__NOT_SET = 0,
+  KEYFOLD__V1__USER_REQUEST__OPT_CREDENTIAL_CREDENTIAL = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__USER_REQUEST__OPT_CREDENTIAL__CASE)
+} Keyfold__V1__UserRequest__OptCredentialCase;
+
+struct  Keyfold__V1__UserRequest
+{
+  ProtobufCMessage base;
+  /*
+   * stable across retries
+   */
+  char *id;
+  /*
+   * create, remove, password or list
+   */
+  char *action;
+  /*
+   * DATABASE.NAME, empty for list
+   */
+  char *user;
+  /*
+   * read, readWrite or admin, for create
+   */
+  char *role;
+  Keyfold__V1__UserRequest__OptCredentialCase opt_credential_case;
+  union {
+    ProtobufCBinaryData credential;
+  };
+};
+#define KEYFOLD__V1__USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__user_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__USER_REQUEST__OPT_CREDENTIAL__NOT_SET, {0} }
+
+
+struct  Keyfold__V1__UserReply
+{
+  ProtobufCMessage base;
+  char *id;
+  Keyfold__V1__UserOutcome outcome;
+  char *reason;
+  size_t n_users;
+  Keyfold__V1__User **users;
+};
+#define KEYFOLD__V1__USER_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__user_reply__descriptor) \
+    , (char *)protobuf_c_empty_string, KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_UNSPECIFIED, (char *)protobuf_c_empty_string, 0,NULL }
+
+
+struct  Keyfold__V1__User
+{
+  ProtobufCMessage base;
+  char *name;
+  char *role;
+};
+#define KEYFOLD__V1__USER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__user__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
 /* Keyfold__V1__Envelope methods */
 void   keyfold__v1__envelope__init
                      (Keyfold__V1__Envelope         *message);
@@ -1047,6 +1151,25 @@ Keyfold__V1__NodeReport *
                       const uint8_t       *data);
 void   keyfold__v1__node_report__free_unpacked
                      (Keyfold__V1__NodeReport *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__DriverPort methods */
+void   keyfold__v1__driver_port__init
+                     (Keyfold__V1__DriverPort         *message);
+size_t keyfold__v1__driver_port__get_packed_size
+                     (const Keyfold__V1__DriverPort   *message);
+size_t keyfold__v1__driver_port__pack
+                     (const Keyfold__V1__DriverPort   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__driver_port__pack_to_buffer
+                     (const Keyfold__V1__DriverPort   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__DriverPort *
+       keyfold__v1__driver_port__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__driver_port__free_unpacked
+                     (Keyfold__V1__DriverPort *message,
                       ProtobufCAllocator *allocator);
 /* Keyfold__V1__Generation methods */
 void   keyfold__v1__generation__init
@@ -1751,6 +1874,63 @@ Keyfold__V1__SyncEnd *
 void   keyfold__v1__sync_end__free_unpacked
                      (Keyfold__V1__SyncEnd *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__UserRequest methods */
+void   keyfold__v1__user_request__init
+                     (Keyfold__V1__UserRequest         *message);
+size_t keyfold__v1__user_request__get_packed_size
+                     (const Keyfold__V1__UserRequest   *message);
+size_t keyfold__v1__user_request__pack
+                     (const Keyfold__V1__UserRequest   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__user_request__pack_to_buffer
+                     (const Keyfold__V1__UserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__UserRequest *
+       keyfold__v1__user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__user_request__free_unpacked
+                     (Keyfold__V1__UserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__UserReply methods */
+void   keyfold__v1__user_reply__init
+                     (Keyfold__V1__UserReply         *message);
+size_t keyfold__v1__user_reply__get_packed_size
+                     (const Keyfold__V1__UserReply   *message);
+size_t keyfold__v1__user_reply__pack
+                     (const Keyfold__V1__UserReply   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__user_reply__pack_to_buffer
+                     (const Keyfold__V1__UserReply   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__UserReply *
+       keyfold__v1__user_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__user_reply__free_unpacked
+                     (Keyfold__V1__UserReply *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__User methods */
+void   keyfold__v1__user__init
+                     (Keyfold__V1__User         *message);
+size_t keyfold__v1__user__get_packed_size
+                     (const Keyfold__V1__User   *message);
+size_t keyfold__v1__user__pack
+                     (const Keyfold__V1__User   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__user__pack_to_buffer
+                     (const Keyfold__V1__User   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__User *
+       keyfold__v1__user__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__user__free_unpacked
+                     (Keyfold__V1__User *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Keyfold__V1__Envelope_Closure)
@@ -1770,6 +1950,9 @@ typedef void (*Keyfold__V1__Heartbeat_Closure)
                   void *closure_data);
 typedef void (*Keyfold__V1__NodeReport_Closure)
                  (const Keyfold__V1__NodeReport *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__DriverPort_Closure)
+                 (const Keyfold__V1__DriverPort *message,
                   void *closure_data);
 typedef void (*Keyfold__V1__Generation_Closure)
                  (const Keyfold__V1__Generation *message,
@@ -1882,6 +2065,15 @@ typedef void (*Keyfold__V1__SyncCredit_Closure)
 typedef void (*Keyfold__V1__SyncEnd_Closure)
                  (const Keyfold__V1__SyncEnd *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__UserRequest_Closure)
+                 (const Keyfold__V1__UserRequest *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__UserReply_Closure)
+                 (const Keyfold__V1__UserReply *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__User_Closure)
+                 (const Keyfold__V1__User *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -1896,12 +2088,14 @@ extern const ProtobufCEnumDescriptor    keyfold__v1__outage_reason__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__provider__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__outcome__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__fault_code__descriptor;
+extern const ProtobufCEnumDescriptor    keyfold__v1__user_outcome__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__nothing__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__epoch__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__hello__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__heartbeat__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__driver_port__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__generation__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__oplog_extent__descriptor;
@@ -1939,6 +2133,9 @@ extern const ProtobufCMessageDescriptor keyfold__v1__sync_begin__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__sync_chunk__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__sync_credit__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__sync_end__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__user_request__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__user_reply__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__user__descriptor;
 
 PROTOBUF_C__END_DECLS
 
