@@ -202,7 +202,9 @@ let package = Package(
         "driver_failover.py", "driver_specs.py", "driver_specs_unsupported.txt", "kms_awscli.sh", "kms_boto3.py",
         "ministack_server.py", "prometheus_parse.py", "venv.sh",
       ]),
-    tests("ClusterTests", ["Documents", nioCore, nioPosix], exclude: ["Chaos/chaos_workload.py", "users.py"]),
+    tests(
+      "ClusterTests", ["Documents", nioCore, nioPosix],
+      exclude: ["Chaos/chaos_workload.py", "Chaos/disk_faults.c", "users.py"]),
     tests("Tidy", []),
     .executableTarget(
       name: "keyfold-bench",

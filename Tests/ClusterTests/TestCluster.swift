@@ -39,7 +39,9 @@ final class TestCluster: Sendable {
         executable: [
           "keyfold-agent", "run", "--config", "\(root)/node-\(number).json", "--data", "\(root)/nodes/node-\(number)",
         ], data: "\(root)/nodes/node-\(number)", log: "\(logs)/node-\(number).log",
-        environment: options.environment)
+        environment: options.environment.merging(
+          options.disks?.environment(data: "\(root)/nodes/node-\(number)") ?? [:]
+        ) { $1 })
     }
     ports = Dictionary(uniqueKeysWithValues: nodes.map { ($0.name, (Self.freePort(), Self.freePort())) })
     links =
@@ -160,6 +162,8 @@ final class TestCluster: Sendable {
 
   /// The port drivers use, whether the node runs or not.
   func configuredPort(of node: Daemon) -> Int { ports[node.name]?.drivers ?? 0 }
+
+  var breaksDisks: Bool { options.disks != nil }
 
   var daemons: [Daemon] { nodes + [coordinator, kms] }
 

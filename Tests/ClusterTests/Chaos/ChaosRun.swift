@@ -14,7 +14,8 @@ struct ChaosRun: Sendable {
   /// Throws with everything one needs to look into it; answers the checker's report.
   @discardableResult
   func run() async throws -> String {
-    try await TestCluster.with(nodes: nodes, options: ClusterOptions(proxiesLinks: true)) { cluster in
+    let options = ClusterOptions(proxiesLinks: true, disks: try await DiskFaults())
+    return try await TestCluster.with(nodes: nodes, options: options) { cluster in
       let nemesis = Nemesis(cluster, seed: seed, say: say)
       do {
         return try await run(on: cluster, nemesis)

@@ -6,4 +6,6 @@ struct ClusterOptions: Sendable {
   var proxiesLinks = false
   /// What the nodes find in their environment besides this process's.
   var environment: [String: String] = [:]
+  /// Whether the nodes' disks can be broken.
+  var disks: DiskFaults?
 }

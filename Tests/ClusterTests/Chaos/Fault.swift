@@ -21,18 +21,24 @@ enum Fault: String, CaseIterable, Sendable {
   case oneWay
   /// The links of one node are slow.
   case delay
+  /// Every sync of one node's disk takes longer.
+  case slowDisk
+  /// Nothing can be written to one node's disk for a while: the node fails, the others serve on, and it is started
+  /// again when there is room.
+  case fullDisk
   /// Every connection between two nodes breaks, and new ones can be made at once.
   case reset
 
   static let links: Set<Fault> = [.isolate, .oneWay, .delay, .reset]
+  static let disks: Set<Fault> = [.slowDisk, .fullDisk]
 
   /// How often it is drawn, compared with the others.
   var weight: Int {
     switch self {
     case .kill: 6
     case .pause, .isolate, .oneWay: 3
-    case .killTwo, .restart, .killCoordinator, .stepDown, .rotate, .delay: 2
-    case .pauseTwo, .killKMS, .rollingRestart, .reset: 1
+    case .killTwo, .restart, .killCoordinator, .stepDown, .rotate, .delay, .slowDisk: 2
+    case .pauseTwo, .killKMS, .rollingRestart, .reset, .fullDisk: 1
     }
   }
 
@@ -46,7 +52,8 @@ enum Fault: String, CaseIterable, Sendable {
     case .pauseTwo: 500...6_000
     case .killCoordinator, .killKMS: 0...15_000
     case .isolate, .oneWay: 500...12_000
-    case .delay: 2_000...10_000
+    case .delay, .slowDisk: 2_000...10_000
+    case .fullDisk: 200...5_000
     case .stepDown, .rotate, .rollingRestart, .reset: 0...0
     }
   }

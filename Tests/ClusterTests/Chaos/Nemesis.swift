@@ -32,7 +32,8 @@ final class Nemesis: Sendable {
     state = Mutex(State(random: SeededGenerator(state: seed)))
     let chosen = ProcessInfo.processInfo.environment["KEYFOLD_CHAOS_FAULTS"]?.split(separator: ",").map(String.init)
     faults = Fault.allCases.filter { fault in
-      (cluster.links != nil || !Fault.links.contains(fault)) && chosen?.contains(fault.rawValue) != false
+      (cluster.links != nil || !Fault.links.contains(fault)) && (cluster.breaksDisks || !Fault.disks.contains(fault))
+        && chosen?.contains(fault.rawValue) != false
     }.flatMap { Array(repeating: $0, count: $0.weight) }
   }
 
@@ -92,6 +93,8 @@ final class Nemesis: Sendable {
     case .rotate: try await order("keys", "rotate", TestCluster.name)
     case .rollingRestart: try await order("cluster", "restart", TestCluster.name)
     case .isolate, .oneWay, .delay, .reset: disturb(fault, length)
+    case .slowDisk: try slow(nodes(1), length)
+    case .fullDisk: try fill(nodes(1), length)
     }
   }
 
@@ -124,6 +127,30 @@ final class Nemesis: Sendable {
       for daemon in daemons {
         if isPause { daemon.send(SIGCONT) } else { try daemon.launch() }
         self?.state.withLock { _ = $0.held.remove(daemon.name) }
+      }
+    }
+  }
+
+  private func slow(_ nodes: [Daemon], _ length: Duration) throws {
+    let time = draw(10...300)
+    for node in nodes {
+      note("slowDisk \(node.name) by \(time) ms for \(length)")
+      try DiskFaults.set(.slow(milliseconds: time), on: node)
+      later(length, "heal slowDisk \(node.name)") { try DiskFaults.set(nil, on: node) }
+    }
+  }
+
+  /// A full disk costs the node its engine, or its process; whoever makes room starts it again.
+  private func fill(_ nodes: [Daemon], _ length: Duration) throws {
+    for node in nodes {
+      state.withLock { _ = $0.held.insert(node.name) }
+      note("fullDisk \(node.name) for \(length)")
+      try DiskFaults.set(.full, on: node)
+      later(length, "make room and start \(node.name)") { [weak self] in
+        node.kill9()
+        try DiskFaults.set(nil, on: node)
+        try node.launch()
+        self?.state.withLock { _ = $0.held.remove(node.name) }
       }
     }
   }

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Foundation
+import Testing
+
+@Suite("A disk that is slow, full or broken", .serialized) struct DiskTests {
+  @Test("slow under one member costs the others nothing; under the primary writes go on", .timeLimit(.minutes(4)))
+  func slow() async throws {
+    try await TestCluster.with(nodes: 3, options: ClusterOptions(disks: try await DiskFaults())) { cluster in
+      try await cluster.underLoad { load in
+        let primary = try await cluster.primary()
+        let secondary = cluster.nodes.first { $0 !== primary } ?? primary
+        try DiskFaults.set(.slow(milliseconds: 400), on: secondary)
+        let started = ContinuousClock.now
+        try await load.progress(by: 100)
+        // Each write would take 0.4 s if the slow member were waited for.
+        #expect(ContinuousClock.now - started < .seconds(20))
+        try DiskFaults.set(.slow(milliseconds: 400), on: primary)
+        try await load.progress(by: 10)
+        for node in [primary, secondary] { try DiskFaults.set(nil, on: node) }
+        try await load.progress(by: 100)
+      }
+    }
+  }
+
+  @Test(
+    "full or broken fails its node by name, whichever it is; the others serve on, and it comes back whole",
+    .timeLimit(.minutes(5)), arguments: [true, false], [DiskFaults.Fault.full, .broken])
+  func failing(primary isPrimary: Bool, fault: DiskFaults.Fault) async throws {
+    try await TestCluster.with(nodes: 3, options: ClusterOptions(disks: try await DiskFaults())) { cluster in
+      try cluster.encrypt()
+      try await cluster.underLoad { load in
+        let primary = try await cluster.primary()
+        let victim = isPrimary ? primary : cluster.nodes.first { $0 !== primary } ?? primary
+        try DiskFaults.set(fault, on: victim)
+        let damage = try await failure(of: victim, in: cluster)
+        #expect(!damage.isEmpty && damage.allSatisfy { $0.file != "" && $0.reason != "" }, "\(damage)")
+        try await load.progress(by: 50)
+        try DiskFaults.set(nil, on: victim)
+        // An operator has made room, or put another disk in: the node is started again.
+        if victim.isRunning { victim.kill9() }
+        try await victim.start()
+        try await load.progress(by: 50)
+      }
+    }
+  }
+
+  private func failure(of node: Daemon, in cluster: TestCluster) async throws -> [NodeList.Damage] {
+    try await eventually(within: .seconds(60), "\(node.name) reports its disk") {
+      guard let list = try? await blocking({ try NodeList(cluster) }) else { return nil }
+      return list.failures[node.name]
+    }
+  }
+}
+
+/// What the nodes that failed say.
+struct NodeList: Sendable {
+  struct Damage: Sendable {
+    let file: String
+    let reason: String
+  }
+
+  let failures: [String: [Damage]]
+
+  init(_ cluster: TestCluster) throws {
+    guard let list = try cluster.query("node", "list", "--timeout", "5") as? [String: Any],
+      let nodes = list["nodes"] as? [[String: Any]]
+    else { throw TestFailure("there is no list of nodes") }
+    failures = Dictionary(
+      uniqueKeysWithValues: nodes.filter { $0["phase"] as? String == "failed" }.map {
+        (
+          $0["name"] as? String ?? "",
+          ($0["damage"] as? [[String: Any]] ?? []).map {
+            Damage(file: $0["file"] as? String ?? "", reason: $0["reason"] as? String ?? "")
+          }
+        )
+      })
+  }
+}
