@@ -280,6 +280,23 @@ struct SessionTests {
     #expect(started.inner("id")["id"]?.type == .binary)
   }
 
+  @Test("keeps two users' sessions of one number apart")
+  func owners() async throws {
+    let session = Session()
+    let driver = RetryingDriver(session)
+    for (place, user) in ["", "shop.ann", "shop.bob"].enumerated() {
+      let command: Document = [
+        "insert": "c", "documents": [["_id": .integer(place)]], "lsid": driver.lsid, "txnNumber": .int64(1),
+      ]
+      var request = try CommandRequest(body: command, database: "shop")
+      request.user = user
+      let reply = await session.interpreter.outcome(of: request, connectionID: 1).reply
+      #expect(reply["retriedStmtIds"] == nil)
+    }
+    #expect(try await driver.count == 3)
+    #expect(try await session.find().count == 3)
+  }
+
   @Test("takes a session with any command, and refuses one that is none")
   func generic() async throws {
     let session = Session()
