@@ -55,7 +55,7 @@ struct SyncBench: AsyncParsableCommand {
 }
 
 /// The only member of a shard, in a temporary folder.
-private struct BenchMember {
+struct BenchMember {
   struct NoNetwork: MemberNetwork {
     func send(_ message: RaftMessage, to member: MemberID) {}
   }

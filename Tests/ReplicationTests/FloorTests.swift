@@ -109,7 +109,7 @@ extension Shard {
       #expect(damaged.status.isRecovering)
       let other = others[0].member
       let term = other.status.term
-      try await eventually("some elections that were lost") { other.status.term > term || other.status.role == .candidate }
+      try await eventually("elections that are lost") { other.status.term > term || other.status.role == .candidate }
       for _ in 0..<20 {
         #expect(!other.status.takesWrites && !damaged.status.takesWrites)
         // tidy:allow sleep the absence of an event has none; elections take a fraction of this

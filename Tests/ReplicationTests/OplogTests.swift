@@ -142,6 +142,18 @@ private func options(megabytes: UInt64, hours: Int64 = 0, ceiling: UInt64? = nil
       try await eventually("the word that it needs an initial sync") { back.status.needsInitialSync }
       #expect(back.status.report.needsInitialSync)
       #expect(try await back.numbers() == [1])
+      // While it copies, and until it has caught up, the primary keeps what it will ask for.
+      let copy = try await leader.openCopy()
+      let fresh = try away.node.make(encrypted: false)
+      async let resynced: Void = back.resync(into: fresh, from: copy) { _ in }
+      try await leader.fill(101...200)
+      await leader.checkpoint()
+      try await resynced
+      await leader.checkpoint()
+      try await eventually("all documents") { try await back.filled() == 200 }
+      try await eventually("its place in the shard") { !back.status.needsInitialSync }
+      try await leader.insert(2)
+      try await shard.agree(on: [1, 2])
       #expect(shard.failures.all.isEmpty)
     }
   }

@@ -178,17 +178,11 @@ public struct Agent: Service {
     }
     group.addTask { await Self.every(Self.raftTick) { await shell.member?.tick() } }
     group.addTask { await Self.every(Self.lifeTick) { await shell.tick() } }
-    group.addTask {
-      await Self.every(Self.heartbeat) {
-        await shell.report()
-        await shell.member?.recordAcknowledged()
-      }
-    }
+    group.addTask { await Self.every(Self.heartbeat) { await shell.report() } }
+    // A checkpoint under way holds these up: not so the heartbeats.
+    group.addTask { await Self.every(Self.heartbeat) { await shell.member?.recordAcknowledged() } }
+    group.addTask { await Self.every(Self.metricsTick) { await shell.publishCacheUse() } }
     group.addTask { await Self.every(Self.metricsTick) { await shell.publish() } }
-    group.addTask {
-      // Not with the rest: it waits for a checkpoint under way.
-      await Self.every(Self.metricsTick) { await shell.publishCacheUse() }
-    }
     group.addTask {
       await Self.every(checkpoint) {
         await shell.member?.checkpoint()

@@ -10,6 +10,7 @@ internal import Synchronization
 public final class StoreThread: SerialExecutor {
   private struct State {
     var jobs: [UnownedJob] = []
+    var afterwards: [@Sendable () -> Void] = []
     var isRunning = false
     var isStopping = false
     var runner: UInt?
@@ -58,6 +59,13 @@ public final class StoreThread: SerialExecutor {
   /// Whether the caller runs on this thread.
   public var isCurrent: Bool { state.withLock { $0.runner } == UInt(pthread_self()) }
 
+  /// Runs `body` on this thread, from which it is called, once the jobs that were queued together with the running one
+  /// are done: what they all ask for can then be done at once.
+  public func afterQueued(_ body: @escaping @Sendable () -> Void) {
+    precondition(isCurrent, "only the thread \(name) itself can put work off")
+    state.withLock { $0.afterwards.append(body) }
+  }
+
   /// Lets the thread end once its queue is empty; does not wait.
   public func stop() {
     state.withLock { $0.isStopping = true }
@@ -85,7 +93,9 @@ public final class StoreThread: SerialExecutor {
         return .end
       }
       switch step {
-      case .run(let jobs): for job in jobs { unsafe job.runSynchronously(on: asUnownedSerialExecutor()) }
+      case .run(let jobs):
+        for job in jobs { unsafe job.runSynchronously(on: asUnownedSerialExecutor()) }
+        for body in state.withLock({ exchange(&$0.afterwards, with: []) }) { body() }
       case .wait: work.wait()
       case .end: return idle.raise()
       }

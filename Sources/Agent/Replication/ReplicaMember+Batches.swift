@@ -6,6 +6,19 @@ internal import Synchronization
 
 /// Group commit: one batch at a time, made of whoever waits when the one before is done.
 extension ReplicaMember {
+  /// Starts a batch once all writers that are queued on this thread by now have come in: those that came while the one
+  /// before was made durable then share the next sync.
+  func pumpSoon() {
+    guard !isPumpDue else { return }
+    isPumpDue = true
+    thread.afterQueued { [weak self] in
+      self?.assumeIsolated { member in
+        member.isPumpDue = false
+        member.pump()
+      }
+    }
+  }
+
   /// Starts batches as long as there are writers and none is on its way.
   func pump() {
     // A batch that ends at once comes back here; the loop below goes on then, not the stack.
@@ -152,6 +165,7 @@ extension ReplicaMember {
         batch.complete(MemberError(.outcomeUnknown, "the node closed while the write was on its way"))
       }
       refuseWaiting(MemberError(.closed, "the node is closing"))
+      abandonChanges("the node closed")
       finishPause()
     }
     retireStatus()

@@ -95,6 +95,7 @@ extension ReplicaMember {
     }
     tellSystemChanges()
     directives += core.onApplied(last, now: now)
+    settleChanges(upTo: last)
   }
 
   private func commit(_ batch: WriteBatch) throws {
@@ -127,6 +128,7 @@ extension ReplicaMember {
           .outcomeUnknown, "the primary stepped down while the write was on its way; it may still be committed"))
     }
     refuseWaiting(notPrimary)
+    abandonChanges("the primary stepped down")
     finishPause()
   }
 
@@ -145,6 +147,7 @@ extension ReplicaMember {
     batch?.complete(MemberError(.outcomeUnknown, "the node's storage failed: \(error)"))
     batch = nil
     refuseWaiting(error)
+    abandonChanges("the node's storage failed")
     finishPause()
     onFailure(error)
   }

@@ -42,9 +42,11 @@ public actor ReplicaMember {
   var keeper: FloorKeeper
   var waiting: [WriteRequest] = []
   var batch: WriteBatch?
+  var changes: [PendingChange] = []
   var directives: [RaftDirective] = []
   var isPerforming = false
   var isPumping = false
+  var isPumpDue = false
   var hasUnflushed = false
   var isPaused = false
   var isClosed = false
@@ -149,7 +151,7 @@ public actor ReplicaMember {
     let arrival = ContinuousClock.now
     let result: R = try await withCheckedThrowingContinuation { continuation in
       waiting.append(WriteRequest(body, continuation))
-      pump()
+      pumpSoon()
     }
     measures.wrote(since: arrival)
     return result

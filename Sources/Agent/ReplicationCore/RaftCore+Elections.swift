@@ -52,7 +52,7 @@ extension RaftCore {
   /// Stands for election in the next term, with its own vote.
   mutating func campaign(handOver: Bool) {
     hardState = HardState(term: term + 1, vote: me)
-    let wait = random.duration(from: settings.electionTimeout / 2, to: settings.electionTimeout)
+    let wait = random.duration(from: settings.electionTimeout / 6, to: settings.electionTimeout / 2)
     state = .candidate(Candidacy(term: term, granted: [me], deadline: clock + wait))
     if hasMajority(of: [me]) { return lead() }
     ask(VoteRequest(term: term, last: log.last, preVote: false, handOver: handOver))

@@ -104,7 +104,7 @@ public struct RaftCore: Sendable {
   mutating func advance(to now: Duration) { clock = max(clock, now) }
 
   mutating func electionDeadline() -> Duration {
-    clock + random.duration(from: settings.electionTimeout, to: settings.electionTimeout * 2)
+    clock + random.duration(from: settings.electionTimeout, to: settings.electionTimeout * 4 / 3)
   }
 }
 

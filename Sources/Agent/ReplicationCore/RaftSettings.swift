@@ -2,12 +2,12 @@
 
 /// The times and limits of a member; all members of a shard should have the same.
 ///
-/// With the defaults a new primary exists within 6 s of a kill: a follower waits 2 to 4 s, and a split vote costs at
-/// most 2 s more.
+/// With the defaults a new primary exists within 6 s of a kill: a follower waits 3 to 4 s, and a split vote costs at
+/// most 1.5 s more.
 public struct RaftSettings: Sendable, Equatable {
-  /// How long a follower waits at least for a sign of the leader; it waits this long to twice as long, at random. Also
+  /// How long a follower waits at least for a sign of the leader; it waits this long to a third more, at random. Also
   /// how long a leader leads without hearing a majority, and how long a hand-over may block proposals.
-  public var electionTimeout: Duration = .seconds(2)
+  public var electionTimeout: Duration = .seconds(3)
   /// How often a leader shows itself.
   public var heartbeatInterval: Duration = .milliseconds(400)
   /// After how long an unanswered message with entries is sent again.
