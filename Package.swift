@@ -203,8 +203,10 @@ let package = Package(
         "ministack_server.py", "prometheus_parse.py", "venv.sh",
       ]),
     tests(
-      "ClusterTests", ["Documents", nioCore, nioPosix],
-      exclude: ["Chaos/chaos_workload.py", "Chaos/disk_faults.c", "users.py"]),
+      "ClusterTests",
+      [
+        "ClusterModel", "Documents", "KeyHierarchy", "KeyManagement", "LocalKMS", "Secrets", nioCore, nioPosix,
+      ], exclude: ["Chaos/chaos_workload.py", "Chaos/disk_faults.c", "users.py"]),
     tests("Tidy", []),
     .executableTarget(
       name: "keyfold-bench",

@@ -246,15 +246,15 @@ import Testing
     #expect(life.core.phase == .disabled(reason: "key disabled"))
   }
 
-  @Test("a plain node is never locked out")
-  func plainIsNot() {
+  @Test("a plain node of a cluster under the key is locked out too, and comes back with the others")
+  func plain() {
     var life = Life.serving(encrypted: false)
-    guard case .refused = life.command(.disable(reason: "r")).outcome else {
-      Issue.record("not refused")
-      return
-    }
-    _ = life.core.onAssignment(Life.assignment(version: 2, disabled: "r"), now: 0)
-    #expect(life.core.phase == .serving)
+    #expect(life.command(.disable(reason: "r")).contains(.close))
+    #expect(life.core.onClosed(now: 0).contains(.replaceProcessImage))
+    var next = Life(encrypted: false)
+    _ = next.core.onAssignment(Life.assignment(version: 2, disabled: "r"), now: 0)
+    #expect(next.core.phase == .disabled(reason: "r"))
+    #expect(next.core.onAssignment(Life.assignment(version: 3), now: 1).contains(.open))
   }
 
   @Test("unreachable never disables, however often it is seen")

@@ -29,13 +29,14 @@ struct Life {
       : GenerationReport(id: id, encrypted: false)
   }
 
-  static func assignment(version: UInt64 = 1, running: Bool = true, disabled: String? = nil, settings: UInt64 = 1)
-    -> NodeAssignment
-  {
+  static func assignment(
+    version: UInt64 = 1, running: Bool = true, disabled: String? = nil, settings: UInt64 = 1,
+    refused: String? = nil
+  ) -> NodeAssignment {
     NodeAssignment(
       version: version, project: ProjectName(checked: "p"), cluster: ClusterName(checked: "c"), members: [],
-      kms: KMSSettings(provider: .aws, keyID: "arn", region: "r", accessKeyID: "a"), settingsVersion: settings,
-      running: running, disabledReason: disabled)
+      kms: refused == nil ? KMSSettings(provider: .aws, keyID: "arn", region: "r", accessKeyID: "a") : nil,
+      settingsVersion: settings, running: running, disabledReason: disabled, notApprovedReason: refused)
   }
 
   static func check(_ verdict: Verdict, at time: Int64 = 1, settings: UInt64 = 1) -> CheckReport {

@@ -173,6 +173,23 @@ final class TestCluster: Sendable {
     return settings
   }
 
+  /// A copy of a stopped node's disk and configuration, with its identity, on ports of its own.
+  func clone(of node: Daemon) throws -> Daemon {
+    let name = node.name + "-clone"
+    let file = URL(fileURLWithPath: "\(root)/\(node.name).json")
+    guard var settings = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any] else {
+      throw TestFailure("\(node.name) has no configuration")
+    }
+    settings["drivers"] = ["port": Self.freePort()]
+    settings["replication"] = ["port": Self.freePort()]
+    try write(settings, to: name + ".json")
+    let data = "\(root)/nodes/\(name)"
+    try FileManager.default.copyItem(atPath: node.data, toPath: data)
+    return Daemon(
+      name, executable: ["keyfold-agent", "run", "--config", "\(root)/\(name).json", "--data", data], data: data,
+      log: "\(root)/log/\(name).log")
+  }
+
   private func write(_ object: [String: Any], to name: String) throws {
     try JSONSerialization.data(withJSONObject: object).write(to: URL(fileURLWithPath: root + "/" + name))
   }

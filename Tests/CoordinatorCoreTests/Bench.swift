@@ -70,8 +70,10 @@ struct Bench {
     last = all
   }
 
+  /// A hello on a new link. A process that says it as the node's next one has seen the former one end.
   mutating func hello(_ node: NodeName) {
     guard let report = reports[node] else { return }
+    if let live = core.liveBoot(of: node), live != report.boot { take(core.onDisconnected(node, now: now)) }
     take(core.onHello(node, report: report, now: now))
   }
 

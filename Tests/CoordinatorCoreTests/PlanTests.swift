@@ -204,6 +204,34 @@ struct PlanTests {
     #expect(bench.commands(to: Bench.node(3)).map(\.action) == [.checkKMS])
   }
 
+  @Test("starts a node that failed again, and gives up with its reason if it fails on")
+  func startAfterFailure() throws {
+    var bench = try Bench()
+    try bench.serve(3)
+    #expect(throws: CoordinatorError.self) { try bench.core.startCluster(Bench.cluster, now: bench.now) }
+    bench.change(3) { ($0.phase, $0.replication) = (.failed(reason: "a.wt is damaged"), nil) }
+    let first = try bench.order(start)
+    let command = try #require(bench.commands(to: Bench.node(3)).first)
+    #expect(command.action == .startDatabase && bench.commands().count <= 3)
+    bench.answer(Bench.node(3), command, .accepted)
+    bench.change(3) { ($0.phase, $0.replication) = (.serving, Bench.place(.secondary)) }
+    bench.pass(.seconds(2))
+    #expect(try bench.plan(first).outcome == .succeeded)
+
+    bench.change(3) { ($0.phase, $0.replication) = (.failed(reason: "a.wt is damaged"), nil) }
+    let second = try bench.order(start)
+    let again = try #require(bench.commands(to: Bench.node(3)).first)
+    bench.answer(Bench.node(3), again, .accepted)
+    bench.pass(.seconds(50))
+    #expect(try bench.plan(second).isOpen)
+    bench.pass(.seconds(15))
+    guard case .gaveUp(let reason) = try bench.plan(second).outcome else {
+      return #expect(Bool(false), "\(bench.core.waitingReason(of: second) ?? "it goes on")")
+    }
+    #expect(reason.contains("a.wt is damaged"))
+    #expect(bench.record?.lease == nil)
+  }
+
   @Test("lets one plan work at a time; a shut-down goes first at the next boundary")
   func lease() throws {
     var bench = try Bench()

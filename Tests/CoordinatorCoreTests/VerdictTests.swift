@@ -63,6 +63,18 @@ struct VerdictTests {
     #expect(bench.assignments(to: Bench.node(3)).first?.disabledReason == .some(nil))
   }
 
+  @Test("locks out the nodes of a cluster half-way through its encryption that are still plain")
+  func halfEncrypted() throws {
+    var bench = try Bench()
+    try bench.serve(3)
+    bench.encrypt(2)
+    bench.pass(.seconds(10))
+    bench.verdict(Self.disabled)
+    bench.check(2, Self.disabled)
+    #expect(bench.record?.lockout != nil)
+    for number in 1...3 { #expect(bench.commands(to: Bench.node(number)).contains(where: isDisable)) }
+  }
+
   @Test("counts access denied only if both vantage points see just that")
   func accessDenied() throws {
     var bench = try encrypted()

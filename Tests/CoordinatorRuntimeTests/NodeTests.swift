@@ -63,6 +63,44 @@ struct NodeTests {
       }
       #expect(epoch.number == 10)
       #expect(try await admin.plans().count == 1)
+      guard case .coordinator(let view) = try await admin.ask(.showCoordinator) else { throw OperatorTests.Failure() }
+      #expect(view.state == "restored from an older copy" && view.epochSeen == 9)
+      guard case .coordinator(let adopted) = try await admin.ask(.adopt(withoutMajority: false)) else {
+        throw OperatorTests.Failure()
+      }
+      #expect(adopted.state == "running")
+      guard case .audit(let entries) = try await admin.ask(.listAudit) else { throw OperatorTests.Failure() }
+      #expect(entries.map(\.by.text) == ["admin"])
+    }
+  }
+
+  @Test("gives the secret to one process of a node; a second one hears nothing of it")
+  func secondProcess() async throws {
+    try await CoordinatorHarness.run { harness in
+      let (admin, identity) = try await prepare(harness)
+      defer { admin.link.close() }
+      let first = try await FakeAgent("node-a", of: harness, identity: identity)
+      defer { first.link.close() }
+      try first.hello(first.report(.awaitingSettings))
+      _ = try await first.next { if case .welcome(let welcome) = $0.body { welcome } else { nil } }
+      let second = try await FakeAgent("node-a", of: harness, identity: identity)
+      defer { second.link.close() }
+      try second.hello(second.report(.awaitingSettings))
+      guard case .node(let waiting) = try await admin.ask(.showNode(name: first.node)) else {
+        throw OperatorTests.Failure()
+      }
+      #expect(waiting.boot == first.boot)
+      _ = try await admin.ask(.approveNode(name: first.node))
+      let welcome = try await second.next { if case .welcome(let welcome) = $0.body { welcome } else { nil } }
+      #expect(welcome.kmsSecret != nil && welcome.assignment.notApprovedReason == nil)
+      let refusal = try await first.next { envelope -> Welcome? in
+        if case .welcome(let welcome) = envelope.body, welcome.assignment.notApprovedReason != nil {
+          welcome
+        } else {
+          nil
+        }
+      }
+      #expect(refusal.kmsSecret == nil && refusal.assignment.kms == nil)
     }
   }
 
@@ -127,11 +165,14 @@ struct NodeTests {
       defer { agent.link.close() }
       let generation = GenerationID.random()
       try agent.hello(
-        agent.report(.serving) { report in
-          report.generation = GenerationReport(
-            id: generation, encrypted: true, keystoreVersion: 1, masterKeyID: .random(), masterKeyCheckValue: "00ff",
-            customerKeyID: FakeKMS.keyID, masterKeyCreatedAtMilliseconds: 5)
-        })
+        agent.report(.serving) { $0.generation = GenerationReport(id: GenerationID.random(), encrypted: false) })
+      try agent.say(
+        .heartbeat(
+          agent.report(.serving) { report in
+            report.generation = GenerationReport(
+              id: generation, encrypted: true, keystoreVersion: 1, masterKeyID: .random(), masterKeyCheckValue: "00ff",
+              customerKeyID: FakeKMS.keyID, masterKeyCreatedAtMilliseconds: 5)
+          }))
       let keys = (0..<3).map {
         KeyReport(id: KeyID.random(for: .database(DatabaseName(checked: "d\($0)"))), createdAtMilliseconds: 9)
       }

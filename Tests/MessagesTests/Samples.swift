@@ -66,6 +66,7 @@ enum Samples {
     .resync(encrypted: true, expecting: generation), .resync(encrypted: false, expecting: generation),
     .rotateMasterKey(expecting: generation, masterKey: masterKey), .stepDown, .stopDatabase, .startDatabase,
     .restart(boot: boot), .checkKMS, .disable(reason: "revoked"),
+    .forceSoleVoter(expecting: generation, lastIndex: 77),
   ]
 
   static let outcomes: [CommandOutcome] = [
@@ -74,7 +75,7 @@ enum Samples {
 
   static let phases: [NodePhase] = [
     .awaitingSettings, .empty, .awaitingKMS(reason: "x"), .opening, .serving, .disabled(reason: ""), .stopped,
-    .failed(reason: "damage"),
+    .failed(reason: "damage"), .notApproved(reason: "older"),
   ]
 
   static var keys: KeysReport {

@@ -125,10 +125,13 @@ extension SimulatedNode {
     makeMasterKey { [unowned self] life, fresh in
       guard let fresh else { return finish(command, .failed(reason: "the KMS does not answer")) }
       guard life.opened === keys.files else { return finish(command, .failed(reason: "the engine was closed")) }
+      // Told by the disk after a crash: what was renamed and not synced may be there or not.
+      rotationUnderWay = fresh.id
       guard
         try keys.rewrap(
           under: fresh.id, check: fresh.check, wrapped: fresh.wrapped, expecting: keys.contents.version, step)
       else { return finish(command, .failed(reason: "the keystore has changed")) }
+      rotationUnderWay = nil
       rotations += 1
       world.statistics.count("rotation")
       finish(command, .done)

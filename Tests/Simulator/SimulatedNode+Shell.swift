@@ -20,6 +20,8 @@ extension SimulatedNode {
       case .rebuild(let id, let order): job { [unowned self] _ in try rebuild(id, order) }
       case .rotateMasterKey(let id): job { [unowned self] _ in rotate(id) }
       case .stepDown(let id): job { [unowned self] in try handOver(id, $0) }
+      case .forceSoleVoter(let id, _):
+        job { [unowned self] _ in finish(id, .failed(reason: "no operator gives a majority up here")) }
       case .check(let scheduled): job { [unowned self] in check(scheduled: scheduled, $0) }
       case .replaceProcessImage: job { [unowned self] _ in replaceProcessImage() }
       case .reply(let result): reply(result)

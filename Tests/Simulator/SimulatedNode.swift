@@ -57,6 +57,8 @@ final class SimulatedNode {
   var troubledAt: Int64 = -1_000_000
   /// How often its keystore was put under another master key.
   var rotations = 0
+  /// The master key that a rotation was writing.
+  var rotationUnderWay: MasterKeyID?
 
   init(world: SimulatedWorld, index: Int) {
     self.world = world
@@ -163,6 +165,10 @@ final class SimulatedNode {
     troubledAt = world.now
     let losesAll = world.profile.broken == .acknowledgeBeforeSync
     disk.crash(&world.dice, losesAll: losesAll)
+    if let key = rotationUnderWay, disk.generations.contains(where: { $0.keystore?.masterKeyID == key }) {
+      rotations += 1
+    }
+    rotationUnderWay = nil
     end()
     world.after(world.dice.within(range)) { [unowned self] in start() }
   }

@@ -110,7 +110,7 @@ final class SimulatedWorld {
     var delay = dice.within(1...12) + lag(from) + lag(to)
     guard isFaulty else { return after(delay, arrive) }
     if cuts.contains(from * 16 + to) || (mayBeLost && dice.chance(profile.loss)) { return }
-    if dice.chance(profile.lateness) { delay += dice.within(50...5000) }
+    if dice.chance(profile.lateness) { delay += dice.within(50...profile.latest) }
     after(delay, arrive)
     if mayBeLost, dice.chance(profile.duplication) { after(delay + dice.within(1...4000), arrive) }
   }

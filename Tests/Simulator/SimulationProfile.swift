@@ -12,6 +12,8 @@ package struct SimulationProfile: Sendable {
   package var loss: Int64
   package var duplication: Int64
   package var lateness: Int64
+  /// How late a message may be, in milliseconds.
+  package var latest: Int64
   /// How often a process dies before one of its durable steps, in a million.
   package var crashesPerStep: Int64
   package var crashes: Bool
@@ -40,6 +42,7 @@ package struct SimulationProfile: Sendable {
     loss = dice.chance(600) ? dice.within(0...60) : 0
     duplication = dice.chance(500) ? dice.within(0...40) : 0
     lateness = dice.chance(500) ? dice.within(0...40) : 0
+    latest = seed.isMultiple(of: 3) ? 20_000 : 5000
     crashes = dice.chance(800)
     crashesPerStep = crashes ? dice.pick([20, 200, 2000]) ?? 20 : 0
     coordinatorCrashes = dice.chance(700)
@@ -66,7 +69,7 @@ package struct SimulationProfile: Sendable {
     switch rule {
     case .voteNotPersisted, .acknowledgeBeforeSync:
       (crashes, crashesPerStep, partitions, writeInterval) = (true, 3000, true, 150)
-    case .acceptOlderEpoch: (coordinatorCrashes, lateness, revocations) = (true, 150, false)
+    case .acceptOlderEpoch: (coordinatorCrashes, lateness, latest, revocations) = (true, 300, 20_000, false)
     case .destroyBeforeRename: (crashes, crashesPerStep, partitions) = (true, 2500, false)
     case .resyncedVotesAtOnce: (dataLoss, crashes, partitions, faultInterval) = (true, true, true, 3000)
     case .sendBeforePersist, .forgetCommandIDs: coordinatorCrashes = true

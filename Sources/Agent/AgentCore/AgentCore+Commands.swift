@@ -20,10 +20,13 @@ extension AgentCore {
     case .startDatabase: return onStart(command)
     case .restart(let expectedBoot): return onRestart(command, boot: expectedBoot)
     case .checkKMS: return [.check(scheduled: false), .reply(result(command, .accepted))]
-    case .disable(let reason):
-      guard isEncrypted else {
-        return [.reply(record(command, .refused(reason: "the node's data is not under a customer key")))]
+    case .forceSoleVoter(let expecting, let lastIndex):
+      guard life == .serving else { return [.reply(result(command, .failed(reason: notServing)))] }
+      guard generation?.id == expecting else {
+        return [.reply(record(command, .refused(reason: "the live generation is not \(expecting)")))]
       }
+      return beginWork(command, .forceSoleVoter(command.id, lastIndex: lastIndex))
+    case .disable(let reason):
       let directives = disable(reason, now: now)
       return [.reply(result(command, .accepted))] + directives + [.report]
     }
@@ -92,7 +95,7 @@ extension AgentCore {
       life = .closing(.stop)
       commands.pending[.stopDatabase] = command.id
       return [.reply(result(command, .accepted)), .close]
-    case .awaitingKMS, .retrying, .failed, .disabled:
+    case .awaitingKMS, .retrying, .failed, .disabled, .notApproved:
       life = .stopped
       return [.reply(record(command, .done)), .report]
     case .rebuilding(.some):
@@ -108,6 +111,8 @@ extension AgentCore {
     case .serving: return [.reply(record(command, .done))]
     case .opening, .awaitingKMS, .closing: return [.reply(result(command, .accepted))]
     case .disabled(let reason, _): return [.reply(result(command, .failed(reason: "the node is disabled: \(reason)")))]
+    case .notApproved(let reason):
+      return [.reply(result(command, .failed(reason: "the node is not approved: \(reason)")))]
     case .awaitingSettings, .empty, .rebuilding:
       return [.reply(result(command, .failed(reason: "the node is \(phase.name)")))]
     case .stopped, .failed, .retrying:

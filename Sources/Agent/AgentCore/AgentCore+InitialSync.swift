@@ -28,7 +28,7 @@ extension AgentCore {
     let failure: String?
     switch life {
     case .serving: return beginWork(command, .resync(command.id, encrypted: order.encrypted))
-    case .failed(let reason): failure = reason
+    case .failed(let reason), .notApproved(let reason): failure = reason
     case .empty: failure = nil
     default: return [.reply(result(command, .failed(reason: "the node is \(phase.name)")))]
     }

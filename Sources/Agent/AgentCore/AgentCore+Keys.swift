@@ -35,7 +35,7 @@ extension AgentCore {
       life = .stopped
       return []
     }
-    if let reason = assignment.disabledReason, isEncrypted {
+    if let reason = assignment.disabledReason {
       life = .disabled(reason: reason, recheckAt: now + recheckDelay())
       return []
     }
@@ -43,6 +43,10 @@ extension AgentCore {
   }
 
   mutating func beginOpening(attempt: Int) -> [AgentDirective] {
+    if let reason = assignment?.notApprovedReason {
+      life = .notApproved(reason: reason)
+      return [.report]
+    }
     life = .opening(attempt: attempt)
     return [.open]
   }
@@ -55,8 +59,24 @@ extension AgentCore {
     case .awaitingKMS, .retrying:
       life = .disabled(reason: reason, recheckAt: now + recheckDelay())
       return []
-    case .opening, .awaitingSettings, .empty, .rebuilding, .closing, .stopped, .disabled, .failed:
+    case .opening, .awaitingSettings, .empty, .rebuilding, .closing, .stopped, .disabled, .failed, .notApproved:
       // An engine that is just being opened is closed by `onOpened`, which looks at the assignment again.
+      return []
+    }
+  }
+
+  /// The coordinator does not let this process open the data. A process that serves is refused only when another one
+  /// took its place: it closes at once.
+  mutating func refuse(_ reason: String) -> [AgentDirective] {
+    switch life {
+    case .serving:
+      life = .closing(.refuse(reason: reason))
+      return [.close]
+    case .awaitingSettings, .awaitingKMS, .retrying, .notApproved:
+      life = .notApproved(reason: reason)
+      return []
+    case .opening, .empty, .rebuilding, .closing, .stopped, .disabled, .failed:
+      // What is just being opened is closed by `onOpened`; the others open nothing before they look at it again.
       return []
     }
   }

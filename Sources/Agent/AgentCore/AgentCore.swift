@@ -73,15 +73,16 @@ public struct AgentCore: Sendable {
     let settingsChanged = assignment?.settingsVersion != new.settingsVersion
     assignment = new
     var directives: [AgentDirective] = [.updatePeers(new)]
+    if let reason = new.notApprovedReason, generation != nil { return directives + refuse(reason) + [.report] }
     switch life {
-    case .awaitingSettings:
+    case .awaitingSettings, .notApproved:
       directives += firstMove(new, now: now)
     case .awaitingKMS where settingsChanged, .retrying where settingsChanged:
       directives += beginOpening(attempt: 0)
     case .disabled where new.disabledReason == nil && new.running:
       directives += beginOpening(attempt: 0)
     case .serving, .opening, .awaitingKMS, .retrying:
-      if let reason = new.disabledReason, isEncrypted { directives += disable(reason, now: now) }
+      if let reason = new.disabledReason { directives += disable(reason, now: now) }
     case .empty, .rebuilding, .closing, .stopped, .disabled, .failed: break
     }
     return directives + [.report]
@@ -98,7 +99,8 @@ public struct AgentCore: Sendable {
     damage = []
     keyStateRevocationsInARow = 0
     nextCheckAt = opened.encrypted ? now + jitter.around(timing.checkInterval, byTenths: 1) : nil
-    if let reason = assignment?.disabledReason, opened.encrypted { return disable(reason, now: now) + [.report] }
+    if let reason = assignment?.notApprovedReason { return refuse(reason) + [.report] }
+    if let reason = assignment?.disabledReason { return disable(reason, now: now) + [.report] }
     return [.report]
   }
 
@@ -127,6 +129,9 @@ public struct AgentCore: Sendable {
     case .damaged(let report):
       damage.append(report)
       life = .failed(reason: "\(report.file): \(report.reason)")
+    case .changedOnDisk:
+      // The next life of the process tells what is there now, and the coordinator judges that.
+      return [.replaceProcessImage]
     case .other(let reason):
       life = .retrying(reason: reason, retryAt: now + retryDelay(attempt), attempt: attempt)
     }
@@ -149,6 +154,9 @@ public struct AgentCore: Sendable {
     case .fail(let reason):
       life = .failed(reason: reason)
       return [.report]
+    case .refuse(let reason):
+      life = .notApproved(reason: reason)
+      return [.report, .replaceProcessImage]
     }
   }
 
@@ -160,6 +168,13 @@ public struct AgentCore: Sendable {
   /// The stored keystore does not fit what the KMS answers: a fault of this node, alarmed; it serves from memory.
   public mutating func onKeystoreFault(_ report: DamageReport) -> [AgentDirective] {
     if !damage.contains(report) { damage.append(report) }
+    return [.report]
+  }
+
+  /// The keystore's file is again what the node holds in memory.
+  public mutating func onKeystoreSound(_ report: DamageReport) -> [AgentDirective] {
+    guard damage.contains(report) else { return [] }
+    damage.removeAll { $0 == report }
     return [.report]
   }
 

@@ -22,6 +22,8 @@ public enum AgentDirective: Sendable, Equatable {
   case rotateMasterKey(CommandID)
   /// Hand the primary's part over; then `onWorkFinished`.
   case stepDown(CommandID)
+  /// Go on as the shard's only voter if the log still ends there; then `onWorkFinished`.
+  case forceSoleVoter(CommandID, lastIndex: UInt64)
   /// Unwrap the stored blob once; then `onCheck`.
   case check(scheduled: Bool)
   /// Answer a command.
@@ -38,6 +40,8 @@ public enum OpenFailure: Sendable, Equatable {
   case keyCheck(CheckReport)
   /// The node's own files or keys do not fit; says which file and why.
   case damaged(DamageReport)
+  /// The keystore on disk is not the one this process told the coordinator of: nobody has approved it.
+  case changedOnDisk
   /// The engine could not be opened for a reason that may pass (ports, memory, disk).
   case other(reason: String)
 }

@@ -26,6 +26,8 @@ enum AgentLife: Sendable, Equatable {
   case disabled(reason: String, recheckAt: Milliseconds)
   /// Files or keys are damaged; ends with `startDatabase` or a restart.
   case failed(reason: String)
+  /// The coordinator does not let this process open the data; ends with an assignment that does.
+  case notApproved(reason: String)
 
   /// What follows a close.
   enum AfterClose: Sendable, Equatable {
@@ -33,6 +35,7 @@ enum AgentLife: Sendable, Equatable {
     case disable(reason: String)
     case restart
     case fail(reason: String)
+    case refuse(reason: String)
   }
 
   /// The phase as reported.
@@ -47,10 +50,12 @@ enum AgentLife: Sendable, Equatable {
     case .serving: .serving
     case .closing(.disable(let reason)): .disabled(reason: reason)
     case .closing(.fail(let reason)): .failed(reason: reason)
+    case .closing(.refuse(let reason)): .notApproved(reason: reason)
     case .closing(.stop), .closing(.restart): .opening
     case .stopped: .stopped
     case .disabled(let reason, _): .disabled(reason: reason)
     case .failed(let reason): .failed(reason: reason)
+    case .notApproved(let reason): .notApproved(reason: reason)
     }
   }
 }

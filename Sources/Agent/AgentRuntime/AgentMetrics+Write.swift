@@ -9,7 +9,7 @@ internal import Transport
 
 extension AgentMetrics {
   private static let phases = [
-    "awaiting settings", "empty", "awaiting KMS", "opening", "serving", "disabled", "stopped", "failed",
+    "awaiting settings", "empty", "awaiting KMS", "opening", "serving", "disabled", "stopped", "failed", "not approved",
   ]
   private static let roles: [MemberRole] = [.primary, .secondary, .candidate, .learner]
 

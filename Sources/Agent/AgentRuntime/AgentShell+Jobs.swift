@@ -27,6 +27,7 @@ extension AgentShell {
     case .rebuild(let id, let order): await rebuild(id, order)
     case .rotate(let id): await rotate(id)
     case .handOver(let id): await handOver(id)
+    case .forceSoleVoter(let id, let lastIndex): await forceSoleVoter(id, lastIndex: lastIndex)
     case .check(let scheduled): await check(scheduled: scheduled)
     case .replaceProcessImage: replaceProcessImage()
     case .users(let request): await perform(request)
@@ -73,6 +74,8 @@ extension AgentShell {
     do { sealed = try SealedKeystore.read(from: directory.keystorePath(of: id)) } catch {
       throw OpenStop(failure: .damaged(DamageReport(file: "keystore", reason: error.description)))
     }
+    if let fault = sealed.misplaced(in: id) { throw OpenStop(failure: .damaged(fault)) }
+    guard isReported(sealed, of: id) else { throw OpenStop(failure: .changedOnDisk) }
     guard let keys, let cluster = core.assignment?.cluster else {
       throw OpenStop(failure: .other(reason: "the coordinator has sent no KMS settings"))
     }
@@ -176,6 +179,12 @@ extension AgentShell {
     guard let member else { return finish(id, .failed(reason: "the engine is closed")) }
     if member.status.role != .primary { return finish(id, .done) }
     if let refusal = await member.handOver() { return finish(id, .failed(reason: refusal)) }
+    finish(id, .done)
+  }
+
+  private func forceSoleVoter(_ id: CommandID, lastIndex: UInt64) async {
+    guard let member else { return finish(id, .failed(reason: "the engine is closed")) }
+    if let refusal = await member.forceSoleVoter(lastIndex: lastIndex) { return finish(id, .failed(reason: refusal)) }
     finish(id, .done)
   }
 

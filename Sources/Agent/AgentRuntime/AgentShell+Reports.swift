@@ -12,6 +12,7 @@ internal import Transport
 /// What the node says of itself.
 extension AgentShell {
   func report() {
+    watchKeystore()
     send(.heartbeat(nodeReport()))
     reportKeys()
   }

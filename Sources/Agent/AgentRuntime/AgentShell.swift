@@ -22,6 +22,7 @@ actor AgentShell {
     case rebuild(CommandID, InitialSyncOrder)
     case rotate(CommandID)
     case handOver(CommandID)
+    case forceSoleVoter(CommandID, lastIndex: UInt64)
     case check(scheduled: Bool)
     case replaceProcessImage
     case damaged(GenerationID, DamageReport)
@@ -60,6 +61,7 @@ actor AgentShell {
   var progress: CopyProgress?
   var progressStartedAt: Int64 = 0
   var reportedKeystoreVersion: UInt64 = 0
+  var keystoreWatch = KeystoreWatch()
   /// Counts closes, and which of them has not ended.
   var closes = (last: 0, open: 0)
   var driverAddress = ""
@@ -115,6 +117,7 @@ actor AgentShell {
       case .rebuild(let id, let order): jobQueue.yield(.rebuild(id, order))
       case .rotateMasterKey(let id): jobQueue.yield(.rotate(id))
       case .stepDown(let id): jobQueue.yield(.handOver(id))
+      case .forceSoleVoter(let id, let lastIndex): jobQueue.yield(.forceSoleVoter(id, lastIndex: lastIndex))
       case .check(let scheduled): jobQueue.yield(.check(scheduled: scheduled))
       case .replaceProcessImage: jobQueue.yield(.replaceProcessImage)
       case .reply(let result):

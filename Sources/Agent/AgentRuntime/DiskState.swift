@@ -48,6 +48,10 @@ struct DiskState: Sendable {
     guard directory.isEncrypted(id) else { return GenerationReport(id: id, encrypted: false) }
     do {
       let sealed = try SealedKeystore.read(from: directory.keystorePath(of: id))
+      if let fault = sealed.misplaced(in: id) {
+        logger.critical("the keystore is not the generation's", metadata: ["reason": "\(fault.reason)"])
+        return GenerationReport(id: id, encrypted: true)
+      }
       return AgentShell.report(
         id, version: sealed.version, master: sealed.masterKeyID, check: sealed.masterKeyCheckValue.text,
         wrapped: sealed.wrappedMasterKey)

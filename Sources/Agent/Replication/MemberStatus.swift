@@ -12,6 +12,8 @@ public struct MemberStatus: Sendable, Equatable {
   public var term: UInt64
   /// The primary it knows.
   public var primary: MemberID?
+  /// The term of the last entry on its disk.
+  public var lastTerm: UInt64
   /// The last index on its disk.
   public var lastIndex: UInt64
   /// The last index it knows to be committed.
@@ -45,6 +47,7 @@ public struct MemberStatus: Sendable, Equatable {
     takesWrites = core.acceptsProposals
     term = core.term
     primary = core.leader
+    lastTerm = core.lastPosition.term
     lastIndex = core.lastPosition.index
     commitIndex = core.commitIndex
     appliedIndex = core.appliedIndex
@@ -59,9 +62,12 @@ public struct MemberStatus: Sendable, Equatable {
 
   /// The report of a node's heartbeat.
   public var report: ReplicationReport {
-    ReplicationReport(
+    var report = ReplicationReport(
       role: role, term: term, primary: primary, lastIndex: lastIndex, commitIndex: commitIndex,
       appliedIndex: appliedIndex, oplog: oplog, needsInitialSync: needsInitialSync,
       isRecovering: isRecovering || !isReadable)
+    report.lastTerm = lastTerm == 0 ? nil : lastTerm
+    report.isSoleVoter = voters.count == 1 ? true : nil
+    return report
   }
 }

@@ -125,6 +125,7 @@ public actor ReplicaMember {
   public func tick() {
     guard !isClosed else { return }
     perform(core.onTick(now: now))
+    promoteLearner()
   }
 
   /// A message of another member came.

@@ -180,7 +180,9 @@ extension RaftCore {
     peer.needsSync = false
     peer.next = max(agreed.index, peer.match) + 1
     leading?.peers[member] = peer
-    if !wasSynced { sendNext(to: member) }
+    // The same entries again would meet the same answer: a member that committed something else, at the log's base.
+    let goesRound = peer.next == message.previous + 1
+    if !wasSynced, !goesRound { sendNext(to: member) }
   }
 
   /// Commits what a majority has durably, but only through an entry of this leader's own term (3.6.2), and never more

@@ -17,8 +17,14 @@ struct Contact: Sendable {
   var commits: [CommitSample] = []
   /// When the assignment was sent last.
   var assignmentSentAt: Instant?
+  /// What was sent then.
+  var assignmentSent: NodeAssignment?
   /// When the IP list was sent last.
   var addressesSentAt: Instant?
+  /// Another process with the node's identity, which waits for its turn.
+  var second: SecondIncarnation?
+  /// Whether this life of the process follows an epoch that this store never gave out.
+  var isAheadOfStore = false
 
   struct CommitSample: Sendable {
     var at: Instant
@@ -42,6 +48,22 @@ struct Contact: Sendable {
     commits.append(CommitSample(at: now, index: replication.commitIndex))
     if commits.count > CoordinatorLimits.commitSamples { commits.removeFirst() }
   }
+}
+
+/// A process that said hello as a node while another one had the node's place.
+struct SecondIncarnation: Sendable {
+  /// Its newest report.
+  var report: NodeReport
+  /// When it said hello.
+  var since: Instant
+  /// When it was heard last.
+  var heardAt: Instant
+  /// Whether both were seen to run at once: then only an operator can give it the place.
+  var isRefused: Bool
+  /// When it was told so last.
+  var toldAt: Instant?
+  /// Whether it follows an epoch that this store never gave out.
+  var isAheadOfStore: Bool
 }
 
 /// How the asking for one command stands in this life of the coordinator.

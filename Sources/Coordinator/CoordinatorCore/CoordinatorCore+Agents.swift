@@ -4,32 +4,60 @@ public import ClusterModel
 extension CoordinatorCore {
   /// A node said hello: a new link, perhaps a new life of its process.
   ///
-  /// The directives send it its assignment, the IP list and every command that waits for it. The shell has checked that
-  /// the link's key is the node's. A hello of a former life is dropped.
-  public mutating func onHello(_ node: NodeName, report: NodeReport, now: Instant) -> [CoordinatorDirective] {
-    guard var record = nodeRecords[node], report.node == node, !record.formerBoots.contains(report.boot) else {
-      return []
+  /// The directives send it its assignment, the IP list and every command that waits for it; nothing if it has to wait,
+  /// because another process has the node's place. The shell has checked that the link's key is the node's.
+  /// `isAheadOfStore` says that it follows an epoch which this store never gave out.
+  public mutating func onHello(
+    _ node: NodeName, report: NodeReport, isAheadOfStore: Bool = false, now: Instant
+  ) -> [CoordinatorDirective] {
+    guard let record = nodeRecords[node], report.node == node else { return [] }
+    let isFormer = record.formerBoots.contains(report.boot) && contacts[node]?.report?.boot != report.boot
+    if isFormer || hasToWait(report.boot, at: node, of: record, now: now) {
+      hearSecond(node, report: report, isAheadOfStore: isAheadOfStore, now: now)
+      return flush()
     }
-    if let present = contacts[node]?.report?.boot ?? record.report?.boot, present != report.boot {
-      record.formerBoots.append(present)
-      record.formerBoots.removeFirst(max(0, record.formerBoots.count - CoordinatorLimits.generationHistory))
-    }
-    record.report = Self.bounded(report)
-    put(record)
-    contacts[node, default: Contact(report: nil)].helloAt = now
-    contacts[node]?.hellos += 1
-    contacts[node]?.assignmentSentAt = nil
-    contacts[node]?.addressesSentAt = nil
-    hear(node, report: report, now: now)
+    if contacts[node]?.second?.report.boot == report.boot { forgetSecond(of: node, now: now) }
+    welcome(node, report: report, isAheadOfStore: isAheadOfStore, now: now)
     return flush()
   }
 
-  /// A node reports; dropped if it is not from the life that said hello last, or older than what is known.
+  /// Gives the node's place to the process that reports.
+  mutating func welcome(_ node: NodeName, report: NodeReport, isAheadOfStore: Bool, now: Instant) {
+    guard var record = nodeRecords[node] else { return }
+    if let present = contacts[node]?.report?.boot ?? record.report?.boot, present != report.boot {
+      record.formerBoots.removeAll { $0 == present || $0 == report.boot }
+      record.formerBoots.append(present)
+      record.formerBoots.removeFirst(max(0, record.formerBoots.count - CoordinatorLimits.generationHistory))
+      put(record)
+    }
+    contacts[node, default: Contact(report: nil)].helloAt = now
+    contacts[node]?.hellos += 1
+    contacts[node]?.assignmentSentAt = nil
+    contacts[node]?.assignmentSent = nil
+    contacts[node]?.addressesSentAt = nil
+    contacts[node]?.isAheadOfStore = isAheadOfStore
+    if isAheadOfStore { noteWitness(node, now: now) }
+    // A hello that was overtaken by a later word of the same process says nothing but that there is a new link.
+    let last = contacts[node]?.report
+    let isOvertaken = last?.boot == report.boot && isStale(report, of: node)
+    hear(node, report: isOvertaken ? last ?? report : report, now: now)
+  }
+
+  /// A node reports; dropped if it is not from the life that has the node's place, or older than what is known.
   public mutating func onHeartbeat(_ node: NodeName, report: NodeReport, now: Instant) -> [CoordinatorDirective] {
-    guard nodeRecords[node] != nil, report.node == node, let contact = contacts[node], contact.helloAt != nil,
-      contact.report?.boot == report.boot, !isStale(report, of: node)
-    else { return [] }
+    guard nodeRecords[node] != nil, report.node == node, let contact = contacts[node] else { return [] }
+    if let second = contact.second, second.report.boot == report.boot {
+      hearSecond(node, report: report, now: now)
+      return flush()
+    }
+    guard contact.helloAt != nil else { return [] }
+    if contact.report?.boot != report.boot {
+      hearSecond(node, report: report, now: now)
+      return flush()
+    }
+    guard !isStale(report, of: node) else { return [] }
     hear(node, report: report, now: now)
+    judgeSecond(of: node, now: now)
     return flush()
   }
 
@@ -57,10 +85,16 @@ extension CoordinatorCore {
     return flush()
   }
 
-  /// A node's link went down; it counts as not heard of until it speaks again.
-  public mutating func onDisconnected(_ node: NodeName, now: Instant) -> [CoordinatorDirective] {
+  /// A link of a node went down, of the process `boot` or of the one that has the node's place; it counts as not heard
+  /// of until it speaks again, and another that waits may have its place.
+  public mutating func onDisconnected(_ node: NodeName, boot: BootID? = nil, now: Instant) -> [CoordinatorDirective] {
+    if let boot, boot != contacts[node]?.report?.boot {
+      if contacts[node]?.second?.report.boot == boot { forgetSecond(of: node, now: now) }
+      return flush()
+    }
     guard contacts[node]?.connected == true else { return [] }
     contacts[node]?.connected = false
+    judgeSecond(of: node, now: now)
     if let cluster = nodeRecords[node]?.cluster { advance(cluster, now: now) }
     return flush()
   }
@@ -69,6 +103,7 @@ extension CoordinatorCore {
   public mutating func onTick(now: Instant) -> [CoordinatorDirective] {
     for project in projectRecords.keys.sorted() { scheduleCheck(of: project, now: now) }
     if addressesAreStale { refreshAddresses(now: now) }
+    for node in contacts.keys.sorted() { judgeSecond(of: node, now: now) }
     for cluster in clusterRecords.keys.sorted() {
       watchSilence(of: cluster, now: now)
       advance(cluster, now: now)
@@ -114,7 +149,8 @@ extension CoordinatorCore {
   private func isStale(_ report: NodeReport, of node: NodeName) -> Bool {
     guard let known = contacts[node]?.report else { return false }
     if let generation = report.generation {
-      if nodeRecords[node]?.formerGenerations.contains(generation.id) == true { return true }
+      let isFormer = nodeRecords[node]?.formerGenerations.contains(generation.id) == true
+      if isFormer, known.generation?.id != generation.id { return true }
       if let last = known.generation, last.id == generation.id, generation.keystoreVersion < last.keystoreVersion {
         return true
       }
@@ -126,12 +162,13 @@ extension CoordinatorCore {
   }
 
   /// A report whose texts are cut to what is kept.
-  private static func bounded(_ report: NodeReport) -> NodeReport {
+  static func bounded(_ report: NodeReport) -> NodeReport {
     var report = report
     switch report.phase {
     case .awaitingKMS(let reason): report.phase = .awaitingKMS(reason: bounded(reason))
     case .disabled(let reason): report.phase = .disabled(reason: bounded(reason))
     case .failed(let reason): report.phase = .failed(reason: bounded(reason))
+    case .notApproved(let reason): report.phase = .notApproved(reason: bounded(reason))
     case .awaitingSettings, .empty, .opening, .serving, .stopped: break
     }
     report.damage = report.damage.prefix(16).map { DamageReport(file: bounded($0.file), reason: bounded($0.reason)) }
@@ -159,6 +196,10 @@ extension CoordinatorCore {
         planRecords[plan.id] = nil
         dirty.insert(RecordKey(kind: .plan, id: plan.id.text))
       }
+    }
+    for entry in auditRecords.keys.sorted().dropLast(CoordinatorLimits.auditHistory) {
+      auditRecords[entry] = nil
+      dirty.insert(RecordKey(kind: .audit, id: entry))
     }
     let closed = alertRecords.values.filter { $0.closedAt != nil }
     guard closed.count > CoordinatorLimits.closedAlerts else { return }

@@ -7,16 +7,49 @@ extension CoordinatorCore {
   /// every member that is heard, an unchanged one to those that report an older version.
   mutating func refreshAssignment(_ name: ClusterName, now: Instant) {
     let changed = staleAssignments.contains(name) && renewAssignment(name)
-    guard let cluster = clusterRecords[name], let wanted = cluster.assignment else { return }
+    guard let cluster = clusterRecords[name], let wanted = cluster.assignment, unlearned(cluster) == nil else { return }
     for node in cluster.nodes {
       guard let contact = contacts[node], contact.isHeard(now: now), let report = contact.report else { continue }
-      guard changed || report.assignmentVersion < wanted.version else { continue }
-      if !changed, let sent = contact.assignmentSentAt, now.isWithin(CoordinatorLimits.versionResend, after: sent) {
+      let isOlder = report.assignmentVersion < wanted.version
+      let own = tailored(wanted, for: node)
+      // What a refused node gets may change under one version: a copy that was ordered brings it the KMS settings.
+      let isNews = changed || (own.notApprovedReason != nil && own != contact.assignmentSent)
+      guard isNews || isOlder || isAtOdds(report, refusal: own.notApprovedReason) else { continue }
+      if !isNews, let sent = contact.assignmentSentAt, now.isWithin(CoordinatorLimits.versionResend, after: sent) {
         continue
       }
       contacts[node]?.assignmentSentAt = now
-      sends.append(.sendAssignment(node, wanted))
+      contacts[node]?.assignmentSent = own
+      sends.append(.sendAssignment(node, own))
     }
+  }
+
+  /// Why a node's process may not open its data, nil if it may; one that serves has its keys in memory already.
+  func refusal(of node: NodeName) -> String? {
+    guard let distrust = nodeRecords[node]?.distrust, contacts[node]?.report?.phase != .serving else { return nil }
+    return distrust
+  }
+
+  /// Whether a node does not yet live by what was decided on it.
+  private func isAtOdds(_ report: NodeReport, refusal: String?) -> Bool {
+    switch report.phase {
+    case .notApproved: refusal == nil
+    case .awaitingSettings, .awaitingKMS: refusal != nil
+    case .empty, .opening, .serving, .disabled, .stopped, .failed: false
+    }
+  }
+
+  /// The cluster's assignment as one node gets it: without KMS settings if it may not have them. A new initial sync
+  /// that was asked for needs them all the same: what it makes is new, and the old generation stays closed.
+  private func tailored(_ assignment: NodeAssignment, for node: NodeName) -> NodeAssignment {
+    guard let reason = refusal(of: node) else { return assignment }
+    var own = assignment
+    own.notApprovedReason = reason
+    let isResynced = openPlans(of: assignment.cluster).contains { plan in
+      plan.steps.contains { $0.kind == .initialSync && $0.node == node && $0.state != .done }
+    }
+    if !isResynced { own.kms = nil }
+    return own
   }
 
   private mutating func renewAssignment(_ name: ClusterName) -> Bool {
@@ -27,10 +60,17 @@ extension CoordinatorCore {
       members: cluster.nodes.map { member($0) }, kms: project.kms, settingsVersion: project.settingsVersion,
       running: cluster.running, disabledReason: cluster.lockout?.reason)
     guard wanted != cluster.assignment else { return false }
-    wanted.version = wanted.version &+ 1
+    wanted.version = max(wanted.version, versionFollowed(in: cluster, above: wanted.version)) &+ 1
     cluster.assignment = wanted
     put(cluster)
     return true
+  }
+
+  /// The newest version that a node follows: a store that was restored from a copy is behind it. A claim beyond belief
+  /// is not heard.
+  private func versionFollowed(in cluster: ClusterRecord, above own: UInt64) -> UInt64 {
+    let followed = cluster.nodes.compactMap { contacts[$0]?.report?.assignmentVersion }
+    return followed.filter { $0 > own && $0 - own < CoordinatorLimits.furthestAssignment }.max() ?? own
   }
 
   private func member(_ node: NodeName) -> MemberAddress {

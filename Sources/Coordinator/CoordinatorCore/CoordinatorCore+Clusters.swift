@@ -80,6 +80,8 @@ extension CoordinatorCore {
       put(record)
     }
     put(ClusterRecord(name: name, project: project, nodes: nodes, createdAt: now))
+    // No other coordinator can have commanded it.
+    taughtClusters.insert(name)
     let plan = addPlan(
       .create, on: name, steps: nodes.map { PlanStep(.formShard, $0) } + [PlanStep(.awaitPrimary)], now: now)
     refreshAddresses(now: now)

@@ -34,10 +34,12 @@ extension CoordinatorCore {
     case .initialSync: return syncUnderWay(step, report)
     case .formShard, .start, .restart, .resync:
       switch report.phase {
-      case .opening, .awaitingKMS, .failed: return "waiting for \(report.node): \(Self.words(report.phase))"
+      case .failed where step.kind == .start: return nil
+      case .opening, .awaitingKMS, .failed, .notApproved:
+        return "waiting for \(report.node): \(Self.words(report.phase))"
       case .awaitingSettings, .empty, .serving, .disabled, .stopped: return nil
       }
-    case .awaitPrimary, .rotateMasterKey, .handOver, .stop, .proveKMS: return nil
+    case .awaitPrimary, .rotateMasterKey, .handOver, .stop, .proveKMS, .forceSoleVoter: return nil
     }
   }
 

@@ -67,7 +67,7 @@ extension CoordinatorCore {
     case .handOver:
       let reasons = others.map { blocker(at: $0, in: cluster, now: now) }
       return reasons.contains(nil) ? nil : reasons.compactMap { $0 }.first
-    case .formShard, .awaitPrimary, .stop, .start, .proveKMS: return nil
+    case .formShard, .awaitPrimary, .stop, .start, .proveKMS, .forceSoleVoter: return nil
     }
   }
 

@@ -43,6 +43,9 @@ extension CoordinatorCore {
     if case .failed = report.phase, let damage = report.damage.first {
       return "\(damage.file) is damaged: \(damage.reason)"
     }
+    if case .notApproved = report.phase, let record = nodeRecords[node], record.isKeystoreLost == true {
+      return record.distrust
+    }
     if report.phase == .empty, let lost = nodeRecords[node]?.generation {
       return "its data directory is empty, but it held generation \(lost.id)"
     }
@@ -139,7 +142,7 @@ extension CoordinatorCore {
   func hindranceToInitialSync(of node: NodeName, in cluster: ClusterRecord, now: Instant) -> String? {
     guard let report = contacts[node]?.report else { return "waiting for \(node)" }
     switch report.phase {
-    case .serving, .failed, .empty: break
+    case .serving, .failed, .empty, .notApproved: break
     default: return "waiting for \(node): \(Self.words(report.phase))"
     }
     let others = cluster.nodes.filter { $0 != node }
@@ -182,7 +185,7 @@ extension CoordinatorCore {
         generation.id != order.replacing, report.replication?.needsInitialSync != true
       else { return nil }
       return "waiting for \(report.node): its new generation is catching up"
-    case .awaitingSettings, .empty, .failed, .disabled, .stopped: return nil
+    case .awaitingSettings, .empty, .failed, .disabled, .stopped, .notApproved: return nil
     }
   }
 }

@@ -30,16 +30,18 @@ extension CoordinatorCore {
     }
   }
 
-  /// Sends the command that locks out to every member that is heard and not locked out. A member whose data is still
-  /// plain has no key to lose, and its agent would refuse.
+  /// Sends the command that locks out to every member that is heard and not locked out, also to one whose data is still
+  /// plain because the cluster is half-way through its encryption: it holds what the others hold.
   mutating func enforceLockout(of name: ClusterName, now: Instant) {
     guard let cluster = clusterRecords[name], let lockout = cluster.lockout else { return }
-    for node in cluster.nodes where nodeRecords[node]?.generation?.encrypted == true {
+    for node in cluster.nodes where nodeRecords[node]?.generation != nil {
       guard let id = lockout.commands[node], let contact = contacts[node], contact.isHeard(now: now),
         let phase = contact.report?.phase
       else { continue }
-      if case .disabled = phase { continue }
-      if phase == .awaitingSettings { continue }
+      switch phase {
+      case .disabled, .awaitingSettings, .empty, .notApproved: continue
+      case .awaitingKMS, .opening, .serving, .stopped, .failed: break
+      }
       var delivery = deliveries[id] ?? Delivery(sentAt: now)
       if delivery.sends > 0, now.isWithin(Self.resendDelay(after: delivery.sends), after: delivery.sentAt) { continue }
       delivery.sends += 1

@@ -24,7 +24,7 @@ extension CoordinatorCore {
     if !cluster.running, plan.kind != .shutDown { return .wait("the cluster is shut down") }
     switch plan.kind {
     case .create: return moveOfCreate(plan, pending, in: cluster, now: now)
-    case .start: return .begin(pending)
+    case .start, .recover: return .begin(pending)
     case .shutDown: return moveOfShutDown(plan, pending, in: cluster, now: now)
     case .handOver:
       return hindrance(to: plan.steps[pending[0]], in: cluster, now: now).map { .wait($0) } ?? .begin([pending[0]])

@@ -2,13 +2,15 @@
 public import ClusterModel
 
 extension CoordinatorCore {
-  /// Opens the databases of a cluster that was shut down; a shutdown still under way is given up.
+  /// Opens the databases of a cluster that was shut down, and of nodes that failed; a shutdown still under way is given
+  /// up.
   public mutating func startCluster(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID> {
     var cluster = try self.cluster(name)
     try refuseTwin(of: .start, on: name)
-    guard !cluster.running || cluster.nodes.contains(where: { contacts[$0]?.report?.phase == .stopped }) else {
+    guard !cluster.running || cluster.nodes.contains(where: { canBeStarted($0) }) else {
       throw CoordinatorError(
-        .refused, "Cluster \(name) is meant to run already.", next: "See it with: keyfold cluster show \(name)")
+        .refused, "Cluster \(name) is meant to run already, and no node of it is stopped or failed.",
+        next: "See it with: keyfold cluster show \(name)")
     }
     cluster.running = true
     put(cluster)

@@ -7,6 +7,10 @@ extension CoordinatorCore {
   mutating func advance(_ name: ClusterName, now: Instant) {
     refreshAssignment(name, now: now)
     enforceLockout(of: name, now: now)
+    if let cluster = clusterRecords[name], let reason = unlearned(cluster) {
+      for plan in openPlans(of: name) { waiting[plan.id] = reason }
+      return
+    }
     planInitialSyncs(of: name, now: now)
     reconcile(name, now: now)
     for _ in 0..<CoordinatorLimits.maximumMoves {
@@ -80,6 +84,10 @@ extension CoordinatorCore {
     if settle(id, now: now) { return true }
     guard let plan = planRecords[id], let cluster = clusterRecords[plan.cluster] else { return false }
     if plan.steps.allSatisfy({ $0.state == .done }) { return finish(plan, cluster, now: now) }
+    if let reason = hopeless(plan, now: now) {
+      end(id, .gaveUp(reason: reason), now: now)
+      return false
+    }
     var reasons: [String] = []
     for index in plan.steps.indices where plan.steps[index].state == .running {
       if let reason = pursue(index, of: id, now: now) { reasons.append(reason) }

@@ -23,6 +23,9 @@ extension CoordinatorCore {
       if case .restart(let before) = step.command?.action { return .restart(boot: before) }
       return report.map { .restart(boot: $0.boot) }
     case .proveKMS: return .checkKMS
+    case .forceSoleVoter:
+      guard let generation = report?.generation?.id, let last = report?.replication?.lastIndex else { return nil }
+      return .forceSoleVoter(expecting: generation, lastIndex: last)
     case .awaitPrimary: return nil
     }
   }
@@ -53,6 +56,7 @@ extension CoordinatorCore {
     case .restart:
       guard case .restart(let before) = step.command?.action else { return false }
       return report.boot != before && report.phase == .serving
+    case .forceSoleVoter: return report.replication?.role == .primary && report.replication?.isSoleVoter == true
     case .proveKMS: return hasProof(node, in: cluster, now: now)
     case .initialSync: return isSynced(step, report, in: cluster, now: now)
     }

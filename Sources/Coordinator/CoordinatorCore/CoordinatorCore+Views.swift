@@ -27,6 +27,7 @@ extension CoordinatorCore {
       connected: isHeard(node.name, now: now),
       lastHeardAt: lastHeard(node.name).map { OperatorTime(milliseconds: $0.milliseconds) },
       report: report(of: node.name), distrust: node.distrust, initialSync: syncText(of: node.name),
+      secondBoot: waitingReport(of: node.name)?.boot,
       nowMilliseconds: now.milliseconds)
   }
 
@@ -81,6 +82,31 @@ extension CoordinatorCore {
         .map { IPListView.Holder(node: $0.name, version: report(of: $0.name)?.ipListVersion ?? 0) })
   }
 
+  /// The coordinator itself as an operator sees it at `now`.
+  public func coordinatorView(now: Instant) -> CoordinatorView {
+    let ahead = nodesAhead.map { node in
+      CoordinatorView.NodeAhead(
+        node: node.name, reason: node.distrust ?? "",
+        isAdoptable: restoration != nil && isProvenAhead(node.name, now: now))
+    }
+    let learning = clusters.compactMap { cluster in
+      unlearned(cluster).map { CoordinatorView.Unlearned(cluster: cluster.name, reason: $0) }
+    }
+    return CoordinatorView(
+      epoch: epoch.number, startedAt: OperatorTime(milliseconds: startedAt.milliseconds),
+      restoredSince: restoration.map { OperatorTime(milliseconds: $0.since.milliseconds) },
+      epochSeen: restoration?.seen.number, nodesAhead: ahead, unlearned: learning)
+  }
+
+  /// The decisions on trust as an operator sees them, newest first.
+  public var auditViews: [AuditView] {
+    auditTrail.map {
+      AuditView(
+        at: OperatorTime(milliseconds: $0.at.milliseconds), by: $0.by, command: $0.command, subject: $0.subject,
+        what: $0.what)
+    }
+  }
+
   /// The alerts that are open, newest first.
   public var alertViews: [AlertView] {
     alerts.filter { $0.closedAt == nil }.map {
@@ -107,7 +133,8 @@ extension CoordinatorCore {
       let plan = open.first { $0.kind == .shutDown }
       return (plan == nil ? "stopped" : "stopping", plan.flatMap { waiting[$0.id] })
     }
-    let reason = cluster.nodes.lazy.compactMap { self.blocker(at: $0, in: cluster, now: now) }.first
+    let reason =
+      unlearned(cluster) ?? cluster.nodes.lazy.compactMap { self.blocker(at: $0, in: cluster, now: now) }.first
     if primary(of: cluster, now: now) == nil { return ("no primary", reason) }
     return (reason == nil ? "serving" : "degraded", reason)
   }
@@ -122,7 +149,7 @@ extension CoordinatorCore {
   private func state(of plan: PlanRecord) -> PlanView.State {
     switch plan.outcome {
     case .succeeded: .done
-    case .superseded, .rolledBack: .failed
+    case .superseded, .rolledBack, .gaveUp: .failed
     case nil: waiting[plan.id] != nil || plan.isAtBoundary ? .waiting : .running
     }
   }

@@ -22,6 +22,8 @@ public struct CoordinatorCore: Sendable {
   var alertRecords: [String: AlertRecord] = [:]
   var operatorRecords: [OperatorName: OperatorRecord] = [:]
   var addresses = IPList()
+  var auditRecords: [String: AuditRecord] = [:]
+  var restoration: RestorationRecord?
 
   // Learned anew in each life.
   let startedAt: Instant
@@ -29,6 +31,9 @@ public struct CoordinatorCore: Sendable {
   var deliveries: [CommandID: Delivery] = [:]
   var waiting: [PlanID: String] = [:]
   var schedules: [ProjectName: CheckSchedule] = [:]
+
+  /// Clusters that may be commanded although no majority of their nodes has said hello in this life.
+  var taughtClusters: Set<ClusterName> = []
 
   /// Clusters whose assignment has to be worked out anew.
   var staleAssignments: Set<ClusterName> = []
@@ -66,6 +71,8 @@ public struct CoordinatorCore: Sendable {
     case .alert(let alert): alertRecords[alert.id] = alert
     case .ipList(let list): addresses = list
     case .operatorKey(let known): operatorRecords[known.name] = known
+    case .audit(let entry): auditRecords[entry.id] = entry
+    case .restoration(let found): restoration = found
     }
   }
 
@@ -103,9 +110,20 @@ extension CoordinatorCore {
       dirty.removeAll()
       sends.removeAll()
     }
+    dropOvertakenAssignments()
     guard !dirty.isEmpty else { return sends }
     let changes = dirty.sorted().map { key in record(at: key).map { .put($0) } ?? RecordChange.remove(key) }
     return [.persist(changes)] + sends
+  }
+
+  /// Of several assignments that one input decided for a node only the last is what is persisted.
+  private mutating func dropOvertakenAssignments() {
+    var seen: Set<NodeName> = []
+    let kept = sends.reversed().filter { directive in
+      guard case .sendAssignment(let node, _) = directive else { return true }
+      return seen.insert(node).inserted
+    }
+    if kept.count < sends.count { sends = kept.reversed() }
   }
 
   private func record(at key: RecordKey) -> StateRecord? {
@@ -118,6 +136,8 @@ extension CoordinatorCore {
     case .alert: alertRecords[key.id].map { .alert($0) }
     case .ipList: .ipList(addresses)
     case .operatorKey: operatorRecords[OperatorName(checked: key.id)].map { .operatorKey($0) }
+    case .audit: auditRecords[key.id].map { .audit($0) }
+    case .restoration: restoration.map { .restoration($0) }
     }
   }
 

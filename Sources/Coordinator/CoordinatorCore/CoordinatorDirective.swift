@@ -12,6 +12,8 @@ public enum CoordinatorDirective: Sendable, Equatable {
   case sendCommand(NodeName, NodeCommand)
   /// Send a node its assignment, together with the secret of the project's KMS credentials.
   case sendAssignment(NodeName, NodeAssignment)
+  /// Tell one process of a node, which is not the one that may speak for it, that it is not approved.
+  case refuse(NodeName, BootID, NodeAssignment)
   /// Send a node the IP list.
   case sendIPList(NodeName, IPList)
   /// Unwrap the project's canary under the settings of this version and report with `onVerdict`.

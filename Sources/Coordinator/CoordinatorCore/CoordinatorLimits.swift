@@ -8,6 +8,11 @@ public enum CoordinatorLimits {
   public static let silence = Duration.seconds(10)
   /// After this long without a word a node is worth an alert.
   public static let silenceAlert = Duration.seconds(60)
+  /// How long after its start the coordinator keeps a node's place for the process that had it before.
+  public static let returnWindow = Duration.seconds(6)
+  /// How long after a second process of a node said hello a word of the first proves that both run; longer than any
+  /// message is on its way.
+  public static let incarnationProof = Duration.seconds(6)
   /// How often the shell calls `onTick`.
   public static let tickInterval = Duration.seconds(1)
 
@@ -27,6 +32,9 @@ public enum CoordinatorLimits {
   public static let refusedRetry = Duration.seconds(30)
   /// How often an assignment or IP list is sent again to a node that reports an older one.
   public static let versionResend = Duration.seconds(5)
+
+  /// How long a node that fails is asked again to start before the plan gives up on it.
+  public static let startPatience = Duration.seconds(60)
 
   /// How far behind in time a secondary may be and still count as caught up.
   public static let caughtUpWindow = Duration.seconds(15)
@@ -77,6 +85,10 @@ public enum CoordinatorLimits {
   static let masterKeyHistory = 32
   /// Superseded generations and lives remembered per node.
   static let generationHistory = 16
+  /// How far above its own version of an assignment a node's may be and still be believed.
+  static let furthestAssignment: UInt64 = 1 << 20
+  /// Decisions on trust kept for operators.
+  static let auditHistory = 1000
   /// Finished plans kept for operators.
   static let finishedPlans = 200
   /// Closed alerts kept for operators.

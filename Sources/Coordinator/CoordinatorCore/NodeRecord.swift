@@ -25,6 +25,12 @@ public struct NodeRecord: Sendable, Codable, Equatable {
   public var formerBoots: [BootID]
   /// Why its keystore is not trusted, nil if it is.
   public var distrust: String?
+  /// Whether what is not trusted could as well be newer than this store: a master key or generation never recorded.
+  public var isAhead: Bool?
+  /// Whether the keystore is gone, which a copy of the others' data puts right.
+  public var isKeystoreLost: Bool?
+  /// The generation its shard went on without: it may contradict what the shard has now, so it stays closed.
+  public var leftBehind: GenerationID?
 
   init(name: NodeName, publicKey: String, enrolledAt: Instant, intendedCluster: ClusterName?) {
     self.name = name

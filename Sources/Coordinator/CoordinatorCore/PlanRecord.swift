@@ -3,7 +3,7 @@ public import ClusterModel
 
 /// What a plan is for.
 public enum PlanKind: String, Sendable, Codable, CaseIterable {
-  case create, encrypt, rotateMasterKeys, shutDown, start, restart, handOver, initialSync
+  case create, encrypt, rotateMasterKeys, shutDown, start, restart, handOver, initialSync, recover
 
   /// The kind as operators see it.
   public var title: String {
@@ -16,11 +16,12 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
     case .restart: "restart"
     case .handOver: "hand over"
     case .initialSync: "initial sync"
+    case .recover: "recover"
     }
   }
 
   /// Whether it goes before plans that already wait, at the next boundary between two steps.
-  var isUrgent: Bool { self == .shutDown || self == .start }
+  var isUrgent: Bool { self == .shutDown || self == .start || self == .recover }
 
   /// Whether steps for several nodes may be under way at once.
   var isParallel: Bool { self == .create || self == .shutDown || self == .start }
@@ -36,6 +37,7 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
     case .restart: .restart
     case .handOver: .handOver
     case .initialSync: .initialSync
+    case .recover: .forceSoleVoter
     }
   }
 }
@@ -43,6 +45,7 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
 /// What one step does.
 public enum StepKind: String, Sendable, Codable, CaseIterable {
   case formShard, awaitPrimary, resync, rotateMasterKey, handOver, stop, start, restart, proveKMS, initialSync
+  case forceSoleVoter
 
   /// The step as operators see it.
   public var title: String {
@@ -57,6 +60,7 @@ public enum StepKind: String, Sendable, Codable, CaseIterable {
     case .restart: "restart"
     case .proveKMS: "prove that it can start again"
     case .initialSync: "initial sync from another member"
+    case .forceSoleVoter: "go on from its log alone"
     }
   }
 
@@ -67,7 +71,7 @@ public enum StepKind: String, Sendable, Codable, CaseIterable {
   var isState: Bool {
     switch self {
     case .formShard, .awaitPrimary, .resync, .stop, .start, .proveKMS: true
-    case .rotateMasterKey, .handOver, .restart, .initialSync: false
+    case .rotateMasterKey, .handOver, .restart, .initialSync, .forceSoleVoter: false
     }
   }
 }
@@ -115,12 +119,14 @@ public enum PlanOutcome: Sendable, Codable, Equatable {
   case superseded(reason: String)
   /// It ended without reaching its goal, and what it had begun is undone.
   case rolledBack(reason: String)
+  /// It was tried for a while, and what is left would only fail again; what it reached stays.
+  case gaveUp(reason: String)
 
   /// Why it did not reach its goal, nil if it did.
   public var reason: String? {
     switch self {
     case .succeeded: nil
-    case .superseded(let reason), .rolledBack(let reason): reason
+    case .superseded(let reason), .rolledBack(let reason), .gaveUp(let reason): reason
     }
   }
 }

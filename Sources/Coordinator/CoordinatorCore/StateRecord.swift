@@ -5,6 +5,7 @@ internal import Foundation
 /// The kinds of records; the raw value is what the store keeps.
 public enum RecordKind: String, Sendable, Codable, CaseIterable {
   case project, cluster, node, keys, plan, alert, ipList = "ip-list", operatorKey = "operator"
+  case audit, restoration
 }
 
 /// Where one record is kept.
@@ -44,9 +45,15 @@ public enum StateRecord: Sendable, Equatable {
   case ipList(IPList)
   /// An operator's public key.
   case operatorKey(OperatorRecord)
+  /// A decision on trust.
+  case audit(AuditRecord)
+  /// That the store was restored from a copy.
+  case restoration(RestorationRecord)
 
   /// The id of the only IP list.
   static let ipListID = "current"
+  /// The id of the only record that the store was restored.
+  static let restorationID = "current"
 
   /// Where it is kept.
   public var key: RecordKey {
@@ -59,6 +66,8 @@ public enum StateRecord: Sendable, Equatable {
     case .alert(let record): RecordKey(kind: .alert, id: record.id)
     case .ipList: RecordKey(kind: .ipList, id: Self.ipListID)
     case .operatorKey(let record): RecordKey(kind: .operatorKey, id: record.name.text)
+    case .audit(let record): RecordKey(kind: .audit, id: record.id)
+    case .restoration: RecordKey(kind: .restoration, id: Self.restorationID)
     }
   }
 
@@ -76,6 +85,8 @@ public enum StateRecord: Sendable, Equatable {
       case .alert(let record): try [UInt8](encoder.encode(record))
       case .ipList(let record): try [UInt8](encoder.encode(record))
       case .operatorKey(let record): try [UInt8](encoder.encode(record))
+      case .audit(let record): try [UInt8](encoder.encode(record))
+      case .restoration(let record): try [UInt8](encoder.encode(record))
       }
     } catch {
       throw CoordinatorError(.damagedState, "The \(key.kind.rawValue) \(key.id) has no JSON.", why: "\(error)")
@@ -97,6 +108,8 @@ public enum StateRecord: Sendable, Equatable {
         case .alert: .alert(try decoder.decode(AlertRecord.self, from: data))
         case .ipList: .ipList(try decoder.decode(IPList.self, from: data))
         case .operatorKey: .operatorKey(try decoder.decode(OperatorRecord.self, from: data))
+        case .audit: .audit(try decoder.decode(AuditRecord.self, from: data))
+        case .restoration: .restoration(try decoder.decode(RestorationRecord.self, from: data))
         }
     } catch {
       throw CoordinatorError(

@@ -8,10 +8,11 @@ extension OperatorCommand {
   var isOrder: Bool {
     switch self {
     case .setKMS, .checkKMS, .createProject, .enrollNode, .createCluster, .startCluster, .shutdownCluster,
-      .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword:
+      .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword,
+      .approveNode, .adopt, .recover:
       true
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
-      .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers:
+      .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .listAudit, .showRecovery:
       false
     }
   }
@@ -20,7 +21,10 @@ extension OperatorCommand {
 /// One operator's command after another, in the core's terms.
 extension Coordinator {
   /// Does what is asked; nil if the answer comes later, from a call to a KMS.
-  func answer(_ command: OperatorCommand, secret: Secret?, asker: Asker) throws -> OperatorAnswer? {
+  func answer(
+    _ command: OperatorCommand, of name: OperatorName, secret: Secret?, asker: Asker
+  ) throws -> OperatorAnswer? {
+    if let answer = try answerOnTrust(command, of: name) { return answer }
     switch command {
     case .setKMS(let project, let settings):
       try startProof(of: project, settings: settings, secret: secret, asker: asker)
@@ -114,7 +118,7 @@ extension Coordinator {
     }
   }
 
-  private func plan(_ decide: () throws(CoordinatorError) -> Decision<PlanID>) throws -> OperatorAnswer {
+  func plan(_ decide: () throws(CoordinatorError) -> Decision<PlanID>) throws -> OperatorAnswer {
     let id = try performed(decide)
     let plan = try found { () throws(CoordinatorError) in try core.plan(named: id.text) }
     return .plan(view(of: plan, now: now))

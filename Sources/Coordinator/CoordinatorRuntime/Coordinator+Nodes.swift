@@ -9,13 +9,16 @@ internal import Transport
 extension Coordinator {
   func hear(_ node: NodeName, _ inbound: Inbound) throws(CoordinatorFault) {
     if case .hello(let hello) = inbound.envelope.body { return try greet(node, hello, inbound.route) }
-    guard links.isCurrent(inbound.route, of: node) else {
+    guard let boot = links.boot(on: inbound.route, of: node) else {
       return fault(.notReady, "say hello first", to: inbound)
     }
+    if case .heartbeat(let report) = inbound.envelope.body {
+      guard report.node == node, report.boot == boot else { return }
+      return try perform(core.onHeartbeat(node, report: report, now: now))
+    }
+    // Only the process that has the node's place is heard on anything but itself.
+    guard core.liveBoot(of: node) == boot else { return }
     switch inbound.envelope.body {
-    case .heartbeat(let report):
-      guard report.node == node else { return }
-      try perform(core.onHeartbeat(node, report: report, now: now))
     case .keysReport(let part): try collect(part, from: node)
     case .commandResult(let result): try perform(core.onCommandResult(node, result: result, now: now))
     case .userReply(let reply): hear(reply, from: node)
@@ -27,13 +30,14 @@ extension Coordinator {
 
   private func greet(_ node: NodeName, _ hello: Hello, _ route: Route) throws(CoordinatorFault) {
     guard hello.report.node == node else { return }
+    let isAheadOfStore = hello.highestEpoch.map { core.isAheadOfStore($0) && isBelievable($0) } ?? false
     if let seen = hello.highestEpoch, isAhead(seen) { try takeOver(from: seen, told: node) }
-    links.begin(node, on: route)
+    links.begin(node, boot: hello.report.boot, on: route)
     assemblies[node] = nil
     logger.info(
       "node said hello",
       metadata: ["node": "\(node)", "phase": "\(hello.report.phase.name)", "boot": "\(hello.report.boot)"])
-    try perform(core.onHello(node, report: hello.report, now: now))
+    try perform(core.onHello(node, report: hello.report, isAheadOfStore: isAheadOfStore, now: now))
   }
 
   /// Whether an agent follows an epoch that this coordinator's commands would not get past.
@@ -41,20 +45,30 @@ extension Coordinator {
     seen.number > core.epoch.number || (seen.number == core.epoch.number && seen != core.epoch)
   }
 
+  /// An epoch so far above this store's own that no series of starts explains it leaves none above it.
+  private func isBelievable(_ seen: Epoch) -> Bool {
+    seen.number <= core.epoch.number || seen.number - core.epoch.number < CoordinatorMemory.furthestEpoch
+  }
+
   /// This coordinator's memory is older than what an agent saw: it begins a new epoch above that, from its memory.
   private func takeOver(from seen: Epoch, told node: NodeName) throws(CoordinatorFault) {
-    guard seen.number &- core.epoch.number < CoordinatorMemory.furthestEpoch else {
+    guard isBelievable(seen) else {
       return logger.error(
         "a node claims an epoch beyond belief", metadata: ["node": "\(node)", "epoch": "\(seen.number)"])
     }
-    let reports = links.connected.compactMap { name in core.report(of: name).map { report in (name, report) } }
+    let live = links.connected.compactMap { name in core.lastHello(of: name) }
+    let own = core.epoch
     let epoch = try surroundings.memory.takeEpoch(above: seen.number)
     logger.warning(
       "a node follows a later epoch than this coordinator remembers; was it restored from a copy?",
       metadata: ["node": "\(node)", "seen": "\(seen.number)", "epoch": "\(epoch.number)"])
     core = try CoordinatorStart.core(
       memory: surroundings.memory, epoch: epoch, controlPlane: core.ipList.controlPlane, now: now)
-    for (name, report) in reports { try perform(core.onHello(name, report: report, now: now)) }
+    try perform(core.onEpochAhead(seen, own: own, now: now))
+    for hello in live {
+      try perform(
+        core.onHello(hello.report.node, report: hello.report, isAheadOfStore: hello.isAheadOfStore, now: now))
+    }
   }
 
   private func collect(_ part: KeysReport, from node: NodeName) throws(CoordinatorFault) {

@@ -18,7 +18,7 @@ extension Coordinator {
       logger.log(
         level: command.isOrder ? .notice : .debug, "operator asks",
         metadata: ["operator": "\(name)", "command": "\(command.commandName)"])
-      if let answer = try answer(command, secret: secret, asker: asker) { reply(answer, to: asker) }
+      if let answer = try answer(command, of: name, secret: secret, asker: asker) { reply(answer, to: asker) }
     } catch let failure as OperatorFailure {
       reply(.failure(failure), to: asker)
     } catch let fault as CoordinatorFault {

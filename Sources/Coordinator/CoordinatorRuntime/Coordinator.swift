@@ -45,7 +45,7 @@ actor Coordinator {
   func handle(_ item: Inbox.Item) throws(CoordinatorFault) {
     switch item {
     case .disconnected(let route):
-      if let node = links.end(route) { try perform(core.onDisconnected(node, now: now)) }
+      if let (node, boot) = links.end(route) { try perform(core.onDisconnected(node, boot: boot, now: now)) }
     case .message(let inbound):
       switch inbound.peer {
       case .node(let name) where allowed.contains(.node(name)): try hear(name, inbound)
@@ -73,7 +73,9 @@ actor Coordinator {
       switch directive {
       case .persist(let changes): try surroundings.memory.apply(changes, secret: secret.take())
       case .sendCommand(let node, let command): send(.command(command), to: node)
-      case .sendAssignment(let node, let assignment): try sendAssignment(assignment, to: node)
+      case .sendAssignment(let node, let assignment): try sendAssignment(assignment, to: node, on: route(to: node))
+      case .refuse(let node, let boot, let assignment):
+        try sendAssignment(assignment, to: node, on: links.route(to: node, boot: boot))
       case .sendIPList(let node, let list): send(.ipList(list), to: node)
       case .checkKMS(let project, let version): try startCheck(of: project, settingsVersion: version)
       case .alertOpened(let alert):
@@ -105,21 +107,27 @@ actor Coordinator {
     return identities
   }
 
-  private func sendAssignment(_ assignment: NodeAssignment, to node: NodeName) throws(CoordinatorFault) {
-    guard links.route(to: node) != nil else { return }
+  private func sendAssignment(
+    _ assignment: NodeAssignment, to node: NodeName, on route: Route?
+  ) throws(CoordinatorFault) {
+    guard let route else { return }
     var kmsSecret: Secret?
     if assignment.kms != nil {
       kmsSecret = try secret(of: assignment.project, version: assignment.settingsVersion)
     }
     let interval = UInt32(CoordinatorLimits.heartbeatInterval.components.seconds * 1000)
-    send(
-      .welcome(Welcome(assignment: assignment, kmsSecret: kmsSecret, heartbeatMilliseconds: interval)), to: node,
-      cluster: assignment.cluster)
+    let welcome = Welcome(assignment: assignment, kmsSecret: kmsSecret, heartbeatMilliseconds: interval)
+    send(Envelope(.welcome(welcome), cluster: assignment.cluster, node: node, epoch: core.epoch), to: route)
   }
 
   func send(_ body: MessageBody, to node: NodeName, cluster: ClusterName? = nil) {
-    guard let route = links.route(to: node) else { return }
+    guard let route = route(to: node) else { return }
     send(Envelope(body, cluster: cluster, node: node, epoch: core.epoch), to: route)
+  }
+
+  /// The link of the process that has the node's place.
+  func route(to node: NodeName) -> Route? {
+    core.liveBoot(of: node).flatMap { links.route(to: node, boot: $0) }
   }
 
   /// Sends; what can't be sent is logged and asked for again by whoever misses it.

@@ -9,7 +9,7 @@ enum CoordinatorMetrics {
   static let connected = Metric(.gauge, "keyfold_nodes_connected", "Nodes whose agent is connected now.")
   static let plans = Metric(
     .gauge, "keyfold_plans", labels: ["state"],
-    "Plans that are remembered: running, waiting for something, succeeded, superseded, rolled back.")
+    "Plans that are remembered: running, waiting for something, succeeded, superseded, rolled back, gave up.")
   static let alerts = Metric(.gauge, "keyfold_alerts_open", labels: ["kind"], "Alerts that are open now.")
   static let verdict = Metric(
     .gauge, "keyfold_project_kms_verdict", labels: ["project", "verdict"],
@@ -24,7 +24,7 @@ enum CoordinatorMetrics {
   static let all = [epoch, enrolled, connected, plans, alerts, verdict, checkAge, storeWrites]
 
   static let verdicts = ["valid", "revoked", "unreachable"]
-  static let planStates = ["running", "waiting", "succeeded", "superseded", "rolled back"]
+  static let planStates = ["running", "waiting", "succeeded", "superseded", "rolled back", "gave up"]
 
   static func write(_ snapshot: CoordinatorMeasures.Snapshot, now: Instant, to page: inout MetricsPage) {
     page.set(epoch, snapshot.epoch)
@@ -47,6 +47,7 @@ extension PlanRecord {
     case .succeeded: "succeeded"
     case .superseded: "superseded"
     case .rolledBack: "rolled back"
+    case .gaveUp: "gave up"
     }
   }
 }

@@ -5,8 +5,12 @@ internal import ClusterModel
 extension ClusterCommands {
   struct Start: OperatorSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Opens the databases of a cluster that was shut down.",
-      discussion: "Example: keyfold cluster start orders --wait")
+      abstract: "Opens the databases of a cluster that was shut down, and of nodes that failed.",
+      discussion: """
+        A node that failed is tried again for a minute; if it fails for the same reason, the plan ends and says so.
+
+        Example: keyfold cluster start orders --wait
+        """)
 
     @Argument(help: "The cluster's name.", transform: Parse.cluster) var name: ClusterName
     @OptionGroup var waiting: WaitOptions

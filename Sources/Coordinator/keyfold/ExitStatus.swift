@@ -8,6 +8,7 @@ enum ExitStatus: Int32 {
   case usage = 2
   case unreachable = 3
   case refused = 4
+  case unfinished = 5
 
   /// The exit code of a failure.
   init(_ code: OperatorFailure.Code) {

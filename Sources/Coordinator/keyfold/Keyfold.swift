@@ -32,12 +32,13 @@ struct Keyfold: AsyncParsableCommand {
         2  the command line or the request makes no sense
         3  the coordinator cannot be reached
         4  refused: it does not exist, exists already, is not allowed, or not now
+        5  it was still going on when --wait-minutes were over; it goes on
       """,
     version: "keyfold \(KeyfoldVersion.text)",
     subcommands: [
       ProjectCommands.self, KMSCommands.self, NodeCommands.self, ClusterCommands.self, KeysCommands.self,
       UserCommands.self, PlanCommands.self,
-      IPListCommands.self, AlertCommands.self, LocalKMSCommands.self,
+      IPListCommands.self, AlertCommands.self, CoordinatorCommands.self, AuditCommands.self, LocalKMSCommands.self,
     ])
 
   static func main() async {

@@ -7,7 +7,7 @@ internal import Foundation
 struct NodeCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "node", abstract: "Nodes: one agent process each, known by its CURVE key.",
-    subcommands: [Enroll.self, List.self, Show.self, Resync.self])
+    subcommands: [Enroll.self, List.self, Show.self, Resync.self, Approve.self])
 
   struct Enroll: OperatorSubcommand {
     static let configuration = CommandConfiguration(

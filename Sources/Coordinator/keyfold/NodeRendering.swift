@@ -34,6 +34,7 @@ enum NodeRendering {
       ("initial sync", node.initialSync.map { Table.Cell($0, .warning) }),
       ("at work", node.work.map { "\(PlanRendering.progressText($0))" }),
       ("distrusted", node.distrust.map { Table.Cell($0, .bad) }),
+      ("second agent", node.secondBoot.map { Table.Cell("boot \($0)", .bad) }),
     ]
     return Table.facts(own + data(node) + check(node), palette) + remarks([node], palette)
   }
@@ -100,6 +101,7 @@ enum NodeRendering {
     nodes.flatMap { node in
       var lines: [String] = []
       if nodes.count > 1, let reason = node.reason { lines.append("\(node.name): \(reason)") }
+      lines += trust(node, palette)
       for damage in node.damage {
         lines.append(palette.paint("\(node.name): \(damage.file) is damaged: \(damage.reason)", .bad))
       }
@@ -107,10 +109,25 @@ enum NodeRendering {
     }
   }
 
+  /// Why a node is not approved, and what can be done.
+  private static func trust(_ node: NodeView, _ palette: Palette) -> [String] {
+    var lines: [String] = []
+    if let distrust = node.distrust {
+      lines.append(palette.paint("\(node.name): \(distrust)", .bad))
+      lines.append(
+        "  if you know why: keyfold node approve \(node.name); for fresh data: keyfold node resync \(node.name)")
+    }
+    if let second = node.secondBoot {
+      lines.append(palette.paint("\(node.name): a second agent with its identity runs, boot \(second)", .bad))
+      lines.append("  stop one of the two; if the second is the right one: keyfold node approve \(node.name)")
+    }
+    return lines
+  }
+
   private static func phase(_ node: NodeView) -> Table.Cell {
     switch node.phase {
     case "serving": Table.Cell(node.phase, .good)
-    case "failed", "disabled": Table.Cell(node.phase, .bad)
+    case "failed", "disabled", "not approved": Table.Cell(node.phase, .bad)
     case "stopped", "empty": Table.Cell(node.phase)
     default: Table.Cell(node.phase, .warning)
     }

@@ -43,7 +43,8 @@ struct PlanCommands: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Follows a plan to its end, with rates and the time left.",
       discussion: """
-        Exits with 0 when the plan is done and with 1 when it ended without reaching its goal. Ctrl-C ends the \
+        Exits with 0 when the plan is done, with 1 when it ended without reaching its goal and with 5 when \
+        --wait-minutes were over before that. Ctrl-C ends the \
         watching, not the plan. Without a terminal the plan is shown once, unless --follow is given; with --json each \
         change is one line.
 
@@ -53,12 +54,14 @@ struct PlanCommands: ParsableCommand {
     @Argument(help: "The plan's id, or its beginning.") var id: String
     @Flag(name: .long, inversion: .prefixedNo, help: "Follow it to its end (default: on a terminal).")
     var follow: Bool?
+    @OptionGroup var limit: WaitLimit
     @OptionGroup var options: GlobalOptions
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
       let plan = try await session.plan(id)
       if follow ?? terminal.isInteractive {
-        try await PlanFollower(session: session, terminal: terminal, style: .everyChange).follow(plan)
+        try await PlanFollower(session: session, terminal: terminal, style: .everyChange, limit: limit.span)
+          .follow(plan)
       } else {
         terminal.show(plan) { plan, palette in PlanRendering.lines(plan, now: .now, palette) }
         try PlanFollower.conclude(plan)
@@ -67,16 +70,37 @@ struct PlanCommands: ParsableCommand {
   }
 }
 
+/// How long a command follows a plan.
+struct WaitLimit: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "How long to follow it at most, in minutes, 0 for as long as it takes; exits with 5 then, and the plan goes on.",
+      valueName: "minutes"))
+  var waitMinutes = 60.0
+
+  /// The limit, nil for none.
+  var span: Duration? { waitMinutes > 0 ? .seconds(waitMinutes * 60) : nil }
+
+  func validate() throws {
+    guard waitMinutes >= 0, waitMinutes <= 525_600 else {
+      throw ValidationError("--wait-minutes has to be between 0 and 525600.")
+    }
+  }
+}
+
 /// What commands take that make a plan.
 struct WaitOptions: ParsableArguments {
   @Flag(name: .long, help: "Follow the plan to its end; exit with 1 if it does not reach its goal.")
   var wait = false
+  @OptionGroup var limit: WaitLimit
 
   /// Orders a plan and shows it, or follows it to its end.
   func order(_ command: OperatorCommand, _ session: OperatorSession, _ terminal: Terminal) async throws {
     guard case .plan(let plan) = try await session.ask(command) else { throw OperatorFailure.unexpectedAnswer() }
     if wait {
-      return try await PlanFollower(session: session, terminal: terminal, style: .onlyEnd).follow(plan)
+      return try await PlanFollower(session: session, terminal: terminal, style: .onlyEnd, limit: limit.span)
+        .follow(plan)
     }
     terminal.show(plan) { plan, palette in
       PlanRendering.lines(plan, now: .now, palette)

@@ -21,9 +21,12 @@ struct PlanFollower: Sendable {
   let session: OperatorSession
   let terminal: Terminal
   let style: Style
+  /// How long it is followed, nil for as long as it takes.
+  var limit: Duration?
 
   private enum Ending: Sendable {
     case plan(PlanView)
+    case timeUp(PlanView)
     case interrupted
     case failure(OperatorFailure)
   }
@@ -41,6 +44,13 @@ struct PlanFollower: Sendable {
     case .plan(let plan):
       if terminal.json && style == .onlyEnd { terminal.write(json: plan) }
       try Self.conclude(plan)
+    case .timeUp(let plan):
+      if terminal.json && style == .onlyEnd { terminal.write(json: plan) }
+      terminal.complain(
+        "The time to wait is over and the plan is not; it goes on"
+          + (plan.waitingReason.map { " (\($0))" } ?? "")
+          + ". Follow it again with: keyfold plan watch \(plan.id.text.prefix(8))")
+      throw ExitCode(ExitStatus.unfinished.rawValue)
     case .interrupted:
       terminal.complain("The plan goes on; follow it again with: keyfold plan watch \(plan.id.text.prefix(8))")
       throw ExitCode(130)
@@ -58,8 +68,10 @@ struct PlanFollower: Sendable {
     var plan = first
     screen.draw(plan)
     let clock = ContinuousClock()
-    var heardAt = clock.now
+    let began = clock.now
+    var heardAt = began
     while !plan.state.isFinal {
+      if let limit, clock.now - began > limit { return .timeUp(plan) }
       do {
         try await clock.sleep(for: Self.interval)
         plan = try await session.plan(first.id.text)

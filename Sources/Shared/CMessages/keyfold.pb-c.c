@@ -1178,6 +1178,51 @@ void   keyfold__v1__disable__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__disable__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__force_sole_voter__init
+                     (Keyfold__V1__ForceSoleVoter         *message)
+{
+  static const Keyfold__V1__ForceSoleVoter init_value = KEYFOLD__V1__FORCE_SOLE_VOTER__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__force_sole_voter__get_packed_size
+                     (const Keyfold__V1__ForceSoleVoter *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__force_sole_voter__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__force_sole_voter__pack
+                     (const Keyfold__V1__ForceSoleVoter *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__force_sole_voter__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__force_sole_voter__pack_to_buffer
+                     (const Keyfold__V1__ForceSoleVoter *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__force_sole_voter__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__ForceSoleVoter *
+       keyfold__v1__force_sole_voter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__ForceSoleVoter *)
+     protobuf_c_message_unpack (&keyfold__v1__force_sole_voter__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__force_sole_voter__free_unpacked
+                     (Keyfold__V1__ForceSoleVoter *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__force_sole_voter__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__command_result__init
                      (Keyfold__V1__CommandResult         *message)
 {
@@ -3115,7 +3160,7 @@ const ProtobufCMessageDescriptor keyfold__v1__generation__descriptor =
   (ProtobufCMessageInit) keyfold__v1__generation__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptors[9] =
+static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptors[11] =
 {
   {
     "role",
@@ -3225,22 +3270,49 @@ static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "last_term",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Replication, last_term),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sole_voter",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Replication, sole_voter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__replication__field_indices_by_name[] = {
   5,   /* field[5] = applied_index */
   4,   /* field[4] = commit_index */
   3,   /* field[3] = last_index */
+  9,   /* field[9] = last_term */
   7,   /* field[7] = needs_initial_sync */
   6,   /* field[6] = oplog */
   2,   /* field[2] = primary */
   8,   /* field[8] = recovering */
   0,   /* field[0] = role */
+  10,   /* field[10] = sole_voter */
   1,   /* field[1] = term */
 };
-static const ProtobufCIntRange keyfold__v1__replication__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__replication__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 20, 9 },
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor =
 {
@@ -3250,10 +3322,10 @@ const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor =
   "Keyfold__V1__Replication",
   "keyfold.v1",
   sizeof(Keyfold__V1__Replication),
-  9,
+  11,
   keyfold__v1__replication__field_descriptors,
   keyfold__v1__replication__field_indices_by_name,
-  1,  keyfold__v1__replication__number_ranges,
+  2,  keyfold__v1__replication__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__replication__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -3849,7 +3921,7 @@ const ProtobufCMessageDescriptor keyfold__v1__welcome__descriptor =
   (ProtobufCMessageInit) keyfold__v1__welcome__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__assignment__field_descriptors[8] =
+static const ProtobufCFieldDescriptor keyfold__v1__assignment__field_descriptors[9] =
 {
   {
     "version",
@@ -3947,21 +4019,35 @@ static const ProtobufCFieldDescriptor keyfold__v1__assignment__field_descriptors
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "not_approved_reason",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__Assignment, opt_not_approved_reason_case),
+    offsetof(Keyfold__V1__Assignment, not_approved_reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__assignment__field_indices_by_name[] = {
   2,   /* field[2] = cluster */
   7,   /* field[7] = disabled_reason */
   4,   /* field[4] = kms */
   3,   /* field[3] = members */
+  8,   /* field[8] = not_approved_reason */
   1,   /* field[1] = project */
   6,   /* field[6] = running */
   5,   /* field[5] = settings_version */
   0,   /* field[0] = version */
 };
-static const ProtobufCIntRange keyfold__v1__assignment__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__assignment__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 12, 8 },
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor =
 {
@@ -3971,10 +4057,10 @@ const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor =
   "Keyfold__V1__Assignment",
   "keyfold.v1",
   sizeof(Keyfold__V1__Assignment),
-  8,
+  9,
   keyfold__v1__assignment__field_descriptors,
   keyfold__v1__assignment__field_indices_by_name,
-  1,  keyfold__v1__assignment__number_ranges,
+  2,  keyfold__v1__assignment__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__assignment__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -4158,7 +4244,7 @@ const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor =
   (ProtobufCMessageInit) keyfold__v1__kmssettings__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__command__field_descriptors[12] =
+static const ProtobufCFieldDescriptor keyfold__v1__command__field_descriptors[13] =
 {
   {
     "id",
@@ -4293,6 +4379,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__command__field_descriptors[12
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "force_sole_voter",
+    24,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Command, action_case),
+    offsetof(Keyfold__V1__Command, force_sole_voter),
+    &keyfold__v1__force_sole_voter__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "initial_sync",
     40,
     PROTOBUF_C_LABEL_NONE,
@@ -4308,9 +4406,10 @@ static const ProtobufCFieldDescriptor keyfold__v1__command__field_descriptors[12
 static const unsigned keyfold__v1__command__field_indices_by_name[] = {
   9,   /* field[9] = check_kms */
   10,   /* field[10] = disable */
+  11,   /* field[11] = force_sole_voter */
   2,   /* field[2] = form_shard */
   0,   /* field[0] = id */
-  11,   /* field[11] = initial_sync */
+  12,   /* field[12] = initial_sync */
   1,   /* field[1] = plan */
   8,   /* field[8] = restart */
   3,   /* field[3] = resync */
@@ -4319,12 +4418,13 @@ static const unsigned keyfold__v1__command__field_indices_by_name[] = {
   5,   /* field[5] = step_down */
   6,   /* field[6] = stop_database */
 };
-static const ProtobufCIntRange keyfold__v1__command__number_ranges[3 + 1] =
+static const ProtobufCIntRange keyfold__v1__command__number_ranges[4 + 1] =
 {
   { 1, 0 },
   { 8, 2 },
-  { 40, 11 },
-  { 0, 12 }
+  { 24, 11 },
+  { 40, 12 },
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__command__descriptor =
 {
@@ -4334,10 +4434,10 @@ const ProtobufCMessageDescriptor keyfold__v1__command__descriptor =
   "Keyfold__V1__Command",
   "keyfold.v1",
   sizeof(Keyfold__V1__Command),
-  12,
+  13,
   keyfold__v1__command__field_descriptors,
   keyfold__v1__command__field_indices_by_name,
-  3,  keyfold__v1__command__number_ranges,
+  4,  keyfold__v1__command__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__command__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -4632,6 +4732,57 @@ const ProtobufCMessageDescriptor keyfold__v1__disable__descriptor =
   keyfold__v1__disable__field_indices_by_name,
   1,  keyfold__v1__disable__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__disable__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__force_sole_voter__field_descriptors[2] =
+{
+  {
+    "expecting",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__ForceSoleVoter, expecting),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_index",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__ForceSoleVoter, last_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__force_sole_voter__field_indices_by_name[] = {
+  0,   /* field[0] = expecting */
+  1,   /* field[1] = last_index */
+};
+static const ProtobufCIntRange keyfold__v1__force_sole_voter__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__force_sole_voter__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.ForceSoleVoter",
+  "ForceSoleVoter",
+  "Keyfold__V1__ForceSoleVoter",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__ForceSoleVoter),
+  2,
+  keyfold__v1__force_sole_voter__field_descriptors,
+  keyfold__v1__force_sole_voter__field_indices_by_name,
+  1,  keyfold__v1__force_sole_voter__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__force_sole_voter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__command_result__field_descriptors[4] =
@@ -6255,7 +6406,7 @@ const ProtobufCMessageDescriptor keyfold__v1__user__descriptor =
   (ProtobufCMessageInit) keyfold__v1__user__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue keyfold__v1__phase__enum_values_by_number[9] =
+static const ProtobufCEnumValue keyfold__v1__phase__enum_values_by_number[10] =
 {
   { "PHASE_UNSPECIFIED", "KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED", 0 },
   { "PHASE_AWAITING_SETTINGS", "KEYFOLD__V1__PHASE__PHASE_AWAITING_SETTINGS", 1 },
@@ -6266,17 +6417,19 @@ static const ProtobufCEnumValue keyfold__v1__phase__enum_values_by_number[9] =
   { "PHASE_DISABLED", "KEYFOLD__V1__PHASE__PHASE_DISABLED", 6 },
   { "PHASE_STOPPED", "KEYFOLD__V1__PHASE__PHASE_STOPPED", 7 },
   { "PHASE_FAILED", "KEYFOLD__V1__PHASE__PHASE_FAILED", 8 },
+  { "PHASE_NOT_APPROVED", "KEYFOLD__V1__PHASE__PHASE_NOT_APPROVED", 9 },
 };
 static const ProtobufCIntRange keyfold__v1__phase__value_ranges[] = {
-{0, 0},{0, 9}
+{0, 0},{0, 10}
 };
-static const ProtobufCEnumValueIndex keyfold__v1__phase__enum_values_by_name[9] =
+static const ProtobufCEnumValueIndex keyfold__v1__phase__enum_values_by_name[10] =
 {
   { "PHASE_AWAITING_KMS", 3 },
   { "PHASE_AWAITING_SETTINGS", 1 },
   { "PHASE_DISABLED", 6 },
   { "PHASE_EMPTY", 2 },
   { "PHASE_FAILED", 8 },
+  { "PHASE_NOT_APPROVED", 9 },
   { "PHASE_OPENING", 4 },
   { "PHASE_SERVING", 5 },
   { "PHASE_STOPPED", 7 },
@@ -6289,9 +6442,9 @@ const ProtobufCEnumDescriptor keyfold__v1__phase__descriptor =
   "Phase",
   "Keyfold__V1__Phase",
   "keyfold.v1",
-  9,
+  10,
   keyfold__v1__phase__enum_values_by_number,
-  9,
+  10,
   keyfold__v1__phase__enum_values_by_name,
   1,
   keyfold__v1__phase__value_ranges,

@@ -121,12 +121,10 @@ public struct KeyID: Hashable, Comparable, Sendable, Codable, CustomStringConver
 
   /// Checks an id's text; throws `ModelError` if it is none.
   public init(_ text: String) throws(ModelError) {
-    let prefix = text.dropLast(37)
-    guard !prefix.isEmpty, text.utf8.count <= 128, text.dropLast(36).last == ".",
-      UUID(uuidString: String(text.suffix(36))) != nil,
-      text.utf8.allSatisfy({
-        DatabaseName.allows($0, first: false) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "$")
-      })
+    let prefix = String(text.dropLast(37))
+    let isScope = KeyScope.own.contains(prefix) || (try? DatabaseName(prefix)) != nil
+    guard isScope, text.utf8.count <= 128, text.dropLast(36).last == ".",
+      UUID(uuidString: String(text.suffix(36))) != nil
     else { throw ModelError(.invalidIdentifier, "a key id has to be <scope>.<uuid>") }
     self.text = text
   }
@@ -147,6 +145,9 @@ public enum KeyScope: Hashable, Sendable {
   case oplog
   /// One database's files.
   case database(DatabaseName)
+
+  /// The prefixes that are no database's.
+  static let own: Set<String> = ["$system", "$oplog"]
 
   /// The part of a key id before the UUID; `system` and `oplog` carry a `$`, which no database name may.
   public var keyIDPrefix: String {

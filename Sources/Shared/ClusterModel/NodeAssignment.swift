@@ -54,11 +54,14 @@ public struct NodeAssignment: Sendable, Codable, Equatable {
   public var running: Bool
   /// The newest verdict-driven lock-out, nil if none: a node that starts under one stays disabled until a valid check.
   public var disabledReason: String?
+  /// Why the coordinator does not let this node open its data, nil if it does; `kms` is nil then. Of one node, never
+  /// of a cluster: the coordinator's stored assignment has none.
+  public var notApprovedReason: String?
 
   /// Makes an assignment of its parts.
   public init(
     version: UInt64, project: ProjectName, cluster: ClusterName, members: [MemberAddress], kms: KMSSettings?,
-    settingsVersion: UInt64, running: Bool, disabledReason: String? = nil
+    settingsVersion: UInt64, running: Bool, disabledReason: String? = nil, notApprovedReason: String? = nil
   ) {
     self.version = version
     self.project = project
@@ -68,6 +71,7 @@ public struct NodeAssignment: Sendable, Codable, Equatable {
     self.settingsVersion = settingsVersion
     self.running = running
     self.disabledReason = disabledReason
+    self.notApprovedReason = notApprovedReason
   }
 }
 

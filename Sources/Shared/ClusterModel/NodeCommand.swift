@@ -43,6 +43,9 @@ public enum NodeAction: Sendable, Codable, Equatable {
   case restart(boot: BootID)
   /// Unwrap the stored blob once and report the verdict.
   case checkKMS
+  /// Go on as the shard's only voter, without asking the others, if the log still ends at `lastIndex`: unsafe, only by
+  /// an operator's confirmation. Done when the node is primary and alone votes.
+  case forceSoleVoter(expecting: GenerationID, lastIndex: UInt64)
   /// Lock the node out: close, wipe, replace the process image, wait for a valid check.
   case disable(reason: String)
 
@@ -59,6 +62,7 @@ public enum NodeAction: Sendable, Codable, Equatable {
     case .startDatabase: "start"
     case .restart: "restart"
     case .checkKMS: "check KMS"
+    case .forceSoleVoter: "go on alone"
     case .disable: "disable"
     }
   }

@@ -18,6 +18,9 @@ public enum NodePhase: Sendable, Codable, Equatable {
   case stopped
   /// The data or its keys are damaged; needs an operator or a new initial sync.
   case failed(reason: String)
+  /// The coordinator gives this node no KMS settings: its keystore is older than recorded or unknown, or another agent
+  /// has its identity; ends with an operator's approval or a new initial sync.
+  case notApproved(reason: String)
 
   /// The phase's name as operators see it.
   public var name: String {
@@ -30,13 +33,14 @@ public enum NodePhase: Sendable, Codable, Equatable {
     case .disabled: "disabled"
     case .stopped: "stopped"
     case .failed: "failed"
+    case .notApproved: "not approved"
     }
   }
 
   /// The sentence behind the phase, where it has one.
   public var reason: String? {
     switch self {
-    case .awaitingKMS(let reason), .disabled(let reason), .failed(let reason): reason
+    case .awaitingKMS(let reason), .disabled(let reason), .failed(let reason), .notApproved(let reason): reason
     case .awaitingSettings, .empty, .opening, .serving, .stopped: nil
     }
   }
@@ -134,6 +138,10 @@ public struct ReplicationReport: Sendable, Codable, Equatable {
   public var needsInitialSync: Bool
   /// Whether it lost what it had acknowledged: it neither votes nor campaigns until it has caught up.
   public var isRecovering: Bool
+  /// The term of its last entry, nil if it has none; with `lastIndex` it tells whose log is further.
+  public var lastTerm: UInt64?
+  /// Whether it alone votes in its shard; nil is no.
+  public var isSoleVoter: Bool?
 
   /// Makes a report of its parts.
   public init(
@@ -163,6 +171,8 @@ public struct ReplicationReport: Sendable, Codable, Equatable {
       oplog: try values.decodeIfPresent(OplogReport.self, forKey: .oplog),
       needsInitialSync: try values.decodeIfPresent(Bool.self, forKey: .needsInitialSync) ?? false,
       isRecovering: try values.decodeIfPresent(Bool.self, forKey: .isRecovering) ?? false)
+    lastTerm = try values.decodeIfPresent(UInt64.self, forKey: .lastTerm)
+    isSoleVoter = try values.decodeIfPresent(Bool.self, forKey: .isSoleVoter)
   }
 }
 

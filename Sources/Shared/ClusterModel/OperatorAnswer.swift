@@ -28,6 +28,12 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   case alerts([AlertView])
   /// The users of a cluster, as they are now.
   case users([DriverUser])
+  /// The coordinator itself.
+  case coordinator(CoordinatorView)
+  /// Decisions on whom to trust.
+  case audit([AuditView])
+  /// A shard's members side by side.
+  case recovery(RecoveryView)
   /// It was not done.
   case failure(OperatorFailure)
 }

@@ -60,6 +60,18 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   case setUserPassword(cluster: ClusterName, name: DriverUserName)
   /// List the users of a cluster.
   case listUsers(cluster: ClusterName)
+  /// Vouch for a node: for a second process with its identity, else for its keystore.
+  case approveNode(name: NodeName)
+  /// Show the coordinator itself.
+  case showCoordinator
+  /// Take nodes as they are after the coordinator was restored from an older copy.
+  case adopt(withoutMajority: Bool)
+  /// List the decisions on whom to trust.
+  case listAudit
+  /// Show every member's position of a shard without a majority.
+  case showRecovery(cluster: ClusterName)
+  /// Go on from one member's log alone: unsafe.
+  case recover(cluster: ClusterName, from: NodeName)
 
   /// The command as the operator typed it, for logs and error texts; never with a secret.
   public var commandName: String {
@@ -92,6 +104,12 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .removeUser: "user remove"
     case .setUserPassword: "user password"
     case .listUsers: "user list"
+    case .approveNode: "node approve"
+    case .showCoordinator: "coordinator show"
+    case .adopt: "coordinator adopt"
+    case .listAudit: "audit list"
+    case .showRecovery: "cluster recover"
+    case .recover: "cluster recover --confirm"
     }
   }
 }

@@ -46,6 +46,8 @@ public struct NodeView: Sendable, Codable, Equatable {
   public var distrust: String?
   /// Why it needs an initial sync and what is being done about it, nil if it needs none.
   public var initialSync: String?
+  /// Another process with this node's identity that waits for its place, nil if there is none.
+  public var secondBoot: BootID?
   /// Damage found in its files.
   public var damage: [DamageReport]
   /// How drivers get in, nil if it has not said.
@@ -55,6 +57,7 @@ public struct NodeView: Sendable, Codable, Equatable {
   public init(
     name: NodeName, cluster: ClusterName?, publicKey: String, enrolledAt: OperatorTime?, connected: Bool,
     lastHeardAt: OperatorTime?, report: NodeReport?, distrust: String? = nil, initialSync: String? = nil,
+    secondBoot: BootID? = nil,
     nowMilliseconds: Int64
   ) {
     self.name = name
@@ -79,6 +82,7 @@ public struct NodeView: Sendable, Codable, Equatable {
     lastCheck = report?.lastCheck.map { CheckView($0.verdict, startedAtMilliseconds: $0.startedAtMilliseconds) }
     self.distrust = distrust
     self.initialSync = initialSync
+    self.secondBoot = secondBoot
     damage = report?.damage ?? []
     driverPort = report?.driverPort
   }

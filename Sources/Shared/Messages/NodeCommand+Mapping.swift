@@ -37,6 +37,9 @@ extension NodeAction: WireMapped {
     case KEYFOLD__V1__COMMAND__ACTION_CHECK_KMS: self = .checkKMS
     case KEYFOLD__V1__COMMAND__ACTION_DISABLE:
       self = .disable(reason: (try wire.value("disable") as Disable).reason)
+    case KEYFOLD__V1__COMMAND__ACTION_FORCE_SOLE_VOTER:
+      let part: ForceSoleVoter = try wire.value("force_sole_voter")
+      self = .forceSoleVoter(expecting: part.expecting, lastIndex: part.lastIndex)
     default: throw MessageError(.unknownMessage, field: "action", "a command of a kind unknown here")
     }
   }
@@ -55,6 +58,8 @@ extension NodeAction: WireMapped {
     case .restart(let boot): try wire.set("restart", Restart(boot: boot))
     case .checkKMS: try wire.set("check_kms", Nothing())
     case .disable(let reason): try wire.set("disable", Disable(reason: reason))
+    case .forceSoleVoter(let expecting, let lastIndex):
+      try wire.set("force_sole_voter", ForceSoleVoter(expecting: expecting, lastIndex: lastIndex))
     }
   }
 }
@@ -138,6 +143,25 @@ private struct RotateMasterKey: WireMapped {
   func write(to wire: WireWriter) throws(MessageError) {
     try wire.set("expecting", expecting)
     try wire.set("master_key", masterKey)
+  }
+}
+
+private struct ForceSoleVoter: WireMapped {
+  let expecting: GenerationID
+  let lastIndex: UInt64
+
+  init(expecting: GenerationID, lastIndex: UInt64) {
+    self.expecting = expecting
+    self.lastIndex = lastIndex
+  }
+
+  init(wire: WireReader) throws(MessageError) {
+    self.init(expecting: try wire.id("expecting"), lastIndex: wire.uint64("last_index"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("expecting", expecting)
+    wire.set("last_index", lastIndex)
   }
 }
 

@@ -67,7 +67,8 @@ extension NodeAssignment: WireMapped {
       version: wire.uint64("version"), project: try wire.name("project"), cluster: try wire.name("cluster"),
       members: try wire.list("members", limit: maximumMembers), kms: try wire.optional("kms"),
       settingsVersion: wire.uint64("settings_version"), running: wire.bool("running"),
-      disabledReason: try wire.optionalText("disabled_reason"))
+      disabledReason: try wire.optionalText("disabled_reason"),
+      notApprovedReason: try wire.optionalText("not_approved_reason"))
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -79,6 +80,7 @@ extension NodeAssignment: WireMapped {
     wire.set("settings_version", settingsVersion)
     wire.set("running", running)
     try wire.set("disabled_reason", optional: disabledReason)
+    try wire.set("not_approved_reason", optional: notApprovedReason)
   }
 }
 

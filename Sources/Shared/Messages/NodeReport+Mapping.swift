@@ -43,10 +43,10 @@ extension NodeReport: WireMapped {
 
 /// The schema's `Phase`.
 private enum PhaseKind: WireChoice {
-  case awaitingSettings, empty, awaitingKMS, opening, serving, disabled, stopped, failed
+  case awaitingSettings, empty, awaitingKMS, opening, serving, disabled, stopped, failed, notApproved
 
   static let wireOrder: [PhaseKind] = [
-    .awaitingSettings, .empty, .awaitingKMS, .opening, .serving, .disabled, .stopped, .failed,
+    .awaitingSettings, .empty, .awaitingKMS, .opening, .serving, .disabled, .stopped, .failed, .notApproved,
   ]
 }
 
@@ -62,6 +62,7 @@ extension NodePhase: WireMapped {
     case .disabled: .disabled
     case .stopped: .stopped
     case .failed: .failed
+    case .notApproved: .notApproved
     }
   }
 
@@ -78,6 +79,7 @@ extension NodePhase: WireMapped {
       case .disabled: .disabled(reason: reason)
       case .stopped: .stopped
       case .failed: .failed(reason: reason)
+      case .notApproved: .notApproved(reason: reason)
       }
   }
 
@@ -117,6 +119,9 @@ extension ReplicationReport: WireMapped {
       lastIndex: wire.uint64("last_index"), commitIndex: wire.uint64("commit_index"),
       appliedIndex: wire.uint64("applied_index"), oplog: try wire.optional("oplog"),
       needsInitialSync: wire.bool("needs_initial_sync"), isRecovering: wire.bool("recovering"))
+    let term = wire.uint64("last_term")
+    lastTerm = term == 0 ? nil : term
+    isSoleVoter = wire.bool("sole_voter") ? true : nil
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -129,6 +134,8 @@ extension ReplicationReport: WireMapped {
     try wire.set("oplog", oplog)
     wire.set("needs_initial_sync", needsInitialSync)
     wire.set("recovering", isRecovering)
+    wire.set("last_term", lastTerm ?? 0)
+    wire.set("sole_voter", isSoleVoter ?? false)
   }
 }
 

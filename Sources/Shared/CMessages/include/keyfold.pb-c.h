@@ -42,6 +42,7 @@ typedef struct Keyfold__V1__InitialSync Keyfold__V1__InitialSync;
 typedef struct Keyfold__V1__RotateMasterKey Keyfold__V1__RotateMasterKey;
 typedef struct Keyfold__V1__Restart Keyfold__V1__Restart;
 typedef struct Keyfold__V1__Disable Keyfold__V1__Disable;
+typedef struct Keyfold__V1__ForceSoleVoter Keyfold__V1__ForceSoleVoter;
 typedef struct Keyfold__V1__CommandResult Keyfold__V1__CommandResult;
 typedef struct Keyfold__V1__IPListUpdate Keyfold__V1__IPListUpdate;
 typedef struct Keyfold__V1__IPListEntry Keyfold__V1__IPListEntry;
@@ -76,7 +77,8 @@ typedef enum _Keyfold__V1__Phase {
   KEYFOLD__V1__PHASE__PHASE_SERVING = 5,
   KEYFOLD__V1__PHASE__PHASE_DISABLED = 6,
   KEYFOLD__V1__PHASE__PHASE_STOPPED = 7,
-  KEYFOLD__V1__PHASE__PHASE_FAILED = 8
+  KEYFOLD__V1__PHASE__PHASE_FAILED = 8,
+  KEYFOLD__V1__PHASE__PHASE_NOT_APPROVED = 9
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__PHASE)
 } Keyfold__V1__Phase;
 typedef enum _Keyfold__V1__Role {
@@ -416,10 +418,15 @@ struct  Keyfold__V1__Replication
    * it lost what it had acknowledged
    */
   protobuf_c_boolean recovering;
+  /*
+   * of the last entry; 0 if there is none
+   */
+  uint64_t last_term;
+  protobuf_c_boolean sole_voter;
 };
 #define KEYFOLD__V1__REPLICATION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__replication__descriptor) \
-    , KEYFOLD__V1__ROLE__ROLE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, 0, 0 }
+    , KEYFOLD__V1__ROLE__ROLE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, 0, 0, 0, 0 }
 
 
 struct  Keyfold__V1__OplogExtent
@@ -539,6 +546,12 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__ASSIGNMENT__OPT_DISABLED_REASON__CASE)
 } Keyfold__V1__Assignment__OptDisabledReasonCase;
 
+typedef enum {
+  KEYFOLD__V1__ASSIGNMENT__OPT_NOT_APPROVED_REASON__NOT_SET = 0,
+  KEYFOLD__V1__ASSIGNMENT__OPT_NOT_APPROVED_REASON_NOT_APPROVED_REASON = 12
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__ASSIGNMENT__OPT_NOT_APPROVED_REASON__CASE)
+} Keyfold__V1__Assignment__OptNotApprovedReasonCase;
+
 struct  Keyfold__V1__Assignment
 {
   ProtobufCMessage base;
@@ -554,10 +567,14 @@ struct  Keyfold__V1__Assignment
   union {
     char *disabled_reason;
   };
+  Keyfold__V1__Assignment__OptNotApprovedReasonCase opt_not_approved_reason_case;
+  union {
+    char *not_approved_reason;
+  };
 };
 #define KEYFOLD__V1__ASSIGNMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__assignment__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, NULL, 0, 0, KEYFOLD__V1__ASSIGNMENT__OPT_DISABLED_REASON__NOT_SET, {0} }
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, NULL, 0, 0, KEYFOLD__V1__ASSIGNMENT__OPT_DISABLED_REASON__NOT_SET, {0}, KEYFOLD__V1__ASSIGNMENT__OPT_NOT_APPROVED_REASON__NOT_SET, {0} }
 
 
 struct  Keyfold__V1__Member
@@ -623,7 +640,8 @@ typedef enum {
   KEYFOLD__V1__COMMAND__ACTION_RESTART = 14,
   KEYFOLD__V1__COMMAND__ACTION_CHECK_KMS = 15,
   KEYFOLD__V1__COMMAND__ACTION_DISABLE = 16,
-  KEYFOLD__V1__COMMAND__ACTION_INITIAL_SYNC = 40
+  KEYFOLD__V1__COMMAND__ACTION_INITIAL_SYNC = 40,
+  KEYFOLD__V1__COMMAND__ACTION_FORCE_SOLE_VOTER = 24
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__COMMAND__ACTION__CASE)
 } Keyfold__V1__Command__ActionCase;
 
@@ -647,6 +665,7 @@ struct  Keyfold__V1__Command
     Keyfold__V1__Nothing *check_kms;
     Keyfold__V1__Disable *disable;
     Keyfold__V1__InitialSync *initial_sync;
+    Keyfold__V1__ForceSoleVoter *force_sole_voter;
   };
 };
 #define KEYFOLD__V1__COMMAND__INIT \
@@ -728,6 +747,17 @@ struct  Keyfold__V1__Disable
 #define KEYFOLD__V1__DISABLE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__disable__descriptor) \
     , (char *)protobuf_c_empty_string }
+
+
+struct  Keyfold__V1__ForceSoleVoter
+{
+  ProtobufCMessage base;
+  char *expecting;
+  uint64_t last_index;
+};
+#define KEYFOLD__V1__FORCE_SOLE_VOTER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__force_sole_voter__descriptor) \
+    , (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Keyfold__V1__CommandResult
@@ -1542,6 +1572,25 @@ Keyfold__V1__Disable *
 void   keyfold__v1__disable__free_unpacked
                      (Keyfold__V1__Disable *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__ForceSoleVoter methods */
+void   keyfold__v1__force_sole_voter__init
+                     (Keyfold__V1__ForceSoleVoter         *message);
+size_t keyfold__v1__force_sole_voter__get_packed_size
+                     (const Keyfold__V1__ForceSoleVoter   *message);
+size_t keyfold__v1__force_sole_voter__pack
+                     (const Keyfold__V1__ForceSoleVoter   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__force_sole_voter__pack_to_buffer
+                     (const Keyfold__V1__ForceSoleVoter   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__ForceSoleVoter *
+       keyfold__v1__force_sole_voter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__force_sole_voter__free_unpacked
+                     (Keyfold__V1__ForceSoleVoter *message,
+                      ProtobufCAllocator *allocator);
 /* Keyfold__V1__CommandResult methods */
 void   keyfold__v1__command_result__init
                      (Keyfold__V1__CommandResult         *message);
@@ -2021,6 +2070,9 @@ typedef void (*Keyfold__V1__Restart_Closure)
 typedef void (*Keyfold__V1__Disable_Closure)
                  (const Keyfold__V1__Disable *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__ForceSoleVoter_Closure)
+                 (const Keyfold__V1__ForceSoleVoter *message,
+                  void *closure_data);
 typedef void (*Keyfold__V1__CommandResult_Closure)
                  (const Keyfold__V1__CommandResult *message,
                   void *closure_data);
@@ -2125,6 +2177,7 @@ extern const ProtobufCMessageDescriptor keyfold__v1__initial_sync__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__rotate_master_key__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__restart__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__disable__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__force_sole_voter__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__command_result__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__iplist_update__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__iplist_entry__descriptor;

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Logging
+internal import ReplicationCore
+
+/// A shard that goes on from one member, and its others coming back.
+extension ReplicaMember {
+  /// Makes this member the only voter of its shard; answers why not, nil if it is. See `RaftCore`: it is unsafe.
+  public func forceSoleVoter(lastIndex: UInt64) -> String? {
+    guard !isClosed else { return "the member is closed" }
+    switch core.onForceSoleVoter(lastIndex: lastIndex, now: now) {
+    case .success(let directives):
+      logger.critical("this member is its shard's only voter now", metadata: ["lastIndex": "\(lastIndex)"])
+      perform(directives)
+      return nil
+    case .failure(.hasMajority): return "the shard has a primary that it follows; nothing has to be given up"
+    case .failure(.movedOn(let last)): return "its log ends at \(last), not at \(lastIndex); look again"
+    case .failure(.isRecovering): return "it lost what it had acknowledged, so nothing may be built on it"
+    }
+  }
+
+  /// Makes voters of learners that have caught up, one after another.
+  func promoteLearner() {
+    guard let learner = core.promotable(now: now) else { return }
+    guard case .accepted(_, _, let directives) = core.onProposeMembership(.promoteLearner(learner), now: now) else {
+      return
+    }
+    logger.notice("a member that has caught up votes again", metadata: ["member": "\(learner)"])
+    perform(directives)
+  }
+}

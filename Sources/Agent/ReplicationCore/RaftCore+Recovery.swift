@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// Why a member can't be made its shard's only voter.
+public enum RecoveryRefusal: Error, Sendable, Equatable {
+  /// It leads, or hears a leader: a majority is there, and nothing has to be given up.
+  case hasMajority
+  /// Its log does not end where it was said to: somebody decided on something else.
+  case movedOn(lastIndex: UInt64)
+  /// It lost what it had acknowledged itself.
+  case isRecovering
+}
+
+/// The one operation that gives something up: a shard goes on from one member's log, without asking the others.
+extension RaftCore {
+  /// How far the term rises: whoever the others elected or may yet elect among themselves by the old membership steps
+  /// down when it hears of this member. Without a majority terms hardly rise, because of the pre-vote.
+  static let recoveryTermLead: UInt64 = 1000
+
+  /// Makes this member the shard's only voter, and leader at once; all others follow as learners.
+  ///
+  /// **Unsafe**: entries that only others have are lost, also acknowledged ones, and if enough others still run by the
+  /// old membership and cannot hear this member, there are two leaders. Whoever calls it has an operator's word and
+  /// keeps the others from opening what they have. Members whose log contradicts this one's have to copy everything
+  /// anew; the rest catch up. `lastIndex` is where the operator was shown that this member's log ends.
+  public mutating func onForceSoleVoter(lastIndex: UInt64, now: Duration) -> Result<[RaftDirective], RecoveryRefusal> {
+    advance(to: now)
+    if membership.voters == [me], role == .leader { return .success([]) }
+    guard role != .leader, leader == nil else { return .failure(.hasMajority) }
+    guard mode == .full else { return .failure(.isRecovering) }
+    guard log.lastIndex == lastIndex, term < LogPosition.maximum - Self.recoveryTermLead,
+      let sole = try? Membership(voters: [me], learners: membership.everyone.filter { $0 != me })
+    else { return .failure(.movedOn(lastIndex: log.lastIndex)) }
+    hardState = HardState(term: term + Self.recoveryTermLead, vote: me)
+    lead()
+    memberships.append(sole, at: log.lastIndex + 1)
+    updatePeers()
+    appendAsLeader(.membership, [sole.encoded()])
+    emit(.membershipChanged(sole))
+    return .success(drain())
+  }
+
+  /// A learner that may vote again: it has caught up, and no other change is under way. One at a time.
+  public func promotable(now: Duration) -> MemberID? {
+    guard acceptsProposals, isMembershipCommitted else { return nil }
+    return membership.learners.first { isCaughtUp($0, now: now) }
+  }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+/// Starting what failed: it is tried for a while, and then the plan says why it can't be.
+extension CoordinatorCore {
+  /// Whether a node is closed in a way that `startDatabase` may change.
+  func canBeStarted(_ node: NodeName) -> Bool {
+    switch contacts[node]?.report?.phase {
+    case .stopped, .failed: true
+    case .awaitingSettings, .empty, .awaitingKMS, .opening, .serving, .disabled, .notApproved, nil: false
+    }
+  }
+
+  /// Why a plan to start comes to nothing: every node that is left was asked, and has failed for a while since. A plan
+  /// that waited on would keep others, which could repair the node, from its cluster.
+  func hopeless(_ plan: PlanRecord, now: Instant) -> String? {
+    guard plan.kind == .start else { return nil }
+    var reasons: [String] = []
+    for step in plan.steps where step.state != .done {
+      guard step.state == .running, let node = step.node, let began = step.startedAt, let command = step.command,
+        now - began > CoordinatorLimits.startPatience, deliveries[command.id]?.answers ?? 0 > 0,
+        let contact = contacts[node], contact.isHeard(now: now), case .failed(let reason) = contact.report?.phase
+      else { return nil }
+      reasons.append("\(node) can't open its data: \(reason)")
+    }
+    return reasons.isEmpty ? nil : Self.bounded(reasons.joined(separator: "; "))
+  }
+}

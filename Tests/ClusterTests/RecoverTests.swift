@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Documents
+import Foundation
+import Testing
+
+@Suite("A shard that lost its majority", .serialized) struct RecoverTests {
+  @Test("is shown first, goes on from the member an operator names, and takes the others back")
+  func recovers() async throws {
+    try await TestCluster.with(nodes: 3) { cluster in
+      let survivor = cluster.nodes[0]
+      try await write(1...20, to: try await cluster.primary(), cluster)
+      try await expect(20, on: survivor, cluster)
+      let refused = try cluster.run([
+        "keyfold", "cluster", "recover", TestCluster.name, "--from", survivor.name, "--confirm",
+      ])
+      #expect(refused.status == 4, "a shard with a majority was recovered: \(refused.output)")
+
+      for node in cluster.nodes.dropFirst() { node.kill9() }
+      let shown = try await eventually("the loss of the majority is seen") { () -> String? in
+        let shown = try cluster.run(["keyfold", "cluster", "recover", TestCluster.name])
+        return shown.output.contains("--from \(survivor.name) --confirm") ? shown.output : nil
+      }
+      #expect(shown.contains("Nothing was changed"))
+      #expect(shown.contains("whatever only these acknowledged is lost"))
+
+      try cluster.operate(
+        "cluster", "recover", TestCluster.name, "--from", survivor.name, "--confirm", "--wait", "--wait-minutes", "2")
+      #expect(try await cluster.primary() === survivor)
+      try await write(21...40, to: survivor, cluster)
+
+      let back = cluster.nodes[1]
+      try await back.start()
+      try await phase("not approved", of: back, cluster)
+      try cluster.operate("node", "approve", back.name)
+      try await phase("serving", of: back, cluster)
+      try await expect(40, on: back, cluster)
+      try await write(41...50, to: survivor, cluster)
+      try await expect(50, on: back, cluster)
+      #expect(try cluster.operate("audit", "list").contains("cluster recover"))
+    }
+  }
+
+  private func write(_ ids: ClosedRange<Int>, to node: Daemon, _ cluster: TestCluster) async throws {
+    let client = try await cluster.client(node)
+    for id in ids {
+      try client.succeed(["insert": "r", "$db": "recover", "documents": [["_id": .integer(id)]]])
+    }
+  }
+
+  private func expect(_ count: Int, on node: Daemon, _ cluster: TestCluster) async throws {
+    _ = try await eventually("\(node.name) has \(count) documents") { () -> Bool? in
+      let reply = try? await cluster.client(node).run([
+        "count": "r", "query": [:], "$db": "recover", "$readPreference": ["mode": "secondaryPreferred"],
+      ])
+      return reply?["n"] == .int32(Int32(count)) ? true : nil
+    }
+  }
+
+  private func phase(_ wanted: String, of node: Daemon, _ cluster: TestCluster) async throws {
+    _ = try await eventually("\(node.name) is \(wanted)") { () -> Bool? in
+      let view = try cluster.query("node", "show", node.name) as? [String: Any]
+      return view?["phase"] as? String == wanted && view?["connected"] as? Bool == true ? true : nil
+    }
+  }
+}

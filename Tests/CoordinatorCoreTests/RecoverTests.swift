@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import ClusterModel
+import Testing
+
+@testable import CoordinatorCore
+
+@Suite("A cluster without a majority is shown, and recovered only by an operator")
+struct RecoverTests {
+  private let admin = OperatorName(checked: "ada")
+  private let others: Set<NodeName> = [Bench.node(1), Bench.node(3)]
+
+  /// Node 2 is left alone, five entries behind what node 1 was heard to have.
+  private func leftAlone() throws -> Bench {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    bench.change(1) { $0.replication?.lastIndex = 15 }
+    bench.change(2) { $0.replication = Bench.place(.candidate) }
+    bench.pass(.seconds(20), silent: others)
+    return bench
+  }
+
+  private func recover(_ bench: inout Bench, from number: Int) throws -> PlanID {
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.recover(Bench.cluster, from: Bench.node(number), by: admin, now: now)
+    }
+  }
+
+  @Test("shows every member's position and what is known to be lost, and changes nothing")
+  func shows() throws {
+    var bench = try leftAlone()
+    let before = bench.disk
+    let view = try bench.core.recoveryView(of: Bench.cluster, now: bench.now)
+    #expect(view.obstacle == nil && view.best == Bench.node(2) && Set(view.quiet) == others)
+    let member = try #require(view.members.first { $0.node == Bench.node(2) })
+    #expect(member.lastIndex == 10 && member.obstacle == nil)
+    #expect(member.loss.hasPrefix("at least 5 entries that another node had are lost"))
+    #expect(member.loss.contains("node-1 (nothing heard since") && member.loss.contains("node-3"))
+    #expect(view.members.first { $0.node == Bench.node(1) }?.obstacle == "it is not heard of")
+    bench.take(bench.core.flush())
+    #expect(bench.disk == before)
+  }
+
+  @Test("asks the named member alone, keeps who decided, and is done when it is primary and votes alone")
+  func recovers() throws {
+    var bench = try leftAlone()
+    let generation = try #require(bench.reports[Bench.node(2)]?.generation?.id)
+    let plan = try recover(&bench, from: 2)
+    #expect(bench.commands().map(\.action) == [.forceSoleVoter(expecting: generation, lastIndex: 10)])
+    #expect(bench.commands(to: Bench.node(2)).count == 1)
+    let entry = try #require(bench.core.auditTrail.first)
+    #expect(entry.command == "cluster recover" && entry.by == admin && entry.what.contains("at least 5 entries"))
+    #expect(throws: CoordinatorError.self) { try recover(&bench, from: 2) }
+    bench.change(2) {
+      $0.replication = Bench.place(.primary, term: 1001)
+      $0.replication?.isSoleVoter = true
+    }
+    #expect(try bench.plan(plan).outcome == .succeeded)
+  }
+
+  @Test("what the others have stays closed until they have copied everything anew, or are approved")
+  func leftBehind() throws {
+    var bench = try leftAlone()
+    _ = try recover(&bench, from: 2)
+    for number in [1, 3] {
+      bench.reports[Bench.node(number)]?.boot = .random()
+      bench.reports[Bench.node(number)]?.phase = .awaitingSettings
+      bench.reports[Bench.node(number)]?.assignmentVersion = 0
+      bench.hello(Bench.node(number))
+      let assignment = try #require(bench.assignments(to: Bench.node(number)).first)
+      #expect(assignment.kms == nil && assignment.notApprovedReason?.contains("recovered without it") == true)
+    }
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.approveNode(Bench.node(1), by: admin, now: now)
+    }
+    #expect(bench.core.nodeRecords[Bench.node(1)]?.distrust == nil)
+    bench.encrypt(3)
+    #expect(bench.core.nodeRecords[Bench.node(3)]?.leftBehind != nil, "a new generation that nobody asked for")
+  }
+
+  @Test("refuses while a majority is well, with a primary, and from a member that is behind another")
+  func refuses() throws {
+    var well = try Bench()
+    try well.serve(3)
+    #expect(throws: CoordinatorError.self) { try recover(&well, from: 2) }
+    for number in 1...3 { well.change(number) { $0.replication = Bench.place(.candidate) } }
+    #expect(throws: CoordinatorError.self) { try recover(&well, from: 2) }
+    #expect(try well.core.recoveryView(of: Bench.cluster, now: well.now).obstacle?.contains("are well") == true)
+
+    var bench = try Bench()
+    try bench.serve(5)
+    for number in 1...2 {
+      bench.change(number) {
+        $0.replication = Bench.place(.candidate)
+        $0.replication?.lastTerm = number == 1 ? 2 : 1
+        $0.replication?.lastIndex = number == 1 ? 8 : 12
+      }
+    }
+    bench.pass(.seconds(20), silent: [3, 4, 5].reduce(into: []) { $0.insert(Bench.node($1)) })
+    #expect(try bench.core.recoveryView(of: Bench.cluster, now: bench.now).best == Bench.node(1))
+    #expect(throws: CoordinatorError.self) { try recover(&bench, from: 2) }
+    #expect(throws: CoordinatorError.self) { try recover(&bench, from: 4) }
+    #expect(bench.core.auditTrail.isEmpty)
+  }
+}
