@@ -17,8 +17,8 @@ actor CopyLoader {
     } catch { throw MemberError(error) }
   }
 
-  /// Writes a chunk's rows and answers the last key. A table without rows is bulk-loaded, which is not journalled, needs
-  /// ascending keys and is twice as fast; one that has some gets ordinary rows, which replace what is there.
+  /// Writes a chunk's rows and answers the last key. A table without rows is bulk-loaded, which is not journalled,
+  /// needs ascending keys and is twice as fast; one that has some gets ordinary rows, which replace what is there.
   func load(_ chunk: CopyChunk) throws -> [UInt8]? {
     let cursor = try cursor(for: chunk.collection)
     var rows = 0

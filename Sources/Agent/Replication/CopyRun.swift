@@ -132,11 +132,10 @@ actor CopyRun {
     meter.remark = "\(sources.names[index]) failed, copying from \(sources.names[preferred])"
   }
 
-  private func checkAge(of beginning: CopyBeginning, _ task: GenerationBuilder.Task) async throws {
+  private func checkAge(of beginning: CopyBeginning, _ task: GenerationBuilder.Job) async throws {
     if task.isResumed, beginning.base.index < task.base.index {
       throw MemberError(.syncFailed, "no source has applied the oplog as far as this copy, which began at \(task.base)")
     }
-    if beginning.logBase > task.base.index { try moveOn(from: preferred, logBase: beginning.logBase) }
   }
 
   // MARK: Streams
@@ -176,6 +175,7 @@ actor CopyRun {
     var key: [UInt8]?
     if case .upTo(let last) = mark { key = last }
     let opening = try await asking { try await source.value.open(id, after: key, from: base.index) }
+    try checkOplog(of: source.index, logBase: opening.logBase)
     guard opening.base.index >= base.index else {
       throw SourceFailure(MemberError(.syncFailed, "\(sources.names[source.index]) is older than the copy's start"))
     }
@@ -222,15 +222,19 @@ actor CopyRun {
     builder.measures.copied(documents: chunk.documents, bytes: chunk.rows.count)
     meter.count(documents: chunk.documents, bytes: chunk.rows.count, in: chunk.collection, of: builder.generation)
     window.note(logBase: chunk.logBase, of: source)
-    if chunk.logBase > base.index { try moveOn(from: source, logBase: chunk.logBase) }
+    try checkOplog(of: source, logBase: chunk.logBase)
     meter.warning = window.warning(start: base.index, secondsLeft: meter.secondsLeft)
     tell("copying")
     if await isCancelled() { throw MemberError(.closed, "the node is closing") }
   }
 
   /// A source whose oplog starts behind the copy's start is of no use for catching up; another may be.
-  private func moveOn(from source: Int, logBase: UInt64) throws {
-    guard window.isOutrun(source) else { return }
+  private func checkOplog(of source: Int, logBase: UInt64) throws {
+    guard logBase > base.index else { return }
+    guard window.isOutrun(source) else {
+      throw SourceFailure(
+        MemberError(.syncFailed, "the oplog of \(sources.names[source]) no longer reaches back to the copy's start"))
+    }
     throw MemberError(
       .syncOutrun,
       "the copy began at oplog entry \(base.index), but no member's oplog reaches back to it any more "

@@ -46,8 +46,8 @@ final class CopySession: Sendable {
     waiter?.resume(returning: false)
   }
 
-  /// Waits until a chunk that counts `charge` bytes may go; false when the stream has ended. Credit may go below zero by
-  /// one chunk, so that one of any size can go.
+  /// Waits until a chunk that counts `charge` bytes may go; false when the stream has ended. Credit may go below zero
+  /// by one chunk, so that one of any size can go.
   func take(_ charge: UInt64) async -> Bool {
     let charge = Int64(clamping: charge)
     return await withCheckedContinuation { continuation in
@@ -141,6 +141,7 @@ extension CopyBeginning {
 extension CopyOpening {
   fileprivate func message(_ stream: UInt64) -> SyncBegin {
     SyncBegin(
-      streamID: stream, baseTerm: base.term, baseIndex: base.index, documentsTotal: 0, bytesTotal: 0, isGone: isGone)
+      streamID: stream, baseTerm: base.term, baseIndex: base.index, documentsTotal: 0, bytesTotal: 0,
+      logBaseIndex: logBase, isGone: isGone)
   }
 }

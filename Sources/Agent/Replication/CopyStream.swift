@@ -32,6 +32,8 @@ public struct CopyOpening: Sendable {
   public var base: LogPosition
   /// Whether the collection was dropped; no rows come.
   public var isGone: Bool
+  /// The source's oplog starts after the entry with this index.
+  public var logBase: UInt64
 }
 
 /// Some rows of one collection, in order of their keys.
@@ -69,7 +71,7 @@ public protocol CopySource: Sendable {
 /// The members a copy may be made from, the best first.
 public struct CopySources: Sendable {
   let names: [String]
-  let streams: Int
+  var streams: Int
   /// Whether a source that failed or was closed can be opened again.
   let canReopen: Bool
   private let opener: @Sendable (Int) async throws -> any CopySource

@@ -21,7 +21,7 @@ actor GenerationBuilder {
   }
 
   /// What a copy into this generation is to do.
-  struct Task: Sendable {
+  struct Job: Sendable {
     var base: LogPosition
     var membership: Membership
     /// The collections that are not complete.
@@ -31,10 +31,10 @@ actor GenerationBuilder {
 
   /// Makes the collections, empty, and notes which point of the oplog the copy starts from; a copy that was begun
   /// earlier keeps its collections and its start.
-  func begin(_ beginning: CopyBeginning) throws -> Task {
+  func begin(_ beginning: CopyBeginning) throws -> Job {
     if let (base, membership) = try tables.copyStart() {
       let missing = try tables.collections().map(\.id).filter { try tables.copyMark(of: $0) != .done }
-      return Task(base: base, membership: membership, missing: missing, isResumed: true)
+      return Job(base: base, membership: membership, missing: missing, isResumed: true)
     }
     try tables.data.withTransaction {
       for collection in beginning.collections {
@@ -43,7 +43,7 @@ actor GenerationBuilder {
       try tables.setCopyStart(beginning.base, beginning.membership)
       try tables.setApplied(beginning.base)
     }
-    return Task(
+    return Job(
       base: beginning.base, membership: beginning.membership, missing: beginning.collections.map(\.id),
       isResumed: false)
   }

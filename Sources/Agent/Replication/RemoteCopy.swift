@@ -59,7 +59,9 @@ actor RemoteCopy: CopySource {
 
   func open(_ collection: CollectionID, after key: [UInt8]?, from index: UInt64) async throws -> CopyOpening {
     let (begin, _) = try await ask(for: collection, after: key, from: index)
-    return CopyOpening(base: LogPosition(term: begin.baseTerm, index: begin.baseIndex), isGone: begin.isGone)
+    return CopyOpening(
+      base: LogPosition(term: begin.baseTerm, index: begin.baseIndex), isGone: begin.isGone,
+      logBase: begin.logBaseIndex)
   }
 
   func next() async throws -> CopyChunk? {

@@ -33,8 +33,8 @@ extension ReplicaMember {
   }
 
   /// Fills `fresh`, an empty generation or one that an earlier attempt left, and goes over to it. On any error before
-  /// that the live generation is as before, and the caller closes `fresh`, and destroys it unless it wants to go on with
-  /// it. What then keeps the old generation from being destroyed is only logged: it is superseded.
+  /// that the live generation is as before, and the caller closes `fresh`, and destroys it unless it wants to go on
+  /// with it. What then keeps the old generation from being destroyed is only logged: it is superseded.
   public func resync(
     into fresh: OpenGeneration, from sources: CopySources, progress: @Sendable @escaping (CopyProgress) -> Void
   ) async throws(MemberError) {

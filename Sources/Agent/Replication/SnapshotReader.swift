@@ -61,7 +61,7 @@ actor SnapshotReader: CopySource {
     self.collection = exists ? collection : nil
     after = key
     logBase = try await oplog(base.index).base
-    return CopyOpening(base: base, isGone: !exists)
+    return CopyOpening(base: base, isGone: !exists, logBase: logBase)
   }
 
   func next() async throws -> CopyChunk? {
