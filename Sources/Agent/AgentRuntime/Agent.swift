@@ -20,10 +20,10 @@ public struct Agent: Service {
   /// How often a heartbeat is sent, and what was acknowledged is noted.
   static let heartbeat = Duration.seconds(1)
 
-  private let configuration: AgentConfiguration
-  private let data: String
-  private let tls: DriverTLS?
-  private let logger: Logger
+  let configuration: AgentConfiguration
+  let data: String
+  let tls: DriverTLS?
+  let logger: Logger
 
   /// Makes the agent of a configuration; nothing happens before `run`. Throws `configuration` for impossible settings.
   public init(_ configuration: AgentConfiguration, data: String, logger: Logger) throws(AgentError) {
@@ -94,16 +94,14 @@ public struct Agent: Service {
       endpoint: configuration.coordinator.address, serverKey: coordinatorKey, identity: identity, logger: logger
     ) { queue.yield($0) }
     await shell.use(link)
-    let server = DocumentServer(
-      engine: engine, host: configuration.drivers?.address ?? "127.0.0.1",
-      port: Int(configuration.drivers?.port ?? AgentConfiguration.defaultDriverPort), tls: tls, measures: measures.server,
-      testCommands: Self.allowsTestCommands, logger: logger)
+    let server = makeServer(engine, measures: measures)
     await shell.use(server, tls: tls?.mode ?? .disabled)
     measures.watch(engine: engine, network: network, server: server, link: link)
     let metrics = MetricsServer(measures.registry, logger: logger)
     defer { metrics.stop() }
     let metricsPort = try await metrics.startIfPossible(
       configuration.metrics, defaultPort: AgentConfiguration.defaultMetricsPort)
+    let ports = Ports(replication: replicationPort, metrics: metricsPort, publicKey: identity.publicKey)
 
     try await withGracefulShutdownHandler {
       try await withThrowingTaskGroup(of: Void.self) { group in
@@ -115,23 +113,7 @@ public struct Agent: Service {
           }
           try await server.run { boundPort.yield($0) }
         }
-        // A port that waits for the first user is bound and announced later.
-        let waits = server.waitsForUser
-        let driverPort = waits ? nil : await bound.first(where: { _ in true })
-        if waits || driverPort != nil {
-          await shell.bind(driverPort: driverPort, replicationPort: replicationPort)
-          try link.start()
-          let others = ["replication": Int(replicationPort), "metrics": metricsPort]
-          try announce(others.merging(["drivers": driverPort]) { $1 }, publicKey: identity.publicKey)
-          if waits {
-            logger.warning("drivers can't connect before there is a user; make one: keyfold user create")
-            group.addTask {
-              guard let driverPort = await bound.first(where: { _ in true }) else { return }
-              await shell.bind(driverPort: driverPort, replicationPort: replicationPort)
-              try announce(others.merging(["drivers": driverPort]) { $1 }, publicKey: identity.publicKey)
-            }
-          }
-          group.addTask { await Self.every(Self.lifeTick) { await server.refreshUsers() } }
+        if try await open(server, bound: bound, ports: ports, shell: shell, link: link, in: &group) {
           addLoops(to: &group, shell: shell, network: network) { queue.finish() }
           await Self.follow(events, shell: shell)
         }
@@ -152,18 +134,12 @@ public struct Agent: Service {
   }
 
   /// Whether drivers' own tests may ask for faults: only in builds for tests, and only where the environment says so.
-  private static var allowsTestCommands: Bool {
+  static var allowsTestCommands: Bool {
     #if DEBUG
       return ProcessInfo.processInfo.environment["KEYFOLD_TEST_COMMANDS"] == "1"
     #else
       return false
     #endif
-  }
-
-  private func announce(_ ports: [String: Int?], publicKey: CurvePublicKey) throws {
-    let ports = ports.compactMapValues { $0 }
-    try ReadyFile(ports: ports, publicKey: publicKey.text).write(to: data)
-    logger.notice("ready", metadata: Logger.Metadata(uniqueKeysWithValues: ports.map { ($0, "\($1)") }))
   }
 
   private func addLoops(
@@ -204,7 +180,7 @@ public struct Agent: Service {
     }
   }
 
-  private static func every(_ interval: Duration, _ body: () async -> Void) async {
+  static func every(_ interval: Duration, _ body: () async -> Void) async {
     while !Task.isCancelled {
       guard (try? await Task.sleep(for: interval)) != nil else { return }
       await body()

@@ -43,7 +43,8 @@ public enum UserOrders {
   /// The most users of a cluster; every member keeps all of them in memory.
   public static let maximumUsers = 10_000
 
-  /// Carries out an order and answers all users as they are then. A request that was carried out before changes nothing.
+  /// Carries out an order and answers all users as they are then. A request that was carried out before changes
+  /// nothing.
   ///
   /// Throws `UserRefusal`, or `EngineError` (`notPrimary` on a secondary).
   public static func perform(
