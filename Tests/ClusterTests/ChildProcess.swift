@@ -37,9 +37,19 @@ final class ChildProcess: Sendable {
   /// Whether it has not ended yet.
   var isRunning: Bool { end(WNOHANG) == nil }
 
-  /// Waits until it has ended; answers its exit status, or 128 and the signal that ended it.
+  /// Waits until it has ended, and ends it itself after `limit`, so that no test hangs; answers its exit status, or 128
+  /// and the signal that ended it.
   @discardableResult
-  func wait() -> Int32 { end(0) ?? -1 }
+  func wait(within limit: Duration = .seconds(900)) -> Int32 {
+    let deadline = ContinuousClock.now + limit
+    while ContinuousClock.now < deadline {
+      if let status = end(WNOHANG) { return status }
+      // tidy:allow sleep a pause between looks; waiting in the kernel would know no limit
+      usleep(2_000)
+    }
+    kill(pid, SIGKILL)
+    return end(0) ?? -1
+  }
 
   private func end(_ options: Int32) -> Int32? {
     status.withLock { status in

@@ -105,7 +105,7 @@ final class Daemon: Sendable {
   }
 
   @discardableResult
-  func waitForEnd() -> Int32 { process.withLock { $0 }?.wait() ?? 0 }
+  func waitForEnd() -> Int32 { process.withLock { $0 }?.wait(within: .seconds(90)) ?? 0 }
 
   var logText: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 }

@@ -3,7 +3,7 @@ import Documents
 import Foundation
 import Testing
 
-@Suite("Files that are damaged", .serialized) struct DamageTests {
+@Suite("Files that are damaged", .serialized, .timeLimit(.minutes(10))) struct DamageTests {
   @Test("a damaged, cut, missing or swapped file is named; the node is copied anew by itself; the others serve on")
   func damages() async throws {
     try await TestCluster.with(nodes: 3) { cluster in

@@ -3,7 +3,7 @@ import Documents
 import Foundation
 import Testing
 
-@Suite("A running cluster under a customer's key", .serialized) struct EncryptionTests {
+@Suite("A running cluster under a customer's key", .serialized, .timeLimit(.minutes(10))) struct EncryptionTests {
   @Test("encrypts while it takes writes, and leaves no plaintext, key or credential on any node's disk")
   func encrypts() async throws {
     try await TestCluster.with(nodes: 3) { cluster in

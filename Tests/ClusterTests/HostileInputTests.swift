@@ -3,7 +3,7 @@ import Documents
 import Foundation
 import Testing
 
-@Suite("Garbage at every socket and command", .serialized) struct HostileInputTests {
+@Suite("Garbage at every socket and command", .serialized, .timeLimit(.minutes(10))) struct HostileInputTests {
   @Test("is refused; every process lives on and serves")
   func sockets() async throws {
     try await TestCluster.with(nodes: 1) { cluster in

@@ -3,7 +3,7 @@ import Documents
 import Foundation
 import Testing
 
-@Suite("The way back of a node", .serialized) struct InitialSyncTests {
+@Suite("The way back of a node", .serialized, .timeLimit(.minutes(10))) struct InitialSyncTests {
   @Test("a node whose data directory is gone comes back by itself under load, under new keys, with everything")
   func replacedDisk() async throws {
     try await TestCluster.with(nodes: 3) { cluster in

@@ -2,7 +2,7 @@
 import Foundation
 import Testing
 
-@Suite("Processes that are killed", .serialized) struct KillTests {
+@Suite("Processes that are killed", .serialized, .timeLimit(.minutes(10))) struct KillTests {
   @Test("a killed primary is replaced without help, and no acknowledged write is lost")
   func primary() async throws {
     try await TestCluster.with(nodes: 3) { cluster in

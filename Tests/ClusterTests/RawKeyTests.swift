@@ -8,7 +8,7 @@ import Testing
 
 @testable import KeyHierarchy
 
-@Suite("Keys at rest", .serialized) struct RawKeyTests {
+@Suite("Keys at rest", .serialized, .timeLimit(.minutes(10))) struct RawKeyTests {
   @Test("no key of any node stands in any file of nodes, coordinator, KMS or logs, in any spelling")
   func rawKeys() async throws {
     try SecureHeap.initialize(allowingUnlocked: true)

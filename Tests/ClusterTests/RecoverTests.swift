@@ -3,7 +3,7 @@ import Documents
 import Foundation
 import Testing
 
-@Suite("A shard that lost its majority", .serialized) struct RecoverTests {
+@Suite("A shard that lost its majority", .serialized, .timeLimit(.minutes(10))) struct RecoverTests {
   @Test("is shown first, goes on from the member an operator names, and takes the others back")
   func recovers() async throws {
     try await TestCluster.with(nodes: 3) { cluster in

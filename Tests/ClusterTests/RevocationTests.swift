@@ -3,7 +3,7 @@ import Documents
 import Foundation
 import Testing
 
-@Suite("A customer's key that goes away", .serialized) struct RevocationTests {
+@Suite("A customer's key that goes away", .serialized, .timeLimit(.minutes(10))) struct RevocationTests {
   @Test("a revoked key closes every node, a restored one opens them all again with nothing lost")
   func revoked() async throws {
     try await TestCluster.with(nodes: 3) { cluster in

@@ -3,7 +3,7 @@ import Documents
 import Foundation
 import Testing
 
-@Suite("Metrics of real processes", .serialized) struct ScrapeTests {
+@Suite("Metrics of real processes", .serialized, .timeLimit(.minutes(10))) struct ScrapeTests {
   @Test("say what the cluster does, in Prometheus' format, and nothing that is secret")
   func scrape() async throws {
     try await TestCluster.with(nodes: 3) { cluster in

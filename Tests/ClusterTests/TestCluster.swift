@@ -125,7 +125,7 @@ final class TestCluster: Sendable {
       Executables.path(arguments[0]), Array(arguments.dropFirst()),
       environment: Executables.environment.merging(["KEYFOLD_OPERATOR": root + "/coordinator/operator.json"]) { $1 },
       output: file)
-    let status = process.wait()
+    let status = process.wait(within: .seconds(240))
     return (status, String(decoding: FileManager.default.contents(atPath: file) ?? Data(), as: UTF8.self))
   }
 

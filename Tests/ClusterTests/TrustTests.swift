@@ -3,7 +3,7 @@ import Documents
 import Foundation
 import Testing
 
-@Suite("Whom the coordinator trusts with the customer's key", .serialized) struct TrustTests {
+@Suite("Whom the coordinator trusts with the customer's key", .serialized, .timeLimit(.minutes(10))) struct TrustTests {
   @Test("an older keystore stays closed without a call to the KMS, until it is put right or approved")
   func olderKeystore() async throws {
     try await TestCluster.with(nodes: 3) { cluster in

@@ -2,8 +2,9 @@
 import Foundation
 import Testing
 
-@Suite("A process that dies right before or right after a durable step", .serialized) struct FailurePointTests {
-  @Test("while its node is encrypted starts again, the plan finishes and nothing is lost", .timeLimit(.minutes(5)))
+@Suite("A process that dies right before or right after a durable step", .serialized, .timeLimit(.minutes(5)))
+struct FailurePointTests {
+  @Test("while its node is encrypted starts again, the plan finishes and nothing is lost")
   func encryption() async throws {
     for points in Points.encryption.chunked(by: 5) {
       try await TestCluster.with(nodes: 5) { cluster in
@@ -21,7 +22,7 @@ import Testing
     }
   }
 
-  @Test("of its key or its log starts again, the plan finishes and nothing is lost", .timeLimit(.minutes(5)))
+  @Test("of its key or its log starts again, the plan finishes and nothing is lost")
   func runningNodes() async throws {
     try await TestCluster.with(nodes: 5) { cluster in
       try cluster.encrypt()
@@ -33,7 +34,7 @@ import Testing
     }
   }
 
-  @Test("of the coordinator's or the KMS's memory starts again and remembers", .timeLimit(.minutes(5)))
+  @Test("of the coordinator's or the KMS's memory starts again and remembers")
   func controlPlane() async throws {
     try await TestCluster.with(nodes: 1) { cluster in
       try cluster.encrypt()
