@@ -88,7 +88,7 @@ let package = Package(
     module("Shared", "Messages", ["CMessages", "ClusterModel", "Secrets"], exclude: ["keyfold.proto"]),
     module("Shared", "Metrics", [logging, nioCore, nioPosix, nioHTTP]),
     module("Shared", "Transport", ["CZeroMQ", "ClusterModel", "Messages", "Metrics", "Secrets", logging]),
-    module("Shared", "DaemonRuntime", ["ClusterModel", "Secrets", logging]),
+    module("Shared", "DaemonRuntime", ["ClusterModel", "Secrets", lifecycle, lifecycleSignals, logging]),
     module(
       "Shared", "KeyManagement",
       ["CCrypto", "ClusterModel", "Metrics", "Secrets", httpClient, nioCore, nioPosix, nioHTTP, nioTLS]),
@@ -99,7 +99,7 @@ let package = Package(
       "Agent", "CWiredTiger", links: ["wiredtiger"], exported: ["keyfold_encryptor_entry"]),
     shims("Agent", "CBSON", links: ["bson-1.0"], cSettings: [.unsafeFlags(["-I/usr/include/libbson-1.0"])]),
     module("Agent", "Documents", ["CBSON"]),
-    module("Agent", "EncryptedStore", ["CWiredTiger", "FailurePoints", "Sealing"]),
+    module("Agent", "EncryptedStore", ["CWiredTiger", "FailurePoints", "Sealing", "Secrets"]),
     module("Agent", "ReplicationCore", ["ClusterModel"]),
     module(
       "Agent", "Replication",
@@ -165,7 +165,7 @@ let package = Package(
         "AgentRuntime", "CoordinatorRuntime", "DocumentServer", "KeyManagement", "LocalKMS", "Metrics", "Replication",
         "Transport", logging, nioCore, nioPosix,
       ]),
-    tests("KeyManagementTests", ["ClusterModel", "KeyManagement", "Secrets", nioCore]),
+    tests("KeyManagementTests", ["ClusterModel", "KeyManagement", "Secrets", nioCore, nioPosix]),
     tests("DocumentsTests", ["Documents"]),
     // The parts of the simulations: whole clusters of the production cores on a virtual clock.
     .target(
@@ -177,11 +177,15 @@ let package = Package(
     tests("ReplicationCoreTests", ["ClusterModel", "ReplicationCore", "Simulator"]),
     tests(
       "ReplicationTests",
-      ["ClusterModel", "EncryptedStore", "KeyHierarchy", "Replication", "ReplicationCore", "Secrets", logging]),
+      [
+        "ClusterModel", "EncryptedStore", "KeyHierarchy", "Replication", "ReplicationCore", "Secrets", "Transport",
+        logging,
+      ]),
     tests(
       "DocumentServerTests",
       ["ClusterModel", "DocumentServer", "Documents", "Sealing", "Secrets", logging, nioCore, nioPosix, nioTLS]),
     tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
+    tests("AgentRuntimeTests", ["AgentRuntime", logging]),
     tests("CoordinatorCoreTests", ["ClusterModel", "CoordinatorCore"]),
     tests("StateStoreTests", ["ClusterModel", "CoordinatorCore", "StateStore"]),
     tests(

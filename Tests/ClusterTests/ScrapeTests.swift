@@ -11,16 +11,22 @@ import Testing
         try cluster.encrypt()
         try await load.progress(by: 20)
       }
+      try cluster.operate("kms", "check", TestCluster.project)
       let primary = try await cluster.primary()
       let documented = try Self.documented()
       var pages: [String: Page] = [:]
       for daemon in [cluster.kms, cluster.coordinator] + cluster.nodes {
         // What is published every second has caught up with what happened.
-        pages[daemon.name] = try await eventually("\(daemon.name) shows where it stands") {
+        let settled: Page = try await eventually("\(daemon.name) shows where it stands") {
           let page = try await Page(of: daemon)
-          return page.value("keyfold_raft_takes_writes").map { $0 == (daemon.name == primary.name ? 1 : 0) } ?? true
-            && page.value("keyfold_encrypted") ?? 1 == 1 && page.value("keyfold_nodes_connected") ?? 3 == 3 ? page : nil
+          let isSettled =
+            page.value("keyfold_raft_takes_writes").map { $0 == (daemon.name == primary.name ? 1 : 0) } ?? true
+            && page.value("keyfold_encrypted") ?? 1 == 1
+            && page.value("keyfold_kms_verdict{verdict=\"valid\"}") ?? 1 == 1
+            && page.value("keyfold_nodes_connected") ?? 3 == 3
+          return isSettled ? page : nil
         }
+        pages[daemon.name] = settled
       }
       for (name, page) in pages {
         for metric in page.metrics { #expect(documented.contains(metric), "\(name) shows \(metric)") }

@@ -3,6 +3,7 @@ import ClusterModel
 import DaemonRuntime
 import Foundation
 import Messages
+import Secrets
 import Testing
 import Transport
 

@@ -2,6 +2,7 @@
 import Foundation
 import Logging
 import Synchronization
+import Secrets
 import Testing
 
 @testable import ClusterModel
@@ -60,7 +61,7 @@ struct LineLogHandlerTests {
   private func line(_ format: LineLogHandler.Format, _ message: String, _ metadata: Logger.Metadata) -> String {
     let lines = Mutex<[String]>([])
     let handler = LineLogHandler(
-      label: "test", level: .info, format: format, write: { text in lines.withLock { $0.append(text) } },
+      label: "test", level: LogLevel(.info), format: format, write: { text in lines.withLock { $0.append(text) } },
       now: { OperatorTime(milliseconds: 0) })
     var logger = Logger(label: "test") { _ in handler }
     logger[metadataKey: "node"] = "a"

@@ -79,12 +79,13 @@ struct Client {
 struct ServerTests {
   /// Runs a server for the length of `body`.
   static func serving(
-    _ engine: InMemoryEngine = InMemoryEngine(), limits: ServerLimits = ServerLimits(), tls: DriverTLS? = nil,
+    _ engine: any DocumentEngine = InMemoryEngine(), limits: ServerLimits = ServerLimits(), tls: DriverTLS? = nil,
+    measures: ServerMeasures = ServerMeasures(),
     _ body: @Sendable @escaping (DocumentServer, Int) async throws -> Void
   ) async throws {
     let server = DocumentServer(
-      engine: engine, port: 0, tls: tls, limits: limits, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    )
+      engine: engine, port: 0, tls: tls, limits: limits, measures: measures,
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await server.run { continuation.yield($0) } }

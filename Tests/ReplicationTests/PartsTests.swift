@@ -76,6 +76,19 @@ import Testing
     #expect(try await box.next() == nil)
   }
 
+  @Test("takes no more bytes than it has room for, but one value however large")
+  func bytes() async throws {
+    let box = Mailbox<Int>(capacity: 10, byteCapacity: 100)
+    #expect(box.put(1, bytes: 500))
+    #expect(!box.put(2, bytes: 1))
+    #expect(box.load.bytes == 500 && box.load.values == 1 && box.load.refused == 1)
+    #expect(try await box.next() == 1)
+    #expect([60, 40, 1].map { box.put($0, bytes: $0) } == [true, true, false])
+    #expect(try await box.next() == 60)
+    #expect(box.put(3, bytes: 60))
+    #expect(box.load.bytes == 100 && box.load.refused == 2)
+  }
+
   @Test("wakes the task that waits, once, with a value, an end or an error")
   func waits() async throws {
     let box = Mailbox<Int>(capacity: 1)

@@ -45,6 +45,10 @@ extension AgentMetrics {
     page.set(lastIndex, status.lastIndex)
     page.set(commitIndex, status.commitIndex)
     page.set(appliedIndex, status.appliedIndex)
+    page.set(oplogBytes, status.oplog.bytes)
+    page.set(oplogWindow, status.oplog.windowSeconds)
+    page.set(oplogEntries, (status.lastIndex + 1) - min(status.oplog.firstIndex, status.lastIndex + 1))
+    page.set(recovering, status.isRecovering)
     page.set(voters, status.voters.count)
     page.set(needsSync, status.needsInitialSync)
     for peer in status.peers {
@@ -58,12 +62,16 @@ extension AgentMetrics {
     page.set(syncsServed, load.copiesServed)
     page.setQueue("replication in", items: load.inbox.values, limit: load.inbox.valueLimit)
     page.setQueue("replication in", bytes: load.inbox.bytes, limit: load.inbox.byteLimit)
+    page.setQueue("entries to slow members", refused: load.heldBack)
     page.setQueue("replication in", refused: load.inbox.refused)
     LinkMetrics.write(load.counters, load.outbound, limits: .replication, of: "replication", to: &page)
   }
 
   static func write(_ load: ServerLoad, to page: inout MetricsPage) {
     page.setQueue("driver connections", items: load.connections, limit: load.connectionLimit)
+    page.setQueue("driver requests", bytes: load.requestBytes, limit: load.requestByteLimit)
+    page.setQueue("driver replies", bytes: load.replyBytes, limit: load.replyByteLimit)
+    page.setQueue("waiting for driver memory", items: load.waitingForMemory, limit: load.connectionLimit)
     page.setQueue("cursors", items: load.cursors.cursors, limit: load.cursors.cursorLimit)
     page.setQueue("cursors", bytes: load.cursors.bytes, limit: load.cursors.byteLimit)
   }

@@ -19,6 +19,13 @@ enum AgentMetrics {
   static let lastIndex = Metric(.gauge, "keyfold_raft_last_index", "The last oplog index on this node's disk.")
   static let commitIndex = Metric(.gauge, "keyfold_raft_commit_index", "The last index it knows to be committed.")
   static let appliedIndex = Metric(.gauge, "keyfold_raft_applied_index", "The last index its data holds.")
+  static let oplogBytes = Metric(
+    .gauge, "keyfold_oplog_bytes", "Bytes of the entries in the oplog, before compression.")
+  static let oplogEntries = Metric(.gauge, "keyfold_oplog_entries", "Entries in the oplog.")
+  static let oplogWindow = Metric(
+    .gauge, "keyfold_oplog_window_seconds", "How long a member may be away and still catch up from the oplog.")
+  static let recovering = Metric(
+    .gauge, "keyfold_raft_recovering", "1 while the member neither votes nor campaigns because it lost what it had.")
   static let voters = Metric(.gauge, "keyfold_raft_voters", "Members with a vote.")
   static let needsSync = Metric(
     .gauge, "keyfold_raft_needs_initial_sync", "1 if the node can't catch up from the primary's oplog.")
@@ -54,7 +61,8 @@ enum AgentMetrics {
 
   /// All that is measured here.
   static let all = [
-    phase, connected, commands, superseded, role, takesWrites, term, lastIndex, commitIndex, appliedIndex, voters,
+    phase, connected, commands, superseded, role, takesWrites, term, lastIndex, commitIndex, appliedIndex, oplogBytes,
+    oplogEntries, oplogWindow, recovering, voters,
     needsSync, lag, silence, syncing, syncDocuments, syncExpected, syncBytes, syncsServed, verdict, checkAge, encrypted,
     masterKeyAge, keystoreVersion, databaseKeys, cache, cacheDirty, cacheLimit,
   ]

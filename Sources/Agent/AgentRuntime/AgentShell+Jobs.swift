@@ -147,10 +147,13 @@ extension AgentShell {
   }
 
   /// Ends everything for good: no job begins any more, those under way end early.
+  ///
+  /// An engine that can't close, because its disk has failed, must not keep the process: after `closeLimit` it ends
+  /// without. What was acknowledged is on a majority's disks.
   func shutDown() async {
     isShutDown = true
     jobQueue.finish()
-    await close()
+    await LastWait(limit: Self.closeLimit, logger: logger).run { await close() }
     await factory.shutdown()
   }
 
@@ -171,6 +174,8 @@ extension AgentShell {
 
   private func watchClose(_ number: Int) async {
     guard (try? await Task.sleep(for: Self.closeLimit)) != nil, closes.open == number else { return }
+    // A stop that was asked for meanwhile is not forgotten: a new image would not know of it.
+    if isShutDown { LastWait(limit: Self.closeLimit, logger: logger).endProcess() }
     logger.critical("the engine does not close", metadata: ["limit": "\(Self.closeLimit)"])
     replaceProcessImage()
   }

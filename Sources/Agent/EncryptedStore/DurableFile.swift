@@ -1,37 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Glibc
+internal import Secrets
 
-/// Small files that are replaced whole, so that a crash leaves the old or the new contents and nothing between.
+/// A store's small files: replaced whole by `Secrets.DurableFile`, with a store's errors.
 public enum DurableFile {
-  /// Replaces a file: writes beside it, syncs, renames, syncs the folder. The permissions are `mode` exactly.
+  /// Replaces a file, readable by its owner only: writes beside it, syncs, renames, syncs the folder.
   ///
   /// Throws `fsyncFailed` if the disk did not confirm; then either contents may be there after a crash.
-  public static func replace(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o600) throws(StoreError) {
+  public static func replace(_ path: String, with bytes: [UInt8]) throws(StoreError) {
     let doing = "writing \(path)"
-    let beside = path + ".new"
-    let file = unsafe open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode)
-    guard file >= 0 else { throw StoreError.system(errno, doing: doing, file: beside) }
-    do throws(StoreError) {
-      guard fchmod(file, mode) == 0 else { throw StoreError.system(errno, doing: doing, file: beside) }
-      try write(bytes, to: file, doing: doing)
-      guard fsync(file) == 0 else { throw fsyncFailure(doing, beside) }
+    do throws(Secrets.DurableFile.Failure) {
+      try Secrets.DurableFile.replaceByStep(path, with: bytes)
     } catch {
-      close(file)
-      unsafe unlink(beside)
-      throw error
+      if error.isUnconfirmed { throw unconfirmed(error.fault, doing, path) }
+      throw StoreError.system(error.fault.number, doing: doing, file: path)
     }
-    guard close(file) == 0 else { throw StoreError.system(errno, doing: doing, file: beside) }
-    guard unsafe rename(beside, path) == 0 else { throw StoreError.system(errno, doing: doing, file: path) }
-    try syncDirectory(folder(of: path))
   }
 
   /// Makes what was created, renamed or removed in a folder durable.
   public static func syncDirectory(_ path: String) throws(StoreError) {
     let doing = "syncing the folder \(path)"
-    let folder = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard folder >= 0 else { throw StoreError.system(errno, doing: doing, file: path) }
-    defer { close(folder) }
-    guard fsync(folder) == 0 else { throw fsyncFailure(doing, path) }
+    do throws(SystemFault) { try Secrets.DurableFile.syncFolder(path) } catch {
+      // A folder that can't be opened was not synced, but nothing is in doubt either.
+      if [ENOENT, ENOTDIR, EACCES, EMFILE, ENFILE].contains(error.number) {
+        throw StoreError.system(error.number, doing: doing, file: path)
+      }
+      throw unconfirmed(error, doing, path)
+    }
   }
 
   /// Reads a whole file. Throws `missingFile` if it is not there, `damaged` if it has more than `limit` bytes.
@@ -60,22 +55,9 @@ public enum DurableFile {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  private static func write(_ bytes: [UInt8], to file: Int32, doing: String) throws(StoreError) {
-    var done = 0
-    while done < bytes.count {
-      let count = unsafe bytes.withUnsafeBytes { all in
-        let rest = unsafe UnsafeRawBufferPointer(rebasing: all[done...])
-        return unsafe Glibc.write(file, rest.baseAddress, rest.count)
-      }
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { throw StoreError.system(errno, doing: doing) }
-      done += count
-    }
-  }
-
-  private static func fsyncFailure(_ doing: String, _ path: String) -> StoreError {
+  private static func unconfirmed(_ fault: SystemFault, _ doing: String, _ path: String) -> StoreError {
     StoreError(
       .fsyncFailed, doing: doing, file: path,
-      detail: "the disk did not confirm the write; check the disk before using this data", underlying: errno)
+      detail: "the disk did not confirm the write; check the disk before using this data", underlying: fault.number)
   }
 }

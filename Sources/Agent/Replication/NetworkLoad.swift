@@ -7,6 +7,8 @@ public struct NetworkLoad: Sendable {
   public var inbox = MailboxLoad()
   /// Copies of this node's data that others make; at most `CopyLimits.servedStreams`.
   public var copiesServed = 0
+  /// Messages with entries that were not sent because their peer was slow.
+  public var heldBack: UInt64 = 0
   /// What all links and the listening socket counted.
   public var counters = TransportCounters()
   /// What waits to be sent.

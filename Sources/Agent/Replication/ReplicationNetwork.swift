@@ -17,6 +17,9 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
   /// and again, and each message may have 68 MiB.
   static let inboxByteCapacity = 128 << 20
 
+  /// How many bytes may wait to be sent to a peer before it is sent no more entries: four of Raft's batches.
+  static let outboundByteLimit = 32 << 20
+
   struct Link: Sendable {
     let link: MessageLink
     let address: MemberAddress
@@ -43,6 +46,8 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
   private let allowList = AllowList()
   private let inbox = Mailbox<Event>(capacity: inboxCapacity, byteCapacity: inboxByteCapacity)
   private let listener: Mutex<MessageListener?> = Mutex(nil)
+  /// Messages with entries that were not sent because their peer is slow.
+  private let heldBack = Mutex<UInt64>(0)
 
   /// Makes the network of a node; nothing is bound before `start`. Connections to members come from `sourceAddress`,
   /// or from what the system chooses.
@@ -113,13 +118,18 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
   public func send(_ message: RaftMessage, to member: MemberID) {
     guard let link = state.withLock({ $0.links[member]?.link }) else { return }
     let (body, payload) = message.wire
+    // Entries that a slow peer has not taken yet are not sent again on top: Raft asks for them later. What has none is
+    // small and keeps the peer from campaigning.
+    guard payload.isEmpty || link.outbound.bytes < Self.outboundByteLimit else {
+      return heldBack.withLock { $0 += 1 }
+    }
     _ = try? link.send(Envelope(body, node: node), payload: payload)
   }
 
   /// What waits, in and out, and what was counted since the start, over all connections of now.
   public var load: NetworkLoad {
     let (links, copies) = state.withLock { ($0.links.values.map(\.link), $0.copies.count) }
-    var load = NetworkLoad(inbox: inbox.load, copiesServed: copies)
+    var load = NetworkLoad(inbox: inbox.load, copiesServed: copies, heldBack: heldBack.withLock { $0 })
     for link in links { load.add(link.counters, link.outbound) }
     if let listener = listener.withLock({ $0 }) { load.add(listener.counters, listener.outbound) }
     return load

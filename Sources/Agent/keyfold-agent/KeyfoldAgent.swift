@@ -56,7 +56,7 @@ struct Run: AsyncParsableCommand {
     discussion: """
       Writes DATA/ready.json once its ports are bound. Until the coordinator has sent settings, and while a key is \
       revoked or the KMS cannot be reached at start, it answers drivers with an error that says so. Shows Prometheus \
-      metrics on 127.0.0.1:7461, or where metrics.address and metrics.port say. SIGHUP reads the \
+      metrics on 127.0.0.1:7461, or where metrics.address and metrics.port say. SIGHUP reads logLevel and the \
       certificate files of drivers.tls again.
       """)
 
@@ -68,11 +68,12 @@ struct Run: AsyncParsableCommand {
 
   func run() async throws {
     try ProcessHardening.apply()
+    DaemonSignals.ignoreHangUp()
     let configuration = try ConfigurationFile.load(AgentConfiguration.self, path: config)
     guard let data = data ?? configuration.data else {
       throw ValidationError("No data directory: give --data DIR, or set 'data' in \(config).")
     }
-    DaemonLogging.start(level: configuration.logLevel.flatMap(Logger.Level.init(rawValue:)) ?? .info)
+    let level = DaemonLogging.start(level: try LogLevel.named(configuration.logLevel))
     var logger = Logger(label: "keyfold-agent")
     logger[metadataKey: "node"] = "\(configuration.node)"
     try SecureHeap.initialize(bytes: (configuration.secureHeapKilobytes ?? 4096) << 10)
@@ -80,22 +81,20 @@ struct Run: AsyncParsableCommand {
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [
+          .init(
+            service: HangUpService(logger: logger) { [config] in
+              agent.reload()
+              return try Self.reload(config, level)
+            }),
           .init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup),
-          .init(service: HangUp { agent.reload() }),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
   }
-}
 
-/// Reads again what can be read again whenever SIGHUP comes.
-struct HangUp: Service {
-  let reload: @Sendable () -> Void
-
-  func run() async throws {
-    let signals = await UnixSignalsSequence(trapping: .sighup)
-    await cancelWhenGracefulShutdown {
-      for await _ in signals { reload() }
-    }
+  /// Takes the log level of the file; every other setting, but what `Agent.reload` reads, needs a restart.
+  private static func reload(_ path: String, _ level: LogLevel) throws -> String {
+    level.set(try LogLevel.named(try ConfigurationFile.load(AgentConfiguration.self, path: path).logLevel))
+    return "log level \(level.current.rawValue); all other settings but the certificates need a restart"
   }
 }

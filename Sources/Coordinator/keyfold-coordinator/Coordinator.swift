@@ -17,7 +17,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
     discussion: """
       Holds no database data and no master key. At its first start it makes its keys in the data directory and \
       writes operator.json there, which keyfold reads. Once it serves it writes ready.json. SIGTERM ends it \
-      cleanly; killing it at any instant loses no decision; SIGHUP is ignored, because nothing can be re-read yet. \
+      cleanly; killing it at any instant loses no decision; SIGHUP reads logLevel anew. \
       The command line goes before the configuration file.
 
       The file is a JSON object with the keys data, listen, rootKeyFile (the key that seals KMS secrets; by default \
@@ -61,17 +61,16 @@ struct CoordinatorCommand: AsyncParsableCommand {
       DaemonSignals.ignoreHangUp()
       let settings = try settings()
       try settings.check()
-      guard let level = Logger.Level(rawValue: settings.logLevel) else {
-        throw ConfigurationError(
-          .invalidValue,
-          "there is no log level '\(settings.logLevel)'; take trace, debug, info, notice, warning or error")
-      }
-      DaemonLogging.start(level: level)
+      let level = DaemonLogging.start(level: try LogLevel.named(settings.logLevel))
       try SecureHeap.initialize()
       let logger = Logger(label: "coordinator")
       let service = CoordinatorService(configuration: settings, logger: logger)
+      let reload = HangUpService(logger: logger) { [self] in
+        level.set(try LogLevel.named(try self.settings().logLevel))
+        return "log level \(level.current.rawValue); all other settings need a restart"
+      }
       try await ServiceGroup(
-        services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+        services: [reload, service], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
       ).run()
     } catch let error as ConfigurationError {
       throw ValidationError(error.description)

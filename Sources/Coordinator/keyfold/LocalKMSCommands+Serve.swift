@@ -32,6 +32,7 @@ extension LocalKMSCommands {
       let terminal = Terminal(json: options.output.json)
       try await terminal.reporting {
         do {
+          DaemonSignals.ignoreHangUp()
           DaemonLogging.start(level: .info)
           try DurableFile.makeFolder(options.folder)
           let logger = Logger(label: "local-kms")

@@ -6,12 +6,15 @@ public import Logging
 public enum DaemonLogging {
   /// Sends all logs of the process to standard error: text if that is a terminal, else a JSON object a line.
   ///
-  /// To be called once, before the first logger is made.
-  public static func start(level: Logger.Level) {
+  /// To be called once, before the first logger is made. The level can be changed through what it answers.
+  @discardableResult
+  public static func start(level initial: Logger.Level) -> LogLevel {
+    let level = LogLevel(initial)
     let isTerminal = isatty(STDERR_FILENO) == 1
     LoggingSystem.bootstrap { label in
       LineLogHandler(label: label, level: level, format: isTerminal ? .text : .json, write: writeToStandardError)
     }
+    return level
   }
 
   /// One write(2) a line, so that lines of several threads do not mix; what cannot be written is lost, as it must be.

@@ -8,34 +8,39 @@ public struct LineLogHandler: LogHandler {
   /// How a line looks.
   public enum Format: Sendable { case text, json }
 
-  /// The level below which nothing is written.
-  public var logLevel: Logger.Level
+  /// The level below which nothing is written: the process's, until a logger gets one of its own.
+  public var logLevel: Logger.Level {
+    get { ownLevel ?? shared.current }
+    set { ownLevel = newValue }
+  }
   /// What is added to every event.
   public var metadata: Logger.Metadata = [:]
   /// Where metadata of the context comes from, none by default.
   public var metadataProvider: Logger.MetadataProvider?
 
+  private var ownLevel: Logger.Level?
+  private let shared: LogLevel
   private let label: String
   private let format: Format
   private let now: @Sendable () -> OperatorTime
   private let write: @Sendable (String) -> Void
 
   /// Makes a handler that gives each finished line, line end included, to `write`.
-  public init(label: String, level: Logger.Level, format: Format, write: @escaping @Sendable (String) -> Void) {
+  public init(label: String, level: LogLevel, format: Format, write: @escaping @Sendable (String) -> Void) {
     self.init(label: label, level: level, format: format, write: write) {
       OperatorTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
     }
   }
 
   init(
-    label: String, level: Logger.Level, format: Format, write: @escaping @Sendable (String) -> Void,
+    label: String, level: LogLevel, format: Format, write: @escaping @Sendable (String) -> Void,
     now: @escaping @Sendable () -> OperatorTime
   ) {
     self.label = label
     self.format = format
     self.write = write
     self.now = now
-    logLevel = level
+    shared = level
   }
 
   /// One value of the metadata.

@@ -66,12 +66,14 @@ package struct AWSClient: Sendable {
   package func perform(_ call: Call, body: ByteBuffer, deadline: Duration) async throws(KMSError) -> HTTPAnswer {
     let start = ContinuousClock.now
     var attempt = 1
+    var last: KMSError?
     while true {
       let remaining = deadline - start.duration(to: .now)
-      guard remaining > .zero else { throw call.error(.timeout, "no time was left for the call") }
+      guard remaining > .zero else { throw last ?? call.error(.timeout, "no time was left for the call") }
       do {
         return try await once(call, body: body, timeout: min(remaining, RetrySchedule.longestAttempt))
       } catch {
+        last = error
         let left = deadline - start.duration(to: .now)
         guard error.isRetryable, !Task.isCancelled,
           let pause = RetrySchedule.pause(after: attempt, remaining: left, random: Double.random(in: 0..<1))

@@ -3,7 +3,6 @@
 internal import AsyncHTTPClient
 internal import NIOCore
 internal import NIOHTTP1
-internal import NIOPosix
 internal import NIOSSL
 
 /// HTTPS with async-http-client: TLS 1.2 or newer, one attempt, a bounded answer, bounded time.
@@ -49,20 +48,21 @@ struct HTTPClientExchange: HTTPExchange {
     outgoing.tlsConfiguration = tls
     outgoing.localAddress = localAddress
     let prepared = outgoing
+    let place = ConnectionTrouble(url: request.url).place
     // The client's own deadline ends with the answer's head; a body that drips has to end as well.
     let result = await withTaskGroup(of: Result<HTTPAnswer, HTTPFailure>.self) { group in
       group.addTask { await self.exchange(prepared, timeout: timeout) }
       group.addTask {
         try? await Task.sleep(for: timeout)
-        return .failure(Task.isCancelled ? Self.cancelled : HTTPFailure(.timeout, "no answer within \(timeout)"))
+        return .failure(
+          Task.isCancelled
+            ? ConnectionTrouble.cancelled : HTTPFailure(.timeout, "\(place) did not answer within \(timeout)"))
       }
       defer { group.cancelAll() }
-      return await group.next() ?? .failure(Self.cancelled)
+      return await group.next() ?? .failure(ConnectionTrouble.cancelled)
     }
     return try result.get()
   }
-
-  private static let cancelled = HTTPFailure(.timeout, "the call was given up by its caller")
 
   private func exchange(_ request: HTTPClientRequest, timeout: Duration) async -> Result<HTTPAnswer, HTTPFailure> {
     do {
@@ -73,46 +73,7 @@ struct HTTPClientExchange: HTTPExchange {
       let headers = response.headers.map { (name: $0.name, value: $0.value) }
       return .success(HTTPAnswer(status: Int(response.status.code), headers: headers, body: body))
     } catch {
-      return .failure(Self.failure(of: error))
+      return .failure(ConnectionTrouble(url: request.url).failure(of: error))
     }
-  }
-
-  /// The kind of outage behind an error of the HTTP and TLS libraries; none of them says anything of a key.
-  static func failure(of error: any Error) -> HTTPFailure {
-    switch error {
-    case is CancellationError: cancelled
-    case let error as HTTPClientError: failure(of: error)
-    case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
-      HTTPFailure(.tls, "TLS failed: \(error); does the KMS's certificate fit its name and the trusted authority?")
-    case let error as NIOConnectionError: failure(of: error)
-    case is NIOTooManyBytesError:
-      HTTPFailure(.malformedAnswer, "the answer is larger than \(maximumAnswerBytes) bytes")
-    case is HTTPParserError: HTTPFailure(.malformedAnswer, "the answer is not HTTP: \(error)")
-    case let error as IOError: HTTPFailure(.network, "the connection failed: \(error)")
-    default: HTTPFailure(.network, "the connection failed: \(type(of: error))")
-    }
-  }
-
-  private static func failure(of error: HTTPClientError) -> HTTPFailure {
-    switch error {
-    case .connectTimeout, .readTimeout, .writeTimeout, .deadlineExceeded, .getConnectionFromPoolTimeout:
-      HTTPFailure(.timeout, "no answer in time: \(error.shortDescription)")
-    case .tlsHandshakeTimeout: HTTPFailure(.timeout, "the TLS handshake did not end in time")
-    case .cancelled: cancelled
-    case .invalidLocalAddress: HTTPFailure(.invalidSettings, "the local address to connect from is no IP address")
-    case .uncleanShutdown, .remoteConnectionClosed:
-      HTTPFailure(.network, "the connection was closed before the answer was complete")
-    case .contentLengthMissing:
-      HTTPFailure(.malformedAnswer, "the answer is not complete HTTP")
-    default: HTTPFailure(.network, "the request could not be sent: \(error.shortDescription)")
-    }
-  }
-
-  private static func failure(of error: NIOConnectionError) -> HTTPFailure {
-    guard error.connectionErrors.isEmpty else {
-      let reasons = error.connectionErrors.map { "\($0.target): \($0.error)" }.joined(separator: ", ")
-      return HTTPFailure(.network, "cannot connect to \(error.host):\(error.port): \(reasons)")
-    }
-    return HTTPFailure(.network, "cannot find an address for \(error.host)")
   }
 }

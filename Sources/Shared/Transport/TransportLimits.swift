@@ -8,6 +8,8 @@ public struct TransportLimits: Sendable, Equatable {
   ///
   /// A receiver whose queue stays full hears no heartbeats and loses the connection: credit has to keep below it.
   public var highWaterMark: Int32 = 2_048
+  /// How many messages a link hands to libzmq before it keeps them in its own queue, which is bounded by bytes.
+  public var linkSendHighWaterMark: Int32 = 2_048
   /// How many messages wait for one peer before `send` throws `congested`.
   public var queuedMessagesPerPeer = 4_096
   /// How many messages wait in all before `send` throws `congested`.
@@ -43,6 +45,7 @@ public struct TransportLimits: Sendable, Equatable {
     limits.maximumFrameBytes = 68 << 20
     limits.highWaterMark = 1_024
     limits.queuedMessagesPerPeer = 1_024
+    limits.linkSendHighWaterMark = 8
     return limits
   }()
 }

@@ -35,6 +35,7 @@ struct ErrorCode: Sendable, Equatable {
   static let transactionTooOld = ErrorCode(number: 225, name: "TransactionTooOld")
   static let tooManySessions = ErrorCode(number: 261, name: "TooManyLogicalSessions")
   static let noTransactions = ErrorCode(number: 263, name: "OperationNotSupportedInTransaction")
+  static let clientDisconnect = ErrorCode(number: 279, name: "ClientDisconnect")
   static let memoryLimit = ErrorCode(number: 292, name: "QueryExceededMemoryLimitNoDiskUseAllowed")
   static let apiVersionError = ErrorCode(number: 322, name: "APIVersionError")
   static let apiStrictError = ErrorCode(number: 323, name: "APIStrictError")

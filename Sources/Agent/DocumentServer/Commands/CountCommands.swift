@@ -58,7 +58,7 @@ extension CommandInterpreter {
         let enough = query.limit.map { $0.addingReportingOverflow(query.skip) }.flatMap {
           $0.overflow ? nil : $0.partialValue
         }
-        var budget = ScanBudget(deadline: deadline)
+        var budget = ScanBudget(deadline: deadline, life: .current)
         _ = try query.plan.visit(transaction, collection, after: nil, budget: &budget) { _, _ in
           found += 1
           return enough.map { found < $0 } ?? true

@@ -70,7 +70,7 @@ extension CommandInterpreter {
     let results = try await engine.read { transaction -> [Document] in
       guard let collection = try transaction.collection(query.namespace) else { return [] }
       var sorter = Sorter(order: sort, wanted: query.wanted)
-      var budget = ScanBudget(deadline: deadline)
+      var budget = ScanBudget(deadline: deadline, life: .current)
       _ = try query.plan.visit(transaction, collection, after: nil, budget: &budget) { _, document in
         try sorter.add(document, returning: query.projection?.apply(to: document) ?? document)
         return true

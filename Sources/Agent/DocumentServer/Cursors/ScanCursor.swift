@@ -20,7 +20,7 @@ struct ScanCursor: Sendable {
     var rest = self
     var batch = Batch(size: size)
     if batch.isFull { return ([], rest) }
-    var budget = ScanBudget(deadline: deadline)
+    var budget = ScanBudget(deadline: deadline, life: .current)
     var isFinished = false
     let sawAll = try plan.visit(transaction, collection, after: after, budget: &budget) { key, document in
       if rest.skip > 0 {

@@ -113,14 +113,17 @@ struct ScanBudget {
   /// Documents that were looked at.
   private(set) var used = 0
   private let deadline: ContinuousClock.Instant?
+  private let life: ConnectionLife?
   /// The clock is asked once in so many documents.
   private static let documentsPerClockCheck = 128
   /// The last key that was looked at.
   private(set) var lastKey: [UInt8]?
 
-  init(documents: Int = .max, deadline: ContinuousClock.Instant? = nil) {
+  /// `life` is the connection of a read, which ends with it; writes have none and always end as they would.
+  init(documents: Int = .max, deadline: ContinuousClock.Instant? = nil, life: ConnectionLife? = nil) {
     remaining = documents
     self.deadline = deadline
+    self.life = life
   }
 
   /// Counts a document; false if it was the last one, throws when the command's time is over.
@@ -128,8 +131,11 @@ struct ScanBudget {
     lastKey = key
     remaining -= 1
     used += 1
-    if let deadline, remaining % ScanBudget.documentsPerClockCheck == 0, ContinuousClock.now >= deadline {
-      throw CommandError(.maxTimeExpired, "operation exceeded time limit")
+    if remaining % ScanBudget.documentsPerClockCheck == 0 {
+      if let life, life.isOver { throw CommandError(.clientDisconnect, "the driver has gone") }
+      if let deadline, ContinuousClock.now >= deadline {
+        throw CommandError(.maxTimeExpired, "operation exceeded time limit")
+      }
     }
     return remaining > 0
   }

@@ -12,7 +12,8 @@ internal import Synchronization
 /// A server runs once: `run` binds, serves until `shutdown` or until its task is cancelled, and returns when every
 /// connection is closed. Connections take one request at a time; what a client sends meanwhile waits in its socket.
 public final class DocumentServer: Sendable {
-  private typealias Connection = NIOAsyncChannel<[UInt8], [UInt8]>
+  private typealias Connection = NIOAsyncChannel<IncomingMessage, OutgoingMessage>
+  private typealias Outbound = NIOAsyncChannelOutboundWriter<OutgoingMessage>
 
   private let address: ServerAddress
   private let tls: DriverTLS?
@@ -22,6 +23,8 @@ public final class DocumentServer: Sendable {
   private let gate: AccessGate
   private let connections: ConnectionRegistry
   private let measures: ServerMeasures
+  private let requestMemory: MemoryBudget
+  private let replyMemory: MemoryBudget
   private let hasStarted = Mutex(false)
 
   /// Prepares a server; nothing is bound yet. An address that others can reach is not bound before there is a user;
@@ -45,6 +48,8 @@ public final class DocumentServer: Sendable {
         engine: engine, ownSecret: Self.random(bytes: DecoyRecord.secretBytes), logger: logger),
       log: log, nonce: { Base64Text.of(Self.random(bytes: 24)) })
     connections = ConnectionRegistry(maximumConnections: limits.maximumConnections)
+    requestMemory = MemoryBudget(limit: limits.requestMemory)
+    replyMemory = MemoryBudget(limit: limits.replyMemory)
   }
 
   /// Binds, tells `onBound` the port and serves. Throws `ServerError` if it can't bind or ran before.
@@ -86,8 +91,9 @@ public final class DocumentServer: Sendable {
   /// What the server holds now, beside its limits.
   public var load: ServerLoad {
     ServerLoad(
-      connections: connections.count, connectionLimit: limits.maximumConnections, cursors: gate.interpreter.cursors.load
-    )
+      connections: connections.count, connectionLimit: limits.maximumConnections, requestBytes: requestMemory.used,
+      requestByteLimit: requestMemory.limit, replyBytes: replyMemory.used, replyByteLimit: replyMemory.limit,
+      waitingForMemory: requestMemory.waiting + replyMemory.waiting, cursors: gate.interpreter.cursors.load)
   }
 
   /// Waits until there is a user if others can reach the address; false if the server stops before.
@@ -135,7 +141,8 @@ public final class DocumentServer: Sendable {
           log.refused("a connection without TLS was closed; drivers.tls.mode is required", peer: peer)
         })
     }
-    try pipeline.addHandlers([ByteToMessageHandler(FrameDecoder()), FrameEncoder()])
+    try pipeline.addHandler(
+      FrameHandler(budget: requestMemory, limits: limits) { [measures] in measures.refused(.tooSlow) })
     try pipeline.addHandler(
       FirstMessageDeadline(.init(limits.firstMessageTime)) {
         log.refused("a connection said nothing in time and was closed", peer: peer)
@@ -148,6 +155,9 @@ public final class DocumentServer: Sendable {
   }
 
   private static func peer(of channel: any Channel) -> String { channel.remoteAddress?.description ?? "unknown" }
+
+  /// Commands whose replies may be as large as a batch; all others answer in a few bytes.
+  private static let largeReplies: Set<String> = ["aggregate", "find", "getMore", "listCollections", "listDatabases"]
 
   private func serve(_ listener: NIOAsyncChannel<Connection, Never>) async {
     await withDiscardingTaskGroup { group in
@@ -177,9 +187,13 @@ public final class DocumentServer: Sendable {
           return
         }
         var session = AccessSession(peer: Self.peer(of: connection.channel))
-        for try await bytes in inbound {
+        let life = ConnectionLife()
+        connection.channel.closeFuture.whenComplete { _ in life.end() }
+        for try await message in inbound {
           guard connections.begin(id) else { return }
-          try await answer(bytes, connectionID: id, session: &session, outbound)
+          try await ConnectionLife.$current.withValue(life) {
+            try await answer(message, connectionID: id, session: &session, outbound)
+          }
           guard connections.end(id), !session.isExhausted else { return }
         }
       }
@@ -189,6 +203,8 @@ public final class DocumentServer: Sendable {
     } catch let error as NIOSSLError where !error.isEnd {
       log.refused(
         "a TLS handshake failed", metadata: ["reason": "\(error)"], peer: Self.peer(of: connection.channel))
+    } catch is SlowPeer {
+      logger.info("connection closed: its driver was too slow", metadata: ["connection": "\(id ?? 0)"])
     } catch {
       logger.debug("connection lost", metadata: ["connection": "\(id ?? 0)", "error": "\(error)"])
     }
@@ -197,16 +213,19 @@ public final class DocumentServer: Sendable {
 
   /// Answers one message: with one reply, or with a stream of them where the driver takes one.
   private func answer(
-    _ bytes: [UInt8], connectionID: Int32, session: inout AccessSession,
-    _ outbound: NIOAsyncChannelOutboundWriter<[UInt8]>
+    _ message: IncomingMessage, connectionID: Int32, session: inout AccessSession, _ outbound: Outbound
   ) async throws {
-    let command = try MessageDecoder.decode(bytes)
+    // Until here the message's memory is set aside; the documents in it live as long as the command.
+    defer { withExtendedLifetime(message) {} }
+    let command = try MessageDecoder.decode(message.bytes)
     var next: CommandRequest?
     var numbers = MessageEncoder.Numbers(reply: connectionID, answered: command.requestID)
     repeat {
       let outcome: CommandInterpreter.Outcome
+      var share: MemoryBudget.Share?
       switch command.content {
       case .command(let request):
+        if Self.largeReplies.contains(request.name) { share = await replyMemory.share(limits.largestReply) }
         let start = ContinuousClock.now
         outcome = await gate.outcome(of: next ?? request, connectionID: connectionID, session: &session)
         measures.answered(request.name, since: start, failed: outcome.failure != nil)
@@ -218,7 +237,9 @@ public final class DocumentServer: Sendable {
       if outcome.closesConnection { throw WireError("a fail point closes the connection") }
       guard command.wantsReply else { return }
       next = command.allowsExhaust && !gate.interpreter.topology.isClosed ? outcome.next : nil
-      try await outbound.write(MessageEncoder.encode(outcome.reply, to: command, numbers, moreToCome: next != nil))
+      let bytes = MessageEncoder.encode(outcome.reply, to: command, numbers, moreToCome: next != nil)
+      share?.shrink(to: bytes.count)
+      try await outbound.write(OutgoingMessage(bytes: bytes, share: share))
       numbers = .init(reply: numbers.reply &+ 1, answered: numbers.reply)
     } while next != nil
   }

@@ -4,10 +4,23 @@
 public struct ServerLimits: Sendable, Equatable {
   /// Connections at the same time; one more is closed at once.
   public var maximumConnections = 1_000
+  /// Messages up to this many bytes need no room of their own, so that `hello` and `ping` are always answered.
+  public var freeMessageBytes = 16 << 10
+  /// Bytes set aside for the larger messages of all connections, each counted twice: as it came, and cut into
+  /// documents. A message that has no room is not read; its driver's writes come to a halt.
+  public var requestMemory = 256 << 20
+  /// Bytes set aside for the replies of all connections that may be large. A read that has no room does not begin.
+  public var replyMemory = 256 << 20
+  /// Bytes set aside for one such reply before it is known: a batch of the largest size, with its frame.
+  public var largestReply = 17 << 20
+  /// How long a message may take from its first byte, or from getting its room, to its last.
+  public var messageTime = Duration.seconds(60)
+  /// How long a reply may take to leave, once nothing is before it.
+  public var replyTime = Duration.seconds(30)
   /// Bytes of replies waiting to be sent on one connection at which it stops answering more.
-  public var writeHighWaterMark = 1024 * 1024
+  public var writeHighWaterMark = 64 << 10
   /// Bytes of waiting replies at which it goes on.
-  public var writeLowWaterMark = 256 * 1024
+  public var writeLowWaterMark = 16 << 10
   /// Pending connections the kernel keeps.
   public var backlog: Int32 = 256
 

@@ -6,6 +6,16 @@ public struct ServerLoad: Sendable, Equatable {
   public var connections: Int
   /// How many there may be.
   public var connectionLimit: Int
+  /// Bytes set aside for messages of drivers.
+  public var requestBytes: Int
+  /// How many bytes there are for them.
+  public var requestByteLimit: Int
+  /// Bytes set aside for replies to drivers.
+  public var replyBytes: Int
+  /// How many bytes there are for them.
+  public var replyByteLimit: Int
+  /// Connections that wait for room for a message or a reply.
+  public var waitingForMemory: Int
   /// The open cursors.
   public var cursors: CursorLoad
 }

@@ -63,5 +63,8 @@ public struct ServerMeasures: Sendable {
     if !Self.waitingCommands.contains(name) { histogram.record(start.duration(to: .now)) }
   }
 
+  /// How many connections were closed for a reason.
+  func refusals(_ reason: Refusal) -> UInt64 { refusalCounter.value(reason.rawValue) }
+
   func refused(_ reason: Refusal) { refusalCounter.add(1, reason.rawValue) }
 }

@@ -49,8 +49,8 @@ final class TLSDetector: ChannelInboundHandler, RemovableChannelHandler {
 
 /// Closes a connection whose first whole message does not come in time, so that idle ones can't take all places.
 final class FirstMessageDeadline: ChannelInboundHandler, RemovableChannelHandler {
-  typealias InboundIn = [UInt8]
-  typealias InboundOut = [UInt8]
+  typealias InboundIn = IncomingMessage
+  typealias InboundOut = IncomingMessage
 
   private let limit: TimeAmount
   private let expire: () -> Void

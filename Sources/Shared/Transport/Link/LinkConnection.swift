@@ -24,6 +24,7 @@ final class LinkConnection {
     let target = setup.target.target
     let dealer = try Socket(ZMQ_DEALER, in: context)
     try dealer.prepare(setup.limits, identity: setup.identity)
+    try dealer.set(ZMQ_SNDHWM, setup.limits.linkSendHighWaterMark)
     try dealer.set(ZMQ_CURVE_PUBLICKEY, setup.identity.publicKey.text)
     try dealer.set(ZMQ_CURVE_SERVERKEY, target.serverKey.text)
     // Without a connection a message is refused rather than kept until it is stale. And each connection gets a pipe of

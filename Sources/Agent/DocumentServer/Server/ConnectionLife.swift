@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Synchronization
+
+/// Whether anybody still waits for the answer to a command.
+///
+/// It travels with the task that runs the command, so that a scan on a storage thread can look at it; a write, which
+/// runs in the primary's batch, does not see it and always ends as it would.
+final class ConnectionLife: Sendable {
+  /// The life of the connection whose command this task runs, nil if it runs for none.
+  @TaskLocal static var current: ConnectionLife?
+
+  private let hasEnded = Atomic<Bool>(false)
+
+  /// Whether the driver has gone.
+  var isOver: Bool { hasEnded.load(ordering: .relaxed) }
+
+  /// The driver has gone.
+  func end() { hasEnded.store(true, ordering: .relaxed) }
+}
