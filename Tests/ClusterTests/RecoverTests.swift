@@ -34,6 +34,10 @@ import Testing
       try cluster.operate("node", "approve", back.name)
       try await phase("serving", of: back, cluster)
       try await expect(40, on: back, cluster)
+      _ = try await eventually("\(back.name) votes again") { () -> Bool? in
+        let view = try cluster.query("node", "show", back.name) as? [String: Any]
+        return view?["role"] as? String == "secondary" ? true : nil
+      }
       try await write(41...50, to: survivor, cluster)
       try await expect(50, on: back, cluster)
       #expect(try cluster.operate("audit", "list").contains("cluster recover"))

@@ -131,6 +131,7 @@ extension AgentShell {
         throw AgentError(.data, "the node is stopping")
       }
       self.member = member
+      if let assignment = core.assignment { member.expectVoters(Set(assignment.members.map(\.node))) }
       opened = generation
       network.attach(member)
       engine.attach(member)

@@ -109,6 +109,7 @@ actor AgentShell {
       switch directive {
       case .updatePeers(let assignment):
         network.updatePeers(assignment.members)
+        member?.expectVoters(Set(assignment.members.map(\.node)))
         engine.updateMembers(assignment)
       case .open: jobQueue.yield(.open)
       case .formShard(let voters): jobQueue.yield(.formShard(voters))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Logging
-internal import ReplicationCore
+public import ReplicationCore
+internal import Synchronization
 
 /// A shard that goes on from one member, and its others coming back.
 extension ReplicaMember {
@@ -18,9 +19,13 @@ extension ReplicaMember {
     }
   }
 
-  /// Makes voters of learners that have caught up, one after another.
+  /// Names the members that belong among the voters: whoever of them became a learner when the shard went on from one
+  /// member votes again once it has caught up.
+  public nonisolated func expectVoters(_ members: Set<MemberID>) { expectedVoters.withLock { $0 = members } }
+
+  /// Makes voters of those that have caught up, one after another.
   func promoteLearner() {
-    guard let learner = core.promotable(now: now) else { return }
+    guard let learner = core.promotable(among: expectedVoters.withLock { $0 }, now: now) else { return }
     guard case .accepted(_, _, let directives) = core.onProposeMembership(.promoteLearner(learner), now: now) else {
       return
     }

@@ -27,6 +27,8 @@ public actor ReplicaMember {
   public nonisolated let readers: ReaderPool
   nonisolated let checkpointer: Checkpointer
   nonisolated let snapshot: Mutex<MemberStatus>
+  /// See `expectVoters`.
+  nonisolated let expectedVoters = Mutex<Set<MemberID>>([])
   nonisolated let statusObserver = StatusObserver()
   nonisolated let logger: Logger
   nonisolated let systemChanges = Atomic<UInt64>(0)

@@ -39,9 +39,9 @@ extension RaftCore {
     return .success(drain())
   }
 
-  /// A learner that may vote again: it has caught up, and no other change is under way. One at a time.
-  public func promotable(now: Duration) -> MemberID? {
+  /// A learner of these that may vote again: it has caught up, and no other change is under way. One at a time.
+  public func promotable(among members: Set<MemberID>, now: Duration) -> MemberID? {
     guard acceptsProposals, isMembershipCommitted else { return nil }
-    return membership.learners.first { isCaughtUp($0, now: now) }
+    return membership.learners.first { members.contains($0) && isCaughtUp($0, now: now) }
   }
 }
