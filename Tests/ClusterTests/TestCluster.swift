@@ -205,17 +205,10 @@ final class TestCluster: Sendable {
   private static func freePort() -> Int {
     let listener = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(listener) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    unsafe withUnsafeMutablePointer(to: &address) { pointer in
-      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-        _ = unsafe bind(listener, generic, length)
-        _ = unsafe getsockname(listener, generic, &length)
-      }
-    }
-    return Int(UInt16(bigEndian: address.sin_port))
+    var address = LoopbackAddress(port: 0)
+    _ = unsafe address.withAddress { unsafe bind(listener, $0, $1) }
+    unsafe address.fill { unsafe getsockname(listener, $0, $1) }
+    return address.port
   }
 
   private func tearDown() {
