@@ -25,10 +25,6 @@ private actor TroubledSource: CopySource {
 
   func begin() async throws -> CopyBeginning { try await source.begin() }
 
-  func open(_ collection: CollectionID, after key: [UInt8]?, from index: UInt64) async throws -> CopyOpening {
-    try await source.open(collection, after: key, from: index)
-  }
-
   func next() async throws -> CopyChunk? {
     left -= 1
     if left < 0 {
@@ -265,12 +261,10 @@ private actor GatedSource: CopySource {
     return try await source.begin()
   }
 
-  func open(_ collection: CollectionID, after key: [UInt8]?, from index: UInt64) async throws -> CopyOpening {
+  func next() async throws -> CopyChunk? {
     for await _ in gate.stream {}
-    return try await source.open(collection, after: key, from: index)
+    return try await source.next()
   }
-
-  func next() async throws -> CopyChunk? { try await source.next() }
 
   func close() async { await source.close() }
   func waitUntilBegun() async { for await _ in begun.stream {} }

@@ -25,7 +25,7 @@ struct ClusterSimulationTests {
     FileHandle.standardError.write(Data(line.utf8))
     // A cluster to which nothing happens breaks no promise either.
     #expect(total.acknowledged > seeds.count * 50)
-    // What the fixed seeds seldom lead to, an order of a coordinator that was replaced, a broken rule below makes happen.
+    // What the fixed seeds seldom lead to, an order of a replaced coordinator, a broken rule below makes happen.
     let rare = ["crash at a durable step", "clock jump"]
     for event in ["election", "hand-over", "kill", "partition", "re-sync", "rotation", "restart", "outage"] + rare {
       #expect(total.seen[event, default: 0] > 0, "the faults never lead to: \(event)")

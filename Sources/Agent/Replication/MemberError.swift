@@ -19,8 +19,6 @@ public struct MemberError: Error, Sendable, CustomStringConvertible {
     case storage
     /// A copy from another member could not be finished; the live generation is as before.
     case syncFailed
-    /// A copy took longer than the oplogs of its sources last: it can't be caught up any more.
-    case syncOutrun
     /// A value that came from a driver or a peer does not fit.
     case invalid
   }

@@ -59,9 +59,8 @@ public actor ReplicaMember {
   var sweepable: [CollectionID] = []
   var idleWaiters: [CheckedContinuation<Void, Never>] = []
   var openCopies: [SnapshotReader] = []
-  /// Whether a copy into a new generation is under way, and what runs it.
-  var isCopying = false
-  var copyRun: CopyRun?
+  /// Where the copy under way comes from.
+  var copySource: (any CopySource)?
   /// Whether `CURRENT` and the member's sessions are just going over to a new generation.
   var isSwapping = false
   var swapWaiters: [CheckedContinuation<Void, Never>] = []

@@ -41,8 +41,8 @@ public struct Instant: Sendable, Hashable, Comparable, Codable {
 }
 
 extension Instant {
-  /// Whether `moment` lies less than `span` before this one. A moment after it does not: it is from before the clock was
-  /// set back, and must hold nothing up.
+  /// Whether `moment` lies less than `span` before this one. A moment after it does not: it is from before the clock
+  /// was set back, and must hold nothing up.
   func isWithin(_ span: Duration, after moment: Instant) -> Bool { self >= moment && self - moment < span }
 }
 
