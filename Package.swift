@@ -125,7 +125,9 @@ let package = Package(
 
     // Coordinator: plan -> step -> command -> agent -> reply.
     module("Coordinator", "CoordinatorCore", ["ClusterModel"]),
-    module("Coordinator", "StateStore", ["ClusterModel", "CoordinatorCore", "FailurePoints", sqlite]),
+    module("Coordinator", "AuditTrail", ["ClusterModel", "Sealing"]),
+    module(
+      "Coordinator", "StateStore", ["AuditTrail", "ClusterModel", "CoordinatorCore", "FailurePoints", sqlite]),
     module(
       "Coordinator", "CoordinatorRuntime",
       [
@@ -146,8 +148,8 @@ let package = Package(
     program(
       "Coordinator", "keyfold",
       [
-        "ClusterModel", "DaemonRuntime", "KeyManagement", "LocalKMS", "Messages", "Metrics", "Sealing", "Secrets",
-        "Transport", arguments, lifecycle, lifecycleSignals, logging,
+        "AuditTrail", "ClusterModel", "DaemonRuntime", "KeyManagement", "LocalKMS", "Messages", "Metrics", "Sealing",
+        "Secrets", "Transport", arguments, lifecycle, lifecycleSignals, logging,
       ]),
 
     // Tests: one folder per module, then the ones that span modules.
@@ -187,7 +189,8 @@ let package = Package(
     tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
     tests("AgentRuntimeTests", ["AgentRuntime", logging]),
     tests("CoordinatorCoreTests", ["ClusterModel", "CoordinatorCore"]),
-    tests("StateStoreTests", ["ClusterModel", "CoordinatorCore", "StateStore"]),
+    tests("AuditTrailTests", ["AuditTrail", "ClusterModel"]),
+    tests("StateStoreTests", ["AuditTrail", "ClusterModel", "CoordinatorCore", "StateStore", sqlite]),
     tests(
       "CoordinatorRuntimeTests",
       [

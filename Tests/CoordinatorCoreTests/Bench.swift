@@ -17,6 +17,8 @@ struct Bench {
   var now = Instant(milliseconds: 1_790_000_000_000)
   var disk: [RecordKey: StateRecord] = [:]
   var reports: [NodeName: NodeReport] = [:]
+  /// What was kept for good, newest first.
+  var auditTrail: [AuditEntry] = []
   /// The directives of the last input.
   var last: [CoordinatorDirective] = []
 
@@ -40,6 +42,7 @@ struct Bench {
         switch change {
         case .put(let record): disk[record.key] = record
         case .remove(let key): disk[key] = nil
+        case .append(let entry): auditTrail.insert(entry, at: 0)
         }
       }
     }

@@ -63,11 +63,11 @@ struct IncarnationTests {
     #expect(bench.openAlerts.contains(.secondIncarnation), "two run still")
     bench.take(bench.core.onDisconnected(node, boot: first, now: bench.now))
     #expect(!bench.openAlerts.contains(.secondIncarnation))
-    let entry = try #require(bench.core.auditTrail.first)
-    #expect(entry.by == admin && entry.command == "node approve" && entry.subject == node.text)
-    #expect(entry.what.contains(clone.boot.text) && entry.what.contains(first.text))
+    let entry = try #require(bench.auditTrail.first)
+    #expect(entry.by == .operatorKey(admin) && entry.action == "node approve" && entry.subject == node.text)
+    #expect(entry.detail.contains(clone.boot.text) && entry.detail.contains(first.text))
     try bench.restart()
-    #expect(bench.core.auditTrail.first == entry)
+    #expect(bench.auditTrail.first == entry)
   }
 
   @Test("a process takes the place of one whose link ended at once, and of one that fell silent by itself")

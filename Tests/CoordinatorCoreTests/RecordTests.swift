@@ -16,8 +16,6 @@ struct RecordTests {
     bench.take(
       bench.core.onKeysReport(
         Bench.node(1), keys: [KeyReport(id: KeyID.random(for: .oplog), createdAtMilliseconds: 1)], now: bench.now))
-    let admin = OperatorName(checked: "root")
-    bench.core.audit("node approve", by: admin, on: "node-1", "for a test", now: bench.now)
     bench.take(
       bench.core.onEpochAhead(Epoch(number: 9, incarnation: 9), own: Epoch(number: 1, incarnation: 1), now: bench.now))
     bench.verdict(.revoked(.keyDisabled, detail: "off"))

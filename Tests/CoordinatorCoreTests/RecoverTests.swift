@@ -47,8 +47,10 @@ struct RecoverTests {
     let plan = try recover(&bench, from: 2)
     #expect(bench.commands().map(\.action) == [.forceSoleVoter(expecting: generation, lastIndex: 10)])
     #expect(bench.commands(to: Bench.node(2)).count == 1)
-    let entry = try #require(bench.core.auditTrail.first)
-    #expect(entry.command == "cluster recover" && entry.by == admin && entry.what.contains("at least 5 entries"))
+    let entry = try #require(bench.auditTrail.first)
+    #expect(
+      entry.action == "cluster recover" && entry.by == .operatorKey(admin)
+        && entry.detail.contains("at least 5 entries"))
     #expect(throws: CoordinatorError.self) { try recover(&bench, from: 2) }
     bench.change(2) {
       $0.replication = Bench.place(.primary, term: 1001)
@@ -99,6 +101,6 @@ struct RecoverTests {
     #expect(try bench.core.recoveryView(of: Bench.cluster, now: bench.now).best == Bench.node(1))
     #expect(throws: CoordinatorError.self) { try recover(&bench, from: 2) }
     #expect(throws: CoordinatorError.self) { try recover(&bench, from: 4) }
-    #expect(bench.core.auditTrail.isEmpty)
+    #expect(bench.auditTrail.isEmpty)
   }
 }

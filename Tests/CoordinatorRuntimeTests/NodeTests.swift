@@ -69,8 +69,10 @@ struct NodeTests {
         throw OperatorTests.Failure()
       }
       #expect(adopted.state == "running")
-      guard case .audit(let entries) = try await admin.ask(.listAudit) else { throw OperatorTests.Failure() }
-      #expect(entries.map(\.by.text) == ["admin"])
+      guard case .audit(let page) = try await admin.ask(.readAudit(after: nil, limit: 10)) else {
+        throw OperatorTests.Failure()
+      }
+      #expect(page.links.map(\.entry.by) == [.operatorKey(OperatorName(checked: "admin"))])
     }
   }
 

@@ -118,6 +118,8 @@ enum Samples {
       .userRequest(
         UserRequest(id: command, action: .create, user: users.first?.name, role: .admin, credential: secret("x"))),
       .userReply(UserReply(id: command, outcome: .notNow, reason: "not primary", users: users)),
+      .auditHead(AuditHeadMessage(.empty)),
+      .auditHead(AuditHeadMessage(AuditHead(sequence: .max, hash: .none), replacing: .empty)),
     ]
   }
 

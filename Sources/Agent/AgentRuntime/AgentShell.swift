@@ -53,6 +53,7 @@ actor AgentShell {
   var keys: NodeKeys?
   var kmsSecret: Secret?
   var ipList = IPList()
+  var auditMemo: AuditMemo
   /// Superseded generations that could not be destroyed yet.
   var leftovers: Set<GenerationID>
   var isShutDown = false
@@ -78,6 +79,7 @@ actor AgentShell {
     self.logger = logger
     self.measures = measures
     leftovers = disk.leftovers
+    auditMemo = AuditMemo(directory: directory.root, logger: logger)
     factory = KeyManagementFactory(measures: measures.kms)
     core = AgentCore(
       node: configuration.node, boot: .random(), generation: disk.generation, damage: disk.damage,
@@ -150,6 +152,9 @@ actor AgentShell {
     case .userRequest(let request):
       guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
       jobQueue.yield(.users(request))
+    case .auditHead(let message):
+      guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
+      onAuditHead(message)
     case .fault(let fault): logger.warning("the coordinator refused a message", metadata: ["reason": "\(fault.text)"])
     default: logger.warning("an unexpected message", metadata: ["message": "\(envelope.body.name)"])
     }
@@ -189,6 +194,7 @@ actor AgentShell {
     guard connected else { return }
     reportedKeystoreVersion = 0
     send(.hello(Hello(report: nodeReport(), highestEpoch: core.epoch)))
+    send(.auditHead(AuditHeadMessage(auditMemo.head)))
     reportKeys()
   }
 

@@ -3,12 +3,13 @@
 /// What an alert is about.
 public enum AlertKind: String, Sendable, Codable, CaseIterable {
   case kmsUnreachable, keyRevoked, vantagePointsDisagree, nodeSilent, nodeFailed, nodeDamaged, keystoreDistrusted
-  case planOverdue, initialSync, secondIncarnation, storeRestored
+  case planOverdue, initialSync, secondIncarnation, storeRestored, auditContradicted
 
   /// Whether data is out of reach or in danger because of it.
   public var isCritical: Bool {
     switch self {
-    case .keyRevoked, .nodeFailed, .nodeDamaged, .keystoreDistrusted, .initialSync, .secondIncarnation, .storeRestored:
+    case .keyRevoked, .nodeFailed, .nodeDamaged, .keystoreDistrusted, .initialSync, .secondIncarnation, .storeRestored,
+      .auditContradicted:
       true
     case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue: false
     }

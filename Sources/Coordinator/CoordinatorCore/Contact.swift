@@ -21,6 +21,10 @@ struct Contact: Sendable {
   var assignmentSent: NodeAssignment?
   /// When the IP list was sent last.
   var addressesSentAt: Instant?
+  /// What the node said of the audit record's end since its last hello.
+  var witness: AuditWitness?
+  /// When it was told where the record ends, since its last hello.
+  var auditToldAt: Instant?
   /// Another process with the node's identity, which waits for its turn.
   var second: SecondIncarnation?
   /// Whether this life of the process follows an epoch that this store never gave out.

@@ -35,6 +35,8 @@ extension CoordinatorCore {
     contacts[node]?.assignmentSentAt = nil
     contacts[node]?.assignmentSent = nil
     contacts[node]?.addressesSentAt = nil
+    contacts[node]?.witness = nil
+    contacts[node]?.auditToldAt = nil
     contacts[node]?.isAheadOfStore = isAheadOfStore
     if isAheadOfStore { noteWitness(node, now: now) }
     // A hello that was overtaken by a later word of the same process says nothing but that there is a new link.
@@ -108,6 +110,7 @@ extension CoordinatorCore {
       watchSilence(of: cluster, now: now)
       advance(cluster, now: now)
     }
+    tellWitnesses(now: now)
     forgetOld()
     return flush()
   }
@@ -196,10 +199,6 @@ extension CoordinatorCore {
         planRecords[plan.id] = nil
         dirty.insert(RecordKey(kind: .plan, id: plan.id.text))
       }
-    }
-    for entry in auditRecords.keys.sorted().dropLast(CoordinatorLimits.auditHistory) {
-      auditRecords[entry] = nil
-      dirty.insert(RecordKey(kind: .audit, id: entry))
     }
     let closed = alertRecords.values.filter { $0.closedAt != nil }
     guard closed.count > CoordinatorLimits.closedAlerts else { return }

@@ -76,10 +76,10 @@ extension CoordinatorCore {
     withoutMajority: Bool, by admin: OperatorName, now: Instant
   ) throws(CoordinatorError) -> Decision<[NodeName]> {
     let waiting = withoutMajority ? clusters.filter { unlearned($0) != nil }.map(\.name) : []
-    guard restoration != nil || !waiting.isEmpty else {
+    guard restoration != nil || !waiting.isEmpty || isAuditContradicted else {
       throw CoordinatorError(
         .refused, "There is nothing to adopt.",
-        why: "No node has shown that this coordinator was restored from an older copy.",
+        why: "No node has shown that this coordinator was restored from an older copy or that its record was changed.",
         next: "See a node that is not approved with: keyfold node list")
     }
     var adopted: [NodeName] = []
@@ -88,6 +88,7 @@ extension CoordinatorCore {
       adopted.append(node.name)
     }
     noteEncrypted()
+    adoptAuditRecord(by: admin, now: now)
     for name in waiting {
       taughtClusters.insert(name)
       audit("coordinator adopt", by: admin, on: name.text, "may be commanded without a majority of its nodes", now: now)

@@ -3,9 +3,6 @@ public import ClusterModel
 
 /// What operators decide on whom to trust; each decision is kept.
 extension CoordinatorCore {
-  /// All decisions on trust that are remembered, newest first.
-  public var auditTrail: [AuditRecord] { auditRecords.values.sorted { $0.id > $1.id } }
-
   /// An operator vouches for a node: for a second process that waits for its place, else for its keystore.
   ///
   /// What is approved is what was seen of it last; its agent opens nothing else. Throws `CoordinatorError` if the node
@@ -60,13 +57,5 @@ extension CoordinatorCore {
     let key =
       generation.masterKeyID.map { ", master key \($0), check value \(generation.masterKeyCheckValue ?? "-")" } ?? ""
     return "generation \(generation.id), keystore version \(generation.keystoreVersion)\(key)"
-  }
-
-  mutating func audit(_ command: String, by admin: OperatorName, on subject: String, _ what: String, now: Instant) {
-    let next = (auditRecords.keys.max().flatMap { UInt64($0) } ?? 0) &+ 1
-    let digits = String(next)
-    let id = String(repeating: "0", count: max(0, 20 - digits.count)) + digits
-    auditRecords[id] = AuditRecord(id: id, at: now, by: admin, command: command, subject: subject, what: what)
-    dirty.insert(RecordKey(kind: .audit, id: id))
   }
 }

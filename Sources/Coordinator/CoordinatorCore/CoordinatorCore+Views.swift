@@ -98,15 +98,6 @@ extension CoordinatorCore {
       epochSeen: restoration?.seen.number, nodesAhead: ahead, unlearned: learning)
   }
 
-  /// The decisions on trust as an operator sees them, newest first.
-  public var auditViews: [AuditView] {
-    auditTrail.map {
-      AuditView(
-        at: OperatorTime(milliseconds: $0.at.milliseconds), by: $0.by, command: $0.command, subject: $0.subject,
-        what: $0.what)
-    }
-  }
-
   /// The alerts that are open, newest first.
   public var alertViews: [AlertView] {
     alerts.filter { $0.closedAt == nil }.map {

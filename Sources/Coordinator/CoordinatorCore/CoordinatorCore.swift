@@ -22,7 +22,6 @@ public struct CoordinatorCore: Sendable {
   var alertRecords: [String: AlertRecord] = [:]
   var operatorRecords: [OperatorName: OperatorRecord] = [:]
   var addresses = IPList()
-  var auditRecords: [String: AuditRecord] = [:]
   var restoration: RestorationRecord?
 
   // Learned anew in each life.
@@ -37,12 +36,15 @@ public struct CoordinatorCore: Sendable {
 
   /// Clusters whose assignment has to be worked out anew.
   var staleAssignments: Set<ClusterName> = []
+  /// When something went into the audit record last, nil if nothing did in this life.
+  var auditedAt: Instant?
   /// Whether the IP list has to be worked out anew.
   var addressesAreStale = true
 
   // What the input in hand has decided so far.
   var dirty: Set<RecordKey> = []
   var sends: [CoordinatorDirective] = []
+  var auditEntries: [AuditEntry] = []
 
   /// Takes up what an earlier life persisted; throws `CoordinatorError` if the records contradict one another.
   ///
@@ -71,7 +73,6 @@ public struct CoordinatorCore: Sendable {
     case .alert(let alert): alertRecords[alert.id] = alert
     case .ipList(let list): addresses = list
     case .operatorKey(let known): operatorRecords[known.name] = known
-    case .audit(let entry): auditRecords[entry.id] = entry
     case .restoration(let found): restoration = found
     }
   }
@@ -109,11 +110,12 @@ extension CoordinatorCore {
     defer {
       dirty.removeAll()
       sends.removeAll()
+      auditEntries.removeAll()
     }
     dropOvertakenAssignments()
-    guard !dirty.isEmpty else { return sends }
+    guard !dirty.isEmpty || !auditEntries.isEmpty else { return sends }
     let changes = dirty.sorted().map { key in record(at: key).map { .put($0) } ?? RecordChange.remove(key) }
-    return [.persist(changes)] + sends
+    return [.persist(changes + auditEntries.map { .append($0) })] + sends
   }
 
   /// Of several assignments that one input decided for a node only the last is what is persisted.
@@ -136,7 +138,6 @@ extension CoordinatorCore {
     case .alert: alertRecords[key.id].map { .alert($0) }
     case .ipList: .ipList(addresses)
     case .operatorKey: operatorRecords[OperatorName(checked: key.id)].map { .operatorKey($0) }
-    case .audit: auditRecords[key.id].map { .audit($0) }
     case .restoration: restoration.map { .restoration($0) }
     }
   }

@@ -16,6 +16,8 @@ public enum CoordinatorDirective: Sendable, Equatable {
   case refuse(NodeName, BootID, NodeAssignment)
   /// Send a node the IP list.
   case sendIPList(NodeName, IPList)
+  /// Tell a node where the audit record ends; it takes that in place of `replacing` if that is what it was told last.
+  case tellAuditHead(NodeName, replacing: AuditHead?)
   /// Unwrap the project's canary under the settings of this version and report with `onVerdict`.
   case checkKMS(ProjectName, settingsVersion: UInt64)
   /// Something needs an operator's attention.

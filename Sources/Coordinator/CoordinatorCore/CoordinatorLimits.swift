@@ -87,8 +87,8 @@ public enum CoordinatorLimits {
   static let generationHistory = 16
   /// How far above its own version of an assignment a node's may be and still be believed.
   static let furthestAssignment: UInt64 = 1 << 20
-  /// Decisions on trust kept for operators.
-  static let auditHistory = 1000
+  /// How often nodes are told where the audit record ends, if it went on.
+  public static let auditHeadInterval = Duration.seconds(60)
   /// Finished plans kept for operators.
   static let finishedPlans = 200
   /// Closed alerts kept for operators.

@@ -5,7 +5,7 @@ internal import Foundation
 /// The kinds of records; the raw value is what the store keeps.
 public enum RecordKind: String, Sendable, Codable, CaseIterable {
   case project, cluster, node, keys, plan, alert, ipList = "ip-list", operatorKey = "operator"
-  case audit, restoration
+  case restoration
 }
 
 /// Where one record is kept.
@@ -45,8 +45,6 @@ public enum StateRecord: Sendable, Equatable {
   case ipList(IPList)
   /// An operator's public key.
   case operatorKey(OperatorRecord)
-  /// A decision on trust.
-  case audit(AuditRecord)
   /// That the store was restored from a copy.
   case restoration(RestorationRecord)
 
@@ -66,7 +64,6 @@ public enum StateRecord: Sendable, Equatable {
     case .alert(let record): RecordKey(kind: .alert, id: record.id)
     case .ipList: RecordKey(kind: .ipList, id: Self.ipListID)
     case .operatorKey(let record): RecordKey(kind: .operatorKey, id: record.name.text)
-    case .audit(let record): RecordKey(kind: .audit, id: record.id)
     case .restoration: RecordKey(kind: .restoration, id: Self.restorationID)
     }
   }
@@ -85,7 +82,6 @@ public enum StateRecord: Sendable, Equatable {
       case .alert(let record): try [UInt8](encoder.encode(record))
       case .ipList(let record): try [UInt8](encoder.encode(record))
       case .operatorKey(let record): try [UInt8](encoder.encode(record))
-      case .audit(let record): try [UInt8](encoder.encode(record))
       case .restoration(let record): try [UInt8](encoder.encode(record))
       }
     } catch {
@@ -108,7 +104,6 @@ public enum StateRecord: Sendable, Equatable {
         case .alert: .alert(try decoder.decode(AlertRecord.self, from: data))
         case .ipList: .ipList(try decoder.decode(IPList.self, from: data))
         case .operatorKey: .operatorKey(try decoder.decode(OperatorRecord.self, from: data))
-        case .audit: .audit(try decoder.decode(AuditRecord.self, from: data))
         case .restoration: .restoration(try decoder.decode(RestorationRecord.self, from: data))
         }
     } catch {
@@ -130,4 +125,6 @@ public enum RecordChange: Sendable, Equatable {
   case put(StateRecord)
   /// Forget the record with this key.
   case remove(RecordKey)
+  /// Append to the audit record, for good.
+  case append(AuditEntry)
 }

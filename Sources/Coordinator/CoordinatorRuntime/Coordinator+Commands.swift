@@ -12,7 +12,7 @@ extension OperatorCommand {
       .approveNode, .adopt, .recover:
       true
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
-      .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .listAudit, .showRecovery:
+      .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery:
       false
     }
   }

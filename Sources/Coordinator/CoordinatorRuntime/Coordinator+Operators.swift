@@ -18,13 +18,28 @@ extension Coordinator {
       logger.log(
         level: command.isOrder ? .notice : .debug, "operator asks",
         metadata: ["operator": "\(name)", "command": "\(command.commandName)"])
-      if let answer = try answer(command, of: name, secret: secret, asker: asker) { reply(answer, to: asker) }
+      if let answer = try audited(command, of: name, secret: secret, asker: asker) { reply(answer, to: asker) }
     } catch let failure as OperatorFailure {
       reply(.failure(failure), to: asker)
     } catch let fault as CoordinatorFault {
       throw fault
     } catch {
       reply(.failure(OperatorFailure(.failed, what: "It was not done.", why: "\(error)")), to: asker)
+    }
+  }
+
+  /// Does what is asked; what changes something is kept in the audit record before it is answered, refusals too.
+  private func audited(
+    _ command: OperatorCommand, of name: OperatorName, secret: Secret?, asker: Asker
+  ) throws -> OperatorAnswer? {
+    guard command.isOrder else { return try answer(command, of: name, secret: secret, asker: asker) }
+    do {
+      let answer = try answer(command, of: name, secret: secret, asker: asker)
+      try perform(core.onOrder(command, by: name, refusal: nil, now: now))
+      return answer
+    } catch let failure as OperatorFailure {
+      try perform(core.onOrder(command, by: name, refusal: "\(failure.what) \(failure.why)", now: now))
+      throw failure
     }
   }
 

@@ -24,7 +24,7 @@ extension Coordinator {
     case .recover(let name, let node):
       return try plan { () throws(CoordinatorError) in try core.recover(name, from: node, by: admin, now: now) }
     case .showCoordinator: return .coordinator(core.coordinatorView(now: now))
-    case .listAudit: return .audit(core.auditViews)
+    case .readAudit(let sequence, let limit): return .audit(try auditPage(after: sequence, limit: limit))
     default: return nil
     }
   }

@@ -77,6 +77,7 @@ actor Coordinator {
       case .refuse(let node, let boot, let assignment):
         try sendAssignment(assignment, to: node, on: links.route(to: node, boot: boot))
       case .sendIPList(let node, let list): send(.ipList(list), to: node)
+      case .tellAuditHead(let node, let replaced): try tellAuditHead(node, replacing: replaced)
       case .checkKMS(let project, let version): try startCheck(of: project, settingsVersion: version)
       case .alertOpened(let alert):
         logger.warning(

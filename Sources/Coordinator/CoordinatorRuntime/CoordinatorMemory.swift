@@ -43,6 +43,21 @@ struct CoordinatorMemory: Sendable {
     measures?.wrote(since: start)
   }
 
+  /// Where the audit record ends.
+  func auditHead() throws(CoordinatorFault) -> AuditHead {
+    try Self.translating { () throws(StateStoreError) in try store.auditHead() }
+  }
+
+  /// What the audit record begins after.
+  func auditBase() throws(CoordinatorFault) -> AuditHead {
+    try Self.translating { () throws(StateStoreError) in try store.auditBase() }
+  }
+
+  /// Entries of the audit record after a number, oldest first.
+  func audit(after sequence: UInt64, limit: Int) throws(CoordinatorFault) -> [AuditLink] {
+    try Self.translating { () throws(StateStoreError) in try store.audit(after: sequence, limit: limit) }
+  }
+
   /// Takes the next epoch above `number`, and above every epoch before.
   func takeEpoch(above number: UInt64 = 0) throws(CoordinatorFault) -> Epoch {
     var epoch = try Self.translating { () throws(StateStoreError) in try store.nextEpoch() }

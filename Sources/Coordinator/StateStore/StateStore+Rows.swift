@@ -32,8 +32,10 @@ extension StateStore {
     }
   }
 
-  func encoded(_ change: RecordChange) throws(StateStoreError) -> (RecordKey, Data?) {
+  /// A record's key and JSON, nil JSON for one that goes; nil for what is no record.
+  func encoded(_ change: RecordChange) throws(StateStoreError) -> (RecordKey, Data?)? {
     switch change {
+    case .append: return nil
     case .remove(let key): return (key, nil)
     case .put(let record):
       let key = record.key

@@ -21,11 +21,16 @@ public final class StateStore: Sendable {
   // once closed: a closed connection that is used again crashes inside SQLite instead of throwing.
   private let queue: Mutex<DatabaseQueue?>
   private let folder: StoreFolder
+  private let retained: Int
 
   /// Opens the store in `folder`, making both if they are missing; the folder's parent has to exist.
   ///
   /// Throws `StateStoreError` if another process has it open, the file is damaged, foreign or of a newer Keyfold.
-  public init(folder path: String) throws(StateStoreError) {
+  public convenience init(folder path: String) throws(StateStoreError) {
+    try self.init(folder: path, retainedAuditEntries: Self.retainedAuditEntries)
+  }
+
+  init(folder path: String, retainedAuditEntries: Int) throws(StateStoreError) {
     let folder = try StoreFolder(path)
     try folder.prepareDatabaseFile()
     let database = folder.databasePath
@@ -40,6 +45,7 @@ public final class StateStore: Sendable {
     self.path = database
     self.queue = Mutex(queue)
     self.folder = folder
+    retained = retainedAuditEntries
   }
 
   /// Closes the database; every later call but another `close` throws `StateStoreError`.
@@ -51,7 +57,7 @@ public final class StateStore: Sendable {
   }
 
   /// Lends the open database. Calls come from one actor, so that none is under way while another closes.
-  private func withQueue<Value>(
+  func withQueue<Value>(
     _ doing: String, _ body: (DatabaseQueue) throws -> Value
   ) throws(StateStoreError) -> Value {
     guard let queue = queue.withLock({ $0 }) else {
@@ -92,7 +98,8 @@ public final class StateStore: Sendable {
 
   /// Writes changes of records, and of secrets that belong to them, in one transaction.
   public func apply(_ changes: [RecordChange], secrets: [SecretChange] = []) throws(StateStoreError) {
-    let encoded = try changes.map { change throws(StateStoreError) in try self.encoded(change) }
+    let encoded = try changes.map { change throws(StateStoreError) in try self.encoded(change) }.compactMap(\.self)
+    let entries = changes.compactMap { if case .append(let entry) = $0 { entry } else { nil } }
     for case .put(let id, let sealed) in secrets where id.isEmpty || sealed.count > Self.maximumSecretLength {
       throw StateStoreError(.invalid, path: path, "the secret has no id or more than \(Self.maximumSecretLength) bytes")
     }
@@ -101,6 +108,7 @@ public final class StateStore: Sendable {
       try queue.write { database in
         for (key, json) in encoded { try Self.write(database, key, json) }
         for change in secrets { try Self.write(database, change) }
+        try Self.append(database, entries, path: self.path, retained: self.retained)
       }
     }
     FailurePoint.reach("coordinator.commit.after")

@@ -14,7 +14,14 @@ enum StoreSchema {
     CREATE TABLE secrets (id TEXT NOT NULL PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE epochs (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL);
     INSERT INTO epochs (one, number) VALUES (1, 0);
+    """,
     """
+    CREATE TABLE audit (
+      sequence INTEGER PRIMARY KEY, at INTEGER NOT NULL, party TEXT NOT NULL, action TEXT NOT NULL,
+      subject TEXT NOT NULL, detail TEXT NOT NULL, request TEXT, hash BLOB NOT NULL);
+    CREATE TABLE audit_base (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL, hash BLOB NOT NULL);
+    INSERT INTO audit_base (one, sequence, hash) VALUES (1, 0, zeroblob(32));
+    """,
   ]
 
   /// Checks that the database is sound, ours and not newer, and brings it up to date in one transaction.
@@ -38,6 +45,7 @@ enum StoreSchema {
     guard version < migrations.count || found == 0 else { return }
     try database.inTransaction(.immediate) {
       for migration in migrations[max(0, version)...] { try database.execute(sql: migration) }
+      if version == 1 { try StateStore.chainFormerDecisions(database, path: path) }
       try database.execute(sql: "PRAGMA application_id = \(applicationID)")
       try database.execute(sql: "PRAGMA user_version = \(migrations.count)")
       return .commit

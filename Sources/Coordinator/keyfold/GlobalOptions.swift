@@ -50,6 +50,13 @@ enum Parse {
   static func node(_ text: String) throws -> NodeName { try checked { () throws(ModelError) in try NodeName(text) } }
   static func nodes(_ text: String) throws -> [NodeName] { try text.split(separator: ",").map { try node(String($0)) } }
 
+  static func auditCount(_ text: String) throws -> Int {
+    guard let count = Int(text), (1...AuditPage.maximumLinks).contains(count) else {
+      throw ValidationError("it has to be 1 to \(AuditPage.maximumLinks)")
+    }
+    return count
+  }
+
   private static func checked<Name>(_ make: () throws(ModelError) -> Name) throws -> Name {
     do { return try make() } catch { throw ValidationError(error.description) }
   }

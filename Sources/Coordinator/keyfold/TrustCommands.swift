@@ -79,26 +79,6 @@ struct CoordinatorCommands: ParsableCommand {
   }
 }
 
-/// `keyfold audit …`
-struct AuditCommands: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "audit", abstract: "Who decided on whom to trust.", subcommands: [List.self])
-
-  struct List: OperatorSubcommand {
-    static let configuration = CommandConfiguration(
-      abstract: "Lists operators' decisions on whom to trust, newest first.", discussion: "Example: keyfold audit list")
-
-    @OptionGroup var options: GlobalOptions
-
-    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
-      guard case .audit(let entries) = try await session.ask(.listAudit) else {
-        throw OperatorFailure.unexpectedAnswer()
-      }
-      terminal.show(entries, as: "audit", empty: "Nobody decided anything yet.", TrustRendering.audit)
-    }
-  }
-}
-
 /// Trust as text.
 enum TrustRendering {
   static func coordinator(_ view: CoordinatorView, _ palette: Palette) -> [String] {
@@ -120,15 +100,5 @@ enum TrustRendering {
       lines.append("No node is ahead; confirm with: keyfold coordinator adopt")
     }
     return lines
-  }
-
-  static func audit(_ entries: [AuditView], _ palette: Palette) -> [String] {
-    var table = Table("when", "who", "command", "about", "what")
-    for entry in entries {
-      table.rows.append([
-        "\(entry.at.map { "\($0)" } ?? "-")", "\(entry.by)", "\(entry.command)", "\(entry.subject)", "\(entry.what)",
-      ])
-    }
-    return table.lines(palette)
   }
 }

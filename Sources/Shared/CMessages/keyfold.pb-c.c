@@ -2033,6 +2033,57 @@ void   keyfold__v1__sync_end__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__sync_end__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__audit_head__replaced__init
+                     (Keyfold__V1__AuditHead__Replaced         *message)
+{
+  static const Keyfold__V1__AuditHead__Replaced init_value = KEYFOLD__V1__AUDIT_HEAD__REPLACED__INIT;
+  *message = init_value;
+}
+void   keyfold__v1__audit_head__init
+                     (Keyfold__V1__AuditHead         *message)
+{
+  static const Keyfold__V1__AuditHead init_value = KEYFOLD__V1__AUDIT_HEAD__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__audit_head__get_packed_size
+                     (const Keyfold__V1__AuditHead *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__audit_head__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__audit_head__pack
+                     (const Keyfold__V1__AuditHead *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__audit_head__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__audit_head__pack_to_buffer
+                     (const Keyfold__V1__AuditHead *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__audit_head__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__AuditHead *
+       keyfold__v1__audit_head__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__AuditHead *)
+     protobuf_c_message_unpack (&keyfold__v1__audit_head__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__audit_head__free_unpacked
+                     (Keyfold__V1__AuditHead *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__audit_head__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__user_request__init
                      (Keyfold__V1__UserRequest         *message)
 {
@@ -2168,7 +2219,7 @@ void   keyfold__v1__user__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__user__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[30] =
+static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[31] =
 {
   {
     "protocol_version",
@@ -2530,10 +2581,23 @@ static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[3
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "audit_head",
+    52,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Envelope, body_case),
+    offsetof(Keyfold__V1__Envelope, audit_head),
+    &keyfold__v1__audit_head__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   19,   /* field[19] = append_entries */
   20,   /* field[20] = append_response */
+  30,   /* field[30] = audit_head */
   3,   /* field[3] = cluster */
   10,   /* field[10] = command */
   11,   /* field[11] = command_result */
@@ -2571,7 +2635,7 @@ static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[6 + 1] =
   { 32, 17 },
   { 40, 23 },
   { 50, 28 },
-  { 0, 30 }
+  { 0, 31 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
 {
@@ -2581,7 +2645,7 @@ const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
   "Keyfold__V1__Envelope",
   "keyfold.v1",
   sizeof(Keyfold__V1__Envelope),
-  30,
+  31,
   keyfold__v1__envelope__field_descriptors,
   keyfold__v1__envelope__field_indices_by_name,
   6,  keyfold__v1__envelope__number_ranges,
@@ -6131,6 +6195,121 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_end__descriptor =
   keyfold__v1__sync_end__field_indices_by_name,
   1,  keyfold__v1__sync_end__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__sync_end__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__audit_head__replaced__field_descriptors[2] =
+{
+  {
+    "sequence",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__AuditHead__Replaced, sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hash",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__AuditHead__Replaced, hash),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__audit_head__replaced__field_indices_by_name[] = {
+  1,   /* field[1] = hash */
+  0,   /* field[0] = sequence */
+};
+static const ProtobufCIntRange keyfold__v1__audit_head__replaced__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__audit_head__replaced__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.AuditHead.Replaced",
+  "Replaced",
+  "Keyfold__V1__AuditHead__Replaced",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__AuditHead__Replaced),
+  2,
+  keyfold__v1__audit_head__replaced__field_descriptors,
+  keyfold__v1__audit_head__replaced__field_indices_by_name,
+  1,  keyfold__v1__audit_head__replaced__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__audit_head__replaced__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__audit_head__field_descriptors[3] =
+{
+  {
+    "sequence",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__AuditHead, sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hash",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__AuditHead, hash),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "replacing",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__AuditHead, replacing),
+    &keyfold__v1__audit_head__replaced__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__audit_head__field_indices_by_name[] = {
+  1,   /* field[1] = hash */
+  2,   /* field[2] = replacing */
+  0,   /* field[0] = sequence */
+};
+static const ProtobufCIntRange keyfold__v1__audit_head__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__audit_head__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.AuditHead",
+  "AuditHead",
+  "Keyfold__V1__AuditHead",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__AuditHead),
+  3,
+  keyfold__v1__audit_head__field_descriptors,
+  keyfold__v1__audit_head__field_indices_by_name,
+  1,  keyfold__v1__audit_head__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__audit_head__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__user_request__field_descriptors[5] =

@@ -31,7 +31,7 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   /// The coordinator itself.
   case coordinator(CoordinatorView)
   /// Decisions on whom to trust.
-  case audit([AuditView])
+  case audit(AuditPage)
   /// A shard's members side by side.
   case recovery(RecoveryView)
   /// It was not done.

@@ -66,8 +66,8 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   case showCoordinator
   /// Take nodes as they are after the coordinator was restored from an older copy.
   case adopt(withoutMajority: Bool)
-  /// List the decisions on whom to trust.
-  case listAudit
+  /// Read up to `limit` entries of the audit record after the number `after`; the last ones if it is nil.
+  case readAudit(after: UInt64?, limit: Int)
   /// Show every member's position of a shard without a majority.
   case showRecovery(cluster: ClusterName)
   /// Go on from one member's log alone: unsafe.
@@ -107,7 +107,7 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .approveNode: "node approve"
     case .showCoordinator: "coordinator show"
     case .adopt: "coordinator adopt"
-    case .listAudit: "audit list"
+    case .readAudit: "audit"
     case .showRecovery: "cluster recover"
     case .recover: "cluster recover --confirm"
     }

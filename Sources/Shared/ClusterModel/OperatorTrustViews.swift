@@ -62,26 +62,3 @@ public struct CoordinatorView: Sendable, Codable, Equatable {
     self.unlearned = unlearned
   }
 }
-
-/// A decision of an operator on whom to trust.
-public struct AuditView: Sendable, Codable, Equatable {
-  /// When.
-  public var at: OperatorTime?
-  /// Who.
-  public var by: OperatorName
-  /// The command.
-  public var command: String
-  /// Whom it is about.
-  public var subject: String
-  /// What was decided, with what was seen at that moment.
-  public var what: String
-
-  /// Makes a view of its parts.
-  public init(at: OperatorTime?, by: OperatorName, command: String, subject: String, what: String) {
-    self.at = at
-    self.by = by
-    self.command = command
-    self.subject = subject
-    self.what = what
-  }
-}

@@ -65,6 +65,7 @@ extension MessageBody: WireMapped {
     case KEYFOLD__V1__ENVELOPE__BODY_SYNC_END: self = .syncEnd(try wire.value("sync_end"))
     case KEYFOLD__V1__ENVELOPE__BODY_USER_REQUEST: self = .userRequest(try wire.value("user_request"))
     case KEYFOLD__V1__ENVELOPE__BODY_USER_REPLY: self = .userReply(try wire.value("user_reply"))
+    case KEYFOLD__V1__ENVELOPE__BODY_AUDIT_HEAD: self = .auditHead(try wire.value("audit_head"))
     default: throw MessageError(.unknownMessage, "a message of a kind unknown here")
     }
   }
@@ -94,6 +95,7 @@ extension MessageBody: WireMapped {
     case .syncEnd(let value): try wire.set("sync_end", value)
     case .userRequest(let value): try wire.set("user_request", value)
     case .userReply(let value): try wire.set("user_reply", value)
+    case .auditHead(let value): try wire.set("audit_head", value)
     }
   }
 }

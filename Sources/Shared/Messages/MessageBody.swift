@@ -40,6 +40,8 @@ public enum MessageBody: Sendable {
   case userRequest(UserRequest)
   /// Agent to coordinator: how that ended.
   case userReply(UserReply)
+  /// Where the audit record ends: coordinator to agent, and back as what the agent was told last.
+  case auditHead(AuditHeadMessage)
 
   /// The kind of message, for logs and counters; carries no content.
   public var name: String {
@@ -67,6 +69,7 @@ public enum MessageBody: Sendable {
     case .syncEnd: "sync end"
     case .userRequest: "user request"
     case .userReply: "user reply"
+    case .auditHead: "audit head"
     }
   }
 }

@@ -61,6 +61,8 @@ typedef struct Keyfold__V1__SyncBegin Keyfold__V1__SyncBegin;
 typedef struct Keyfold__V1__SyncChunk Keyfold__V1__SyncChunk;
 typedef struct Keyfold__V1__SyncCredit Keyfold__V1__SyncCredit;
 typedef struct Keyfold__V1__SyncEnd Keyfold__V1__SyncEnd;
+typedef struct Keyfold__V1__AuditHead Keyfold__V1__AuditHead;
+typedef struct Keyfold__V1__AuditHead__Replaced Keyfold__V1__AuditHead__Replaced;
 typedef struct Keyfold__V1__UserRequest Keyfold__V1__UserRequest;
 typedef struct Keyfold__V1__UserReply Keyfold__V1__UserReply;
 typedef struct Keyfold__V1__User Keyfold__V1__User;
@@ -184,7 +186,8 @@ typedef enum {
   KEYFOLD__V1__ENVELOPE__BODY_SYNC_CREDIT = 43,
   KEYFOLD__V1__ENVELOPE__BODY_SYNC_END = 44,
   KEYFOLD__V1__ENVELOPE__BODY_USER_REQUEST = 50,
-  KEYFOLD__V1__ENVELOPE__BODY_USER_REPLY = 51
+  KEYFOLD__V1__ENVELOPE__BODY_USER_REPLY = 51,
+  KEYFOLD__V1__ENVELOPE__BODY_AUDIT_HEAD = 52
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__ENVELOPE__BODY__CASE)
 } Keyfold__V1__Envelope__BodyCase;
 
@@ -244,6 +247,7 @@ struct  Keyfold__V1__Envelope
     Keyfold__V1__SyncEnd *sync_end;
     Keyfold__V1__UserRequest *user_request;
     Keyfold__V1__UserReply *user_reply;
+    Keyfold__V1__AuditHead *audit_head;
   };
 };
 #define KEYFOLD__V1__ENVELOPE__INIT \
@@ -1006,6 +1010,38 @@ struct  Keyfold__V1__SyncEnd
 #define KEYFOLD__V1__SYNC_END__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__sync_end__descriptor) \
     , 0, 0, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Keyfold__V1__AuditHead__Replaced
+{
+  ProtobufCMessage base;
+  uint64_t sequence;
+  char *hash;
+};
+#define KEYFOLD__V1__AUDIT_HEAD__REPLACED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__audit_head__replaced__descriptor) \
+    , 0, (char *)protobuf_c_empty_string }
+
+
+struct  Keyfold__V1__AuditHead
+{
+  ProtobufCMessage base;
+  /*
+   * 0 for nothing yet
+   */
+  uint64_t sequence;
+  /*
+   * 64 hexadecimal digits
+   */
+  char *hash;
+  /*
+   * to an agent: take this in place of that, which the store does not have
+   */
+  Keyfold__V1__AuditHead__Replaced *replacing;
+};
+#define KEYFOLD__V1__AUDIT_HEAD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__audit_head__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, NULL }
 
 
 typedef enum {
@@ -1923,6 +1959,28 @@ Keyfold__V1__SyncEnd *
 void   keyfold__v1__sync_end__free_unpacked
                      (Keyfold__V1__SyncEnd *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__AuditHead__Replaced methods */
+void   keyfold__v1__audit_head__replaced__init
+                     (Keyfold__V1__AuditHead__Replaced         *message);
+/* Keyfold__V1__AuditHead methods */
+void   keyfold__v1__audit_head__init
+                     (Keyfold__V1__AuditHead         *message);
+size_t keyfold__v1__audit_head__get_packed_size
+                     (const Keyfold__V1__AuditHead   *message);
+size_t keyfold__v1__audit_head__pack
+                     (const Keyfold__V1__AuditHead   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__audit_head__pack_to_buffer
+                     (const Keyfold__V1__AuditHead   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__AuditHead *
+       keyfold__v1__audit_head__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__audit_head__free_unpacked
+                     (Keyfold__V1__AuditHead *message,
+                      ProtobufCAllocator *allocator);
 /* Keyfold__V1__UserRequest methods */
 void   keyfold__v1__user_request__init
                      (Keyfold__V1__UserRequest         *message);
@@ -2117,6 +2175,12 @@ typedef void (*Keyfold__V1__SyncCredit_Closure)
 typedef void (*Keyfold__V1__SyncEnd_Closure)
                  (const Keyfold__V1__SyncEnd *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__AuditHead__Replaced_Closure)
+                 (const Keyfold__V1__AuditHead__Replaced *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__AuditHead_Closure)
+                 (const Keyfold__V1__AuditHead *message,
+                  void *closure_data);
 typedef void (*Keyfold__V1__UserRequest_Closure)
                  (const Keyfold__V1__UserRequest *message,
                   void *closure_data);
@@ -2186,6 +2250,8 @@ extern const ProtobufCMessageDescriptor keyfold__v1__sync_begin__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__sync_chunk__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__sync_credit__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__sync_end__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__audit_head__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__audit_head__replaced__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__user_request__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__user_reply__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__user__descriptor;

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+/// What is kept for good, and the nodes as witnesses that nobody rewrote it.
+///
+/// The record itself is the store's; the core decides what goes into it and whom to tell where it ends.
+extension CoordinatorCore {
+  /// Keeps a decision of an operator.
+  mutating func audit(_ command: String, by admin: OperatorName, on subject: String, _ what: String, now: Instant) {
+    audit(
+      AuditEntry(
+        at: OperatorTime(milliseconds: now.milliseconds), by: .operatorKey(admin), action: command, subject: subject,
+        detail: what), now: now)
+  }
+
+  /// An operator's order ended, or began if it ends later; `refusal` says why nothing was done. What the core itself
+  /// keeps of a decision, in its own words, is not kept twice.
+  public mutating func onOrder(
+    _ command: OperatorCommand, by admin: OperatorName, refusal: String?, now: Instant
+  ) -> [CoordinatorDirective] {
+    switch command {
+    case .approveNode, .adopt, .recover: if refusal == nil { return [] }
+    default: break
+    }
+    audit(
+      command.commandName, by: admin, on: command.subject, refusal.map { "refused: \($0)" } ?? "taken", now: now)
+    return flush()
+  }
+
+  mutating func audit(_ entry: AuditEntry, now: Instant) {
+    auditEntries.append(entry)
+    auditedAt = now
+  }
+
+  /// A node says which end of the audit record it was told of last; `contradiction` says why the store does not have
+  /// that, nil if it has. Nobody tells the node of another end before somebody has answered for the contradiction.
+  public mutating func onAuditWitness(
+    _ node: NodeName, head: AuditHead, contradiction: String?, now: Instant
+  ) -> [CoordinatorDirective] {
+    guard contacts[node] != nil else { return [] }
+    let before = contacts[node]?.witness
+    contacts[node]?.witness = AuditWitness(node: node, head: head, contradiction: contradiction)
+    guard let contradiction else {
+      closeAlert(.auditContradicted, subject: node.text, now: now)
+      return flush()
+    }
+    let text = "Node \(node) was told of \(head) of the audit record: \(contradiction)"
+    if before?.contradiction == nil {
+      audit(
+        AuditEntry(
+          at: OperatorTime(milliseconds: now.milliseconds), by: .node(node), action: "audit contradicted",
+          subject: "coordinator", detail: text), now: now)
+    }
+    openAlert(.auditContradicted, subject: node.text, text: text, now: now)
+    return flush()
+  }
+
+  /// What nodes were told of the record, as far as they are heard of.
+  public var auditWitnesses: [AuditWitness] { contacts.keys.sorted().compactMap { contacts[$0]?.witness } }
+
+  /// Tells nodes where the record ends: each after it has said what it knows, and again whenever the record went on.
+  mutating func tellWitnesses(now: Instant) {
+    for node in contacts.keys.sorted() {
+      guard let contact = contacts[node], contact.connected, let witness = contact.witness,
+        witness.contradiction == nil
+      else { continue }
+      if let toldAt = contact.auditToldAt {
+        guard let auditedAt, toldAt <= auditedAt, now - toldAt >= CoordinatorLimits.auditHeadInterval else { continue }
+      }
+      contacts[node]?.auditToldAt = now
+      sends.append(.tellAuditHead(node, replacing: nil))
+    }
+  }
+
+  /// An operator answers for what contradicts nodes: they take the record as it is.
+  mutating func adoptAuditRecord(by admin: OperatorName, now: Instant) {
+    for witness in auditWitnesses where witness.contradiction != nil {
+      audit(
+        "coordinator adopt", by: admin, on: witness.node.text,
+        "takes the audit record as it is; was told of entry \(witness.head.sequence), hash \(witness.head.hash)",
+        now: now)
+      sends.append(.tellAuditHead(witness.node, replacing: witness.head))
+    }
+  }
+
+  var isAuditContradicted: Bool { auditWitnesses.contains { $0.contradiction != nil } }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import CoordinatorCore
+internal import Messages
+
+/// The audit record: what operators read of it, and what nodes witness.
+extension Coordinator {
+  /// A part of the record, with what is needed to check it.
+  func auditPage(after sequence: UInt64?, limit: Int) throws(CoordinatorFault) -> AuditPage {
+    let memory = surroundings.memory
+    let head = try memory.auditHead()
+    let last = head.sequence - min(head.sequence, UInt64(clamping: limit))
+    return AuditPage(
+      links: try memory.audit(after: sequence ?? last, limit: limit), base: try memory.auditBase(), head: head,
+      witnesses: core.auditWitnesses)
+  }
+
+  /// A node says what it was told last.
+  func hear(_ message: AuditHeadMessage, from node: NodeName) throws(CoordinatorFault) {
+    try perform(
+      core.onAuditWitness(
+        node, head: message.head, contradiction: try contradiction(of: message.head), now: now))
+  }
+
+  /// Why the record does not have this head, nil if it has, or if the entry was kept long enough and is gone.
+  private func contradiction(of head: AuditHead) throws(CoordinatorFault) -> String? {
+    let memory = surroundings.memory
+    let base = try memory.auditBase()
+    if head.sequence < base.sequence || head == base { return nil }
+    if head.sequence == 0 { return head == .empty ? nil : "an empty record has no such hash" }
+    guard let link = try memory.audit(after: head.sequence - 1, limit: 1).first, link.sequence == head.sequence else {
+      return "the record here ends before it, at entry \(try memory.auditHead().sequence)"
+    }
+    return link.hash == head.hash ? nil : "the record here has another entry in that place"
+  }
+
+  func tellAuditHead(_ node: NodeName, replacing: AuditHead?) throws(CoordinatorFault) {
+    send(.auditHead(AuditHeadMessage(try surroundings.memory.auditHead(), replacing: replacing)), to: node)
+  }
+}

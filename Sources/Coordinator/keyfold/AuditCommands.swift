@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ArgumentParser
+internal import AuditTrail
+internal import ClusterModel
+internal import Foundation
+
+/// `keyfold audit …`
+struct AuditCommands: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "audit", abstract: "The record of decisions and of uses of keys that nobody can change unseen.",
+    discussion: """
+      Each entry carries a hash over itself and all before it, and nodes keep the last hash they were told: an entry \
+      that was changed, left out or added later shows.
+      """, subcommands: [List.self, Verify.self, Export.self])
+
+  struct List: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Lists the latest entries, newest first.", discussion: "Example: keyfold audit list --last 20")
+
+    @Option(name: .long, help: "How many entries, 1 to \(AuditPage.maximumLinks).", transform: Parse.auditCount)
+    var last = 50
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      let page = try await AuditReading.page(session, after: nil, limit: last)
+      terminal.show(
+        page.links.reversed(), as: "audit", empty: "Nothing is recorded yet.", AuditRendering.list)
+    }
+  }
+
+  struct Verify: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Checks the whole record: every hash, every number, and what nodes were told.",
+      discussion: """
+        Reads every entry and computes its hash anew. With --file it checks an export, without asking anybody. Exit \
+        code 1 if the record, or what a node was told, does not fit.
+
+        Examples: keyfold audit verify
+                  keyfold audit verify --file audit.jsonl
+        """)
+
+    @Option(name: .long, help: "An export to check, instead of the coordinator's record.") var file: String?
+    @OptionGroup var options: GlobalOptions
+
+    mutating func run() async throws {
+      let terminal = Terminal(json: options.output.json)
+      try await terminal.reporting {
+        let result: AuditVerification
+        if let file {
+          result = try AuditReading.verify(export: file)
+        } else {
+          let session = try await OperatorSession.open(options.path, timeout: .seconds(options.timeout))
+          defer { session.close() }
+          result = try await AuditReading.verify(session)
+        }
+        terminal.show(result, AuditRendering.verification)
+        if result.fault != nil || !result.contradictions.isEmpty { throw ExitCode.failure }
+      }
+    }
+  }
+
+  struct Export: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Writes the record as JSON, an entry on each line, oldest first.",
+      discussion: """
+        The first line says what the record begins after. An export can be checked for itself: keyfold audit verify \
+        --file FILE. deploy/RUNBOOK.md tells how a hash is computed.
+
+        Example: keyfold audit export > audit.jsonl
+        """)
+
+    @Option(name: .long, help: "Begin after the entry with this number.") var after: UInt64 = 0
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      var isFirst = true
+      try await AuditReading.pages(session, after: after) { base, links in
+        if isFirst { terminal.write(json: base, compact: true) }
+        isFirst = false
+        for link in links { terminal.write(json: link, compact: true) }
+      }
+    }
+  }
+}
+
+/// What a check of the audit record found.
+struct AuditVerification: Encodable {
+  /// Entries that were checked.
+  var entries: UInt64
+  /// What the record begins after.
+  var base: AuditHead
+  /// Where it ends, or where it was sound to.
+  var head: AuditHead
+  /// The first entry that does not fit, nil if all do.
+  var fault: String?
+  /// Nodes that were told something else.
+  var contradictions: [String]
+  /// Nodes that bear the record out.
+  var witnesses: Int
+}
+
+/// Reads the audit record page by page.
+enum AuditReading {
+  static func page(_ session: OperatorSession, after: UInt64?, limit: Int) async throws -> AuditPage {
+    guard case .audit(let page) = try await session.ask(.readAudit(after: after, limit: limit)) else {
+      throw OperatorFailure.unexpectedAnswer()
+    }
+    return page
+  }
+
+  /// Hands every page from `after` on to `take`, oldest first, with the head before its first entry.
+  static func pages(
+    _ session: OperatorSession, after: UInt64, _ take: (AuditHead, [AuditLink]) throws -> Void
+  ) async throws {
+    var page = try await page(session, after: after, limit: AuditPage.maximumLinks)
+    var head = page.base
+    if after > head.sequence {
+      guard let before = try await Self.page(session, after: after - 1, limit: 1).links.first else {
+        throw OperatorFailure(
+          .notFound, what: "There is no audit entry \(after).", why: "The record ends at \(page.head.sequence).")
+      }
+      head = before.head
+    }
+    while true {
+      try take(head, page.links)
+      guard let last = page.links.last else { return }
+      head = last.head
+      page = try await Self.page(session, after: last.sequence, limit: AuditPage.maximumLinks)
+      if page.links.isEmpty { return }
+    }
+  }
+
+  static func verify(_ session: OperatorSession) async throws -> AuditVerification {
+    let first = try await page(session, after: 0, limit: 1)
+    var result = AuditVerification(
+      entries: 0, base: first.base, head: first.base,
+      contradictions: first.witnesses.compactMap { witness in
+        witness.contradiction.map { "node \(witness.node) was told of \(witness.head): \($0)" }
+      }, witnesses: first.witnesses.filter { $0.contradiction == nil }.count)
+    try await pages(session, after: 0) { _, links in check(links, into: &result) }
+    return result
+  }
+
+  static func verify(export path: String) throws -> AuditVerification {
+    let data: Data
+    do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
+      throw OperatorFailure(.invalid, what: "The export \(path) can't be read.", why: error.localizedDescription)
+    }
+    let lines = data.split(separator: UInt8(ascii: "\n"))
+    let decoder = JSONDecoder()
+    guard let first = lines.first, let base = try? decoder.decode(AuditHead.self, from: first) else {
+      throw OperatorFailure(
+        .invalid, what: "\(path) is no export of the audit record.",
+        why: "Its first line does not say what it begins after.",
+        next: "Make one with: keyfold audit export > FILE")
+    }
+    var result = AuditVerification(entries: 0, base: base, head: base, contradictions: [], witnesses: 0)
+    for line in lines.dropFirst() {
+      guard let link = try? decoder.decode(AuditLink.self, from: line) else {
+        result.fault = "audit entry \(result.head.sequence + 1): the line is no entry"
+        return result
+      }
+      check([link], into: &result)
+      if result.fault != nil { return result }
+    }
+    return result
+  }
+
+  private static func check(_ links: [AuditLink], into result: inout AuditVerification) {
+    guard result.fault == nil else { return }
+    do {
+      result.head = try AuditChain.check(links, after: result.head)
+      result.entries += UInt64(links.count)
+    } catch { result.fault = "\(error)" }
+  }
+}
+
+/// The audit record as text.
+enum AuditRendering {
+  static func list(_ links: [AuditLink], _ palette: Palette) -> [String] {
+    var table = Table("#", "when", "who", "what", "about", "detail", "request")
+    for link in links {
+      let entry = link.entry
+      table.rows.append([
+        "\(link.sequence)", "\(entry.at)", "\(entry.by)", "\(entry.action)", "\(entry.subject)", "\(entry.detail)",
+        "\(entry.requestID ?? "-")",
+      ])
+    }
+    return table.lines(palette)
+  }
+
+  static func verification(_ result: AuditVerification, _ palette: Palette) -> [String] {
+    var lines = result.contradictions.map { palette.paint($0, .bad) }
+    if let fault = result.fault {
+      lines.append(palette.paint("The record is not sound: \(fault).", .bad))
+      lines.append("Sound up to \(result.head).")
+    } else {
+      lines.append(
+        Wording.counted(Int(clamping: result.entries), "entry", "entries")
+          + " checked, all sound, up to \(result.head)."
+      )
+    }
+    if result.base.sequence > 0 { lines.append("The record begins after \(result.base).") }
+    if result.witnesses > 0 { lines.append("Borne out by \(Wording.counted(result.witnesses, "node")).") }
+    return lines
+  }
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+extension OperatorCommand {
+  /// What the command is about, for the audit record: a project, cluster, node, user or plan; empty for everything.
+  public var subject: String {
+    switch self {
+    case .createProject(let name, _), .showProject(let name): name.text
+    case .setKMS(let project, _), .showKMS(let project), .checkKMS(let project): project.text
+    case .enrollNode(let name, _, _), .showNode(let name), .resyncNode(let name), .approveNode(let name): name.text
+    case .createCluster(let name, _, _), .showCluster(let name), .startCluster(let name), .shutdownCluster(let name),
+      .restartCluster(let name), .encryptCluster(let name):
+      name.text
+    case .stepDown(let cluster), .rotateKeys(let cluster), .listUsers(let cluster), .showRecovery(let cluster),
+      .recover(let cluster, _):
+      cluster.text
+    case .createUser(let cluster, let name, _), .removeUser(let cluster, let name),
+      .setUserPassword(let cluster, let name):
+      "\(cluster): \(name)"
+    case .listNodes(let cluster), .keysTree(let cluster), .listPlans(let cluster): cluster?.text ?? ""
+    case .showPlan(let id): id
+    case .showCoordinator, .adopt: "coordinator"
+    case .listProjects, .listClusters, .showIPList, .listAlerts, .readAudit: ""
+    }
+  }
+}
