@@ -39,7 +39,9 @@ struct InitialSyncTests {
     var bench = try damaged()
     let (command, order) = try order(bench)
     #expect(order.sources == [Bench.node(2), Bench.node(1)])
-    #expect(order.replacing == bench.reports[Bench.node(3)]?.generation?.id && !order.encrypted && order.lostTerm == 1)
+    #expect(
+      order.replacing == bench.reports[Bench.node(3)]?.generation?.id && !order.encrypted
+        && order.lostTerm == 1 + CoordinatorLimits.unseenTerms)
     let alert = try #require(bench.core.alerts.first { $0.kind == .initialSync && $0.closedAt == nil })
     #expect(alert.text.contains("c_1.wt") && alert.text.contains("copies everything anew"))
     #expect(try plan(bench).reason?.contains("c_1.wt") == true)
@@ -229,5 +231,15 @@ struct InitialSyncTests {
     bench.pass(.seconds(3))
     #expect(try order(bench).0 == command)
     #expect(bench.core.plans.count { $0.kind == .initialSync } == 1)
+  }
+
+  @Test("a member that is only behind is copied from the primary though the third is lost: it has lost nothing")
+  func behindWithoutMajority() throws {
+    var bench = try damaged()
+    bench.change(2) { $0.replication?.needsInitialSync = true }
+    bench.pass(.seconds(2))
+    let plans = bench.core.plans.filter { $0.kind == .initialSync && $0.isOpen }
+    let running = plans.flatMap(\.steps).filter { $0.state == .running }.compactMap(\.node)
+    #expect(running.contains(Bench.node(2)))
   }
 }

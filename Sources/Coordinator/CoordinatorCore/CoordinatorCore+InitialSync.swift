@@ -75,10 +75,12 @@ extension CoordinatorCore {
     }
   }
 
-  /// A node that came back without the copy (somebody put its files back, or made room) needs none any more.
+  /// A node that came back without the copy (somebody put its files back, or made room) needs none any more, unless it is
+  /// plain in an encrypted cluster.
   private mutating func withdrawSync(of node: NodeName, in cluster: ClusterRecord, now: Instant) {
     guard let plan = syncPlan(of: node, in: cluster.name), plan.reason != nil,
       let report = contacts[node]?.report, blocker(at: node, in: cluster, now: now) == nil,
+      !cluster.encrypted || report.generation?.encrypted == true,
       let step = plan.steps.first(where: { $0.kind == .initialSync && $0.node == node })
     else { return }
     if case .initialSync(let order) = step.command?.action, order.replacing != report.generation?.id { return }
@@ -114,6 +116,9 @@ extension CoordinatorCore {
       if cluster.nodes.count == 1 { return "There is no other member to copy from: restore it from a copy of yours." }
       if let lockout = cluster.lockout { return "Nothing is done while the cluster is disabled: \(lockout.reason)." }
       if !cluster.running { return "Nothing is done while the cluster is shut down." }
+      if openPlans(of: cluster.name).contains(where: { $0.kind == .create }) {
+        return "Nothing is done while the cluster is still being made."
+      }
       return
         "It was re-synced \(CoordinatorLimits.initialSyncsPerWindow) times within an hour: look at its disk, then: "
         + "keyfold node resync \(node)"
@@ -138,7 +143,9 @@ extension CoordinatorCore {
   }
 
   /// Why a node can't be asked to copy now. One that serves and is well keeps its old generation until the new one is
-  /// whole, so the others only have to be well; one that is not leaves the shard to the majority without it.
+  /// whole, so the others only have to be well. One that is only behind has lost nothing: the primary's copy saves it the
+  /// way through the oplog, as a snapshot of Raft does, and the shard may not commit anything without it. One that has
+  /// lost its data leaves the shard to the majority without it.
   func hindranceToInitialSync(of node: NodeName, in cluster: ClusterRecord, now: Instant) -> String? {
     guard let report = contacts[node]?.report else { return "waiting for \(node)" }
     switch report.phase {
@@ -149,6 +156,10 @@ extension CoordinatorCore {
     let troubles = others.map { blocker(at: $0, in: cluster, now: now) }
     if report.phase == .serving, report.replication?.needsInitialSync != true {
       return troubles.compactMap { $0 }.first
+    }
+    if report.phase == .serving {
+      guard let primary = primary(of: cluster, now: now), primary != node else { return "no other node is primary" }
+      return nil
     }
     let well = troubles.count { $0 == nil }
     if well >= cluster.nodes.count / 2 + 1, let primary = primary(of: cluster, now: now), primary != node { return nil }
@@ -164,7 +175,7 @@ extension CoordinatorCore {
     let sources = secondaries + places.filter { $0.1.role == .primary }
     return InitialSyncOrder(
       encrypted: cluster.encryptionWanted, replacing: report.generation?.id, sources: sources.map(\.0),
-      lostTerm: (places.map(\.1.term) + [report.replication?.term ?? 0]).max() ?? 0)
+      lostTerm: ((places.map(\.1.term) + [report.replication?.term ?? 0]).max() ?? 0) &+ CoordinatorLimits.unseenTerms)
   }
 
   /// Whether the node has a new generation and is a full member again.
@@ -182,8 +193,13 @@ extension CoordinatorCore {
     case .opening, .awaitingKMS: return "waiting for \(report.node): \(Self.words(report.phase))"
     case .serving:
       guard case .initialSync(let order) = step.command?.action, let generation = report.generation,
-        generation.id != order.replacing, report.replication?.needsInitialSync != true
-      else { return nil }
+        generation.id != order.replacing, generation.encrypted == order.encrypted,
+        report.replication?.needsInitialSync != true
+      else {
+        // Neither what was to be replaced nor what was ordered: the order went out by a report older than the
+        // generation, and the node refuses it until it names what is there.
+        return nil
+      }
       return "waiting for \(report.node): its new generation is catching up"
     case .awaitingSettings, .empty, .failed, .disabled, .stopped, .notApproved: return nil
     }

@@ -47,8 +47,8 @@ extension CoordinatorCore {
     guard let holder else { return urgent ?? open.first(where: canGoOn) ?? open.first }
     if let urgent, !holder.kind.isUrgent, holder.isAtBoundary || hangs(holder, in: cluster, now: now) { return urgent }
     // A plan whose step can't go on because a member needs a copy gives way to that copy.
-    if !holder.kind.isUrgent, holder.kind != .initialSync, hangs(holder, in: cluster, now: now),
-      let rescue = open.first(where: { $0.kind == .initialSync && canGoOn($0) })
+    if !holder.kind.isUrgent, hangs(holder, in: cluster, now: now),
+      let rescue = open.first(where: { $0.kind == .initialSync && $0.id != holder.id && canGoOn($0) })
     {
       return rescue
     }

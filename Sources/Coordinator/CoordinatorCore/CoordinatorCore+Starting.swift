@@ -11,18 +11,25 @@ extension CoordinatorCore {
     }
   }
 
-  /// Why a plan to start comes to nothing: every node that is left was asked, and has failed for a while since. A plan
-  /// that waited on would keep others, which could repair the node, from its cluster.
+  /// Why a plan to start comes to nothing: every node that is left has failed for a while since it was asked, or has
+  /// not the data it would open. A plan that waited on would keep others, which could repair the node, from its cluster.
   func hopeless(_ plan: PlanRecord, now: Instant) -> String? {
     guard plan.kind == .start else { return nil }
     var reasons: [String] = []
     for step in plan.steps where step.state != .done {
-      guard step.state == .running, let node = step.node, let began = step.startedAt, let command = step.command,
-        now - began > CoordinatorLimits.startPatience, deliveries[command.id]?.answers ?? 0 > 0,
-        let contact = contacts[node], contact.isHeard(now: now), case .failed(let reason) = contact.report?.phase
+      guard step.state == .running, let node = step.node, let began = step.startedAt,
+        now - began > CoordinatorLimits.startPatience, let reason = startFailure(of: step, at: node, now: now)
       else { return nil }
       reasons.append("\(node) can't open its data: \(reason)")
     }
     return reasons.isEmpty ? nil : Self.bounded(reasons.joined(separator: "; "))
+  }
+
+  private func startFailure(of step: PlanStep, at node: NodeName, now: Instant) -> String? {
+    guard let contact = contacts[node], contact.isHeard(now: now), let phase = contact.report?.phase else { return nil }
+    if case .failed(let reason) = phase {
+      return step.command.flatMap { deliveries[$0.id] }?.answers ?? 0 > 0 ? reason : nil
+    }
+    return phase == .serving ? nil : syncReason(of: node, now: now)
   }
 }
