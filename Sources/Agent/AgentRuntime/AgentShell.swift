@@ -55,6 +55,8 @@ actor AgentShell {
   var ipList = IPList()
   /// Superseded generations that could not be destroyed yet.
   var leftovers: Set<GenerationID>
+  /// A copy that failed and may go on.
+  var partial: PartialGeneration?
   var isShutDown = false
   var progress: CopyProgress?
   var progressStartedAt: Int64 = 0
@@ -79,6 +81,7 @@ actor AgentShell {
     self.measures = measures
     leftovers = disk.leftovers
     factory = KeyManagementFactory(measures: measures.kms)
+    partial = disk.partial
     core = AgentCore(
       node: configuration.node, boot: .random(), generation: disk.generation, damage: disk.damage,
       timing: AgentTiming(), seed: UInt64.random(in: .min ... .max))

@@ -66,11 +66,11 @@ extension ReplicaMember {
   }
 
   /// What a new generation's oplog has to start with if its data shows `copied`: it carries the entries after that, and
-  /// none before. Throws `syncFailed` if this member's oplog does not hold that position.
+  /// none before. Throws `syncOutrun` if this member's oplog does not hold that position.
   func oplogTail(from copied: LogPosition) throws(MemberError) -> (base: LogPosition, membership: Membership) {
     guard core.log.contains(copied) else {
       throw MemberError(
-        .syncFailed,
+        .syncOutrun,
         "the copy's position \(copied) is not in this member's oplog, which reaches from \(core.log.base) to "
           + "\(core.lastPosition)")
     }

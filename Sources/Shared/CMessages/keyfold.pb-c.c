@@ -5734,7 +5734,7 @@ const ProtobufCMessageDescriptor keyfold__v1__need_sync__descriptor =
   (ProtobufCMessageInit) keyfold__v1__need_sync__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__sync_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor keyfold__v1__sync_request__field_descriptors[4] =
 {
   {
     "stream_id",
@@ -5749,12 +5749,36 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_request__field_descripto
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "window",
-    2,
+    "collection",
+    3,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_UINT32,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__SyncRequest, opt_collection_case),
+    offsetof(Keyfold__V1__SyncRequest, collection),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "budget_bytes",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
     0,   /* quantifier_offset */
-    offsetof(Keyfold__V1__SyncRequest, window),
+    offsetof(Keyfold__V1__SyncRequest, budget_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "from_index",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SyncRequest, from_index),
     NULL,
     NULL,
     0,             /* flags */
@@ -5762,13 +5786,16 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_request__field_descripto
   },
 };
 static const unsigned keyfold__v1__sync_request__field_indices_by_name[] = {
+  2,   /* field[2] = budget_bytes */
+  1,   /* field[1] = collection */
+  3,   /* field[3] = from_index */
   0,   /* field[0] = stream_id */
-  1,   /* field[1] = window */
 };
-static const ProtobufCIntRange keyfold__v1__sync_request__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__sync_request__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 3, 1 },
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__sync_request__descriptor =
 {
@@ -5778,14 +5805,14 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_request__descriptor =
   "Keyfold__V1__SyncRequest",
   "keyfold.v1",
   sizeof(Keyfold__V1__SyncRequest),
-  2,
+  4,
   keyfold__v1__sync_request__field_descriptors,
   keyfold__v1__sync_request__field_indices_by_name,
-  1,  keyfold__v1__sync_request__number_ranges,
+  2,  keyfold__v1__sync_request__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__sync_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__sync_begin__field_descriptors[8] =
+static const ProtobufCFieldDescriptor keyfold__v1__sync_begin__field_descriptors[9] =
 {
   {
     "stream_id",
@@ -5883,12 +5910,25 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_begin__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "gone",
+    43,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SyncBegin, gone),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__sync_begin__field_indices_by_name[] = {
   2,   /* field[2] = base_index */
   1,   /* field[1] = base_term */
   4,   /* field[4] = bytes_total */
   3,   /* field[3] = documents_total */
+  8,   /* field[8] = gone */
   6,   /* field[6] = learners */
   7,   /* field[7] = log_base_index */
   0,   /* field[0] = stream_id */
@@ -5898,7 +5938,7 @@ static const ProtobufCIntRange keyfold__v1__sync_begin__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 40, 5 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__sync_begin__descriptor =
 {
@@ -5908,14 +5948,14 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_begin__descriptor =
   "Keyfold__V1__SyncBegin",
   "keyfold.v1",
   sizeof(Keyfold__V1__SyncBegin),
-  8,
+  9,
   keyfold__v1__sync_begin__field_descriptors,
   keyfold__v1__sync_begin__field_indices_by_name,
   2,  keyfold__v1__sync_begin__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__sync_begin__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__sync_chunk__field_descriptors[5] =
+static const ProtobufCFieldDescriptor keyfold__v1__sync_chunk__field_descriptors[6] =
 {
   {
     "stream_id",
@@ -5977,18 +6017,32 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_chunk__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "log_base_index",
+    40,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SyncChunk, log_base_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__sync_chunk__field_indices_by_name[] = {
   2,   /* field[2] = collection */
   3,   /* field[3] = documents */
   4,   /* field[4] = last_of_collection */
+  5,   /* field[5] = log_base_index */
   1,   /* field[1] = sequence */
   0,   /* field[0] = stream_id */
 };
-static const ProtobufCIntRange keyfold__v1__sync_chunk__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__sync_chunk__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 40, 5 },
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__sync_chunk__descriptor =
 {
@@ -5998,10 +6052,10 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_chunk__descriptor =
   "Keyfold__V1__SyncChunk",
   "keyfold.v1",
   sizeof(Keyfold__V1__SyncChunk),
-  5,
+  6,
   keyfold__v1__sync_chunk__field_descriptors,
   keyfold__v1__sync_chunk__field_indices_by_name,
-  1,  keyfold__v1__sync_chunk__number_ranges,
+  2,  keyfold__v1__sync_chunk__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__sync_chunk__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -6020,12 +6074,12 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_credit__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "credits",
-    2,
+    "bytes",
+    3,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_UINT32,
+    PROTOBUF_C_TYPE_UINT64,
     0,   /* quantifier_offset */
-    offsetof(Keyfold__V1__SyncCredit, credits),
+    offsetof(Keyfold__V1__SyncCredit, bytes),
     NULL,
     NULL,
     0,             /* flags */
@@ -6033,12 +6087,13 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_credit__field_descriptor
   },
 };
 static const unsigned keyfold__v1__sync_credit__field_indices_by_name[] = {
-  1,   /* field[1] = credits */
+  1,   /* field[1] = bytes */
   0,   /* field[0] = stream_id */
 };
-static const ProtobufCIntRange keyfold__v1__sync_credit__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__sync_credit__number_ranges[2 + 1] =
 {
   { 1, 0 },
+  { 3, 1 },
   { 0, 2 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__sync_credit__descriptor =
@@ -6052,7 +6107,7 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_credit__descriptor =
   2,
   keyfold__v1__sync_credit__field_descriptors,
   keyfold__v1__sync_credit__field_indices_by_name,
-  1,  keyfold__v1__sync_credit__number_ranges,
+  2,  keyfold__v1__sync_credit__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__sync_credit__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

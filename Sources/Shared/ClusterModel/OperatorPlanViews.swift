@@ -103,6 +103,10 @@ public struct ProgressView: Sendable, Codable, Equatable {
   public var documentsTotal: UInt64
   /// Bytes done.
   public var bytesDone: UInt64
+  /// Bytes in all, as far as known; 0 while it is not.
+  public var bytesTotal: UInt64
+  /// What the node says besides: from whom it copies, whether the oplog will last; empty if nothing.
+  public var remark: String
   /// Documents a second since the job began, 0 while unknown.
   public var documentsPerSecond: Double
   /// Bytes a second since the job began, 0 while unknown.
@@ -116,6 +120,8 @@ public struct ProgressView: Sendable, Codable, Equatable {
     documentsDone = work.documentsDone
     documentsTotal = max(work.documentsTotal, work.documentsDone)
     bytesDone = work.bytesDone
+    bytesTotal = work.bytesTotal == 0 ? 0 : max(work.bytesTotal, work.bytesDone)
+    remark = work.remark
     let (elapsed, overflow) = nowMilliseconds.subtractingReportingOverflow(work.startedAtMilliseconds)
     let seconds = overflow || elapsed <= 0 ? 0 : Double(elapsed) / 1000
     documentsPerSecond = seconds > 0 ? Double(documentsDone) / seconds : 0
