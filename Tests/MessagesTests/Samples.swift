@@ -27,7 +27,7 @@ enum Samples {
       appliedIndex: 4)
     report.work = WorkReport(
       command: command, stage: "copying – läuft", documentsDone: 1, documentsTotal: 2, bytesDone: 3,
-      startedAtMilliseconds: -1)
+      startedAtMilliseconds: -1, bytesTotal: 4, remark: "from orders-2", documentsBefore: 5, bytesBefore: 6)
     report.assignmentVersion = 12
     report.ipListVersion = 13
     report.lastCheck = CheckReport(
@@ -109,10 +109,14 @@ enum Samples {
       .timeoutNow(TimeoutNow(term: 7)), .needSync(NeedSync(term: 4, baseTerm: 3, baseIndex: 100, round: 78)),
       .needSync(NeedSync(term: 4, baseTerm: 0, baseIndex: 0, round: 79, lostTerm: 4, lostIndex: 99)),
       .syncRequest(SyncRequest(streamID: .max, collection: .random(), budgetBytes: 5, fromIndex: 6)),
-      .syncBegin(SyncBegin(streamID: 1, baseTerm: 2, baseIndex: 3, documentsTotal: 4, bytesTotal: 5)),
+      .syncBegin(
+        SyncBegin(
+          streamID: 1, baseTerm: 2, baseIndex: 3, documentsTotal: 4, bytesTotal: 5, logBaseIndex: 6, isGone: true,
+          oplogSeconds: 7)),
       .syncChunk(
         SyncChunk(
-          streamID: 1, sequence: 2, collection: collection, documents: 3, lastOfCollection: true)),
+          streamID: 1, sequence: 2, collection: collection, documents: 3, lastOfCollection: true, logBaseIndex: 4,
+          oplogSeconds: 5)),
       .syncCredit(SyncCredit(streamID: 1, bytes: 4)),
       .syncEnd(SyncEnd(streamID: 1, sequence: 9, succeeded: false, reason: "disk full")),
       .userRequest(

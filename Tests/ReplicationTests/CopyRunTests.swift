@@ -12,18 +12,25 @@ import Testing
 private actor HookedSource: CopySource {
   private let source: any CopySource
   private let hook: @Sendable (inout CopyChunk) async throws -> Void
+  private let beginning: @Sendable (inout CopyBeginning) -> Void
   private let opening: @Sendable (inout CopyOpening) -> Void
 
   init(
-    _ source: any CopySource, opening: @escaping @Sendable (inout CopyOpening) -> Void = { _ in },
+    _ source: any CopySource, beginning: @escaping @Sendable (inout CopyBeginning) -> Void = { _ in },
+    opening: @escaping @Sendable (inout CopyOpening) -> Void = { _ in },
     _ hook: @escaping @Sendable (inout CopyChunk) async throws -> Void
   ) {
     self.source = source
     self.hook = hook
+    self.beginning = beginning
     self.opening = opening
   }
 
-  func begin() async throws -> CopyBeginning { try await source.begin() }
+  func begin() async throws -> CopyBeginning {
+    var begun = try await source.begin()
+    beginning(&begun)
+    return begun
+  }
 
   func open(_ collection: CollectionID, after key: [UInt8]?, from index: UInt64) async throws -> CopyOpening {
     var opened = try await source.open(collection, after: key, from: index)
@@ -140,6 +147,7 @@ extension ReplicaMember {
         }
         // An image of files is only one moment's while nobody else writes.
         cutOff.streams = 1
+        cutOff.readsAhead = false
         let first = cutOff
         await expect(.storage) {
           try await GenerationRebuild.run(
@@ -157,12 +165,23 @@ extension ReplicaMember {
           fresh.id, in: crashed.directory, keys: GenerationKeys(keystore: keystore), cacheBytes: 32 << 20,
           events: .init())
         let after = Tally()
+        let rows = Mutex<UInt64>(0)
+        let last = Mutex(CopyProgress(stage: ""))
         try await GenerationRebuild.run(
           into: opened,
           from: CopySources(["second"]) { _ in
-            HookedSource(try await other.member.openCopy()) { _ in after.add() }
+            HookedSource(try await other.member.openCopy()) { chunk in
+              after.add()
+              rows.withLock { $0 += UInt64(chunk.documents) }
+            }
           }, lostTerm: 1, pace: Self.everyChunk, isCancelled: { false }
-        ) { _ in }
+        ) { progress in
+          last.withLock { $0 = progress }
+        }
+        let shown = last.withLock { $0 }
+        #expect(shown.documents == shown.documentsBefore + rows.withLock { $0 } && shown.documents > 0)
+        #expect((shown.documentsBefore > 0) == (crashAt > 1), "crash at \(crashAt): \(shown)")
+        #expect(shown.documentsTotal == shown.documents && shown.bytesTotal == shown.bytes)
         let all = expected.values.reduce(0) { $0 + ($1.count + 2) / 3 }
         #expect(after.value <= all - (crashAt - 1) + 1, "crash at \(crashAt): began anew, \(after.value) of \(all)")
         try await catchUp(crashed, from: primary.member, expected)
@@ -257,6 +276,30 @@ extension ReplicaMember {
       #expect(member.status.oplog.firstIndex == caughtUp + 1)
       try await member.putLarge(9, in: "a")
       #expect(shard.failures.all.isEmpty)
+    }
+  }
+
+  @Test("says before its first row that the oplog will not last for data of this size")
+  func warnsAtOnce() async throws {
+    try await Shard.with(1) { shard in
+      let (_, _, member) = try await shard.primary()
+      try await fill(member)
+      let fresh = try TestNode("n9", in: shard.folder).make(encrypted: false)
+      let source = HookedSource(
+        try await member.openCopy(),
+        beginning: {
+          $0.oplogSeconds = 5
+          $0.fileBytes = 1 << 40
+        }
+      ) { _ in }
+      let shown = Mutex<[CopyProgress]>([])
+      try await GenerationRebuild.run(into: fresh, from: CopySources(source), lostTerm: 1, isCancelled: { false }) {
+        progress in
+        shown.withLock { $0.append(progress) }
+      }
+      let first = try #require(shown.withLock { $0.first })
+      #expect(first.documents == 0 && first.oplogSeconds == 5)
+      #expect(first.remark.contains("the oplog will probably not last"))
     }
   }
 

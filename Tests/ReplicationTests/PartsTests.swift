@@ -136,24 +136,25 @@ import Testing
 }
 
 @Suite("Whether the oplog lasts for a copy") struct CopyWindowTests {
-  @Test("says so when the start of every source's oplog will pass the copy's start too early")
+  @Test("says so when no source's oplog lasts as long as the copy takes")
   func warning() throws {
-    let start = ContinuousClock.now
     var window = CopyWindow(sources: 2)
-    window.note(logBase: 100, of: 0, at: start)
-    #expect(window.warning(start: 1_000, secondsLeft: 1e9) == nil, "nothing moved yet")
-    window.note(logBase: 200, of: 0, at: start + .seconds(10))
-    #expect(window.warning(start: 1_000, secondsLeft: nil) == nil)
-    #expect(window.warning(start: 1_000, secondsLeft: 79) == nil)
-    #expect(window.warning(start: 1_000, secondsLeft: 81)?.contains("about 80 s") == true)
-    window.note(logBase: 100, of: 1, at: start)
-    #expect(window.warning(start: 1_000, secondsLeft: 81) == nil, "another source's oplog stands still")
+    #expect(window.warning(secondsLeft: 1e9) == nil, "nobody said anything yet")
+    window.note(lasts: 80, of: 0)
+    #expect(window.warning(secondsLeft: 79) == nil && window.seconds == 80)
+    #expect(window.warning(secondsLeft: 81)?.contains("about 80 s") == true)
+    window.note(lasts: 500, of: 1)
+    #expect(window.warning(secondsLeft: 81) == nil, "another source's oplog lasts")
+    window.note(lasts: 70, of: 1)
+    #expect(window.warning(secondsLeft: 81)?.contains("about 80 s") == true, "the best of them counts")
+    window.note(lasts: 0, of: 1)
+    #expect(window.warning(secondsLeft: 1e9) == nil && window.seconds == nil, "nothing is written there")
   }
 
   @Test("is over for good only when no source's oplog reaches back")
   func outrun() {
     var window = CopyWindow(sources: 2)
-    let answers = [0, 0, 1].map { window.isOutrun($0) }
+    let answers = [0, 0, 1].map { window.isOutrun(by: $0) }
     #expect(answers == [false, false, true])
   }
 }

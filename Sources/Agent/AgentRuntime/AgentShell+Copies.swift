@@ -32,7 +32,8 @@ extension AgentShell {
   private func fill(_ target: PartialGeneration, encrypted: Bool, for member: ReplicaMember) async throws {
     let fresh = try await openTarget(target, encrypted: encrypted)
     do {
-      try await member.resync(into: fresh, from: sources(for: member)) { [weak self] progress in
+      try await member.resync(into: fresh, from: sources(for: member), pace: configuration.copyPace) {
+        [weak self] progress in
         Task { await self?.note(progress) }  // tidy:allow free-task progress comes from a synchronous callback
       }
     } catch {

@@ -13,7 +13,7 @@ extension AgentShell {
       let fresh = try await openTarget(target, encrypted: order.encrypted)
       try await GenerationRebuild.run(
         into: fresh, from: network.copies(from: order.sources), lostTerm: order.lostTerm,
-        measures: measures.member,
+        pace: configuration.copyPace, measures: measures.member,
         isCancelled: { [weak self] in await self?.isRebuildOver ?? true },
         progress: { [weak self] progress in
           Task { await self?.note(progress) }  // tidy:allow free-task progress comes from a synchronous callback

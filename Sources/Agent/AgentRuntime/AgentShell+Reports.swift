@@ -82,6 +82,7 @@ extension AgentShell {
     return WorkReport(
       command: command, stage: progress.stage, documentsDone: progress.documents,
       documentsTotal: progress.documentsTotal, bytesDone: progress.bytes, startedAtMilliseconds: progressStartedAt,
-      bytesTotal: progress.bytesTotal, remark: progress.remark)
+      bytesTotal: progress.bytesTotal, remark: progress.remark, documentsBefore: progress.documentsBefore,
+      bytesBefore: progress.bytesBefore)
   }
 }

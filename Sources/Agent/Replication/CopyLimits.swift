@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /// The numbers of a copy: how much memory it may take on either side, and how it is divided.
-enum CopyLimits {
+public enum CopyLimits {
   /// How many streams one copy uses: a table is loaded by one cursor, so two tables at once use two cores.
   static let streams = 2
   /// How many bytes of chunks may be on their way to a reader, per stream; a chunk is one more.
@@ -12,11 +12,9 @@ enum CopyLimits {
   static let minimumCharge: UInt64 = 64 << 10
   /// How many streams a node serves at the same time.
   static let servedStreams = 8
-  /// How much is loaded between two checkpoints that make the progress durable.
-  static let checkpointBytes: UInt64 = 512 << 20
-  /// How much of one collection is bulk-loaded in one go. An interrupted bulk load starts anew; what comes after this
-  /// much is written by ordinary rows, which survive, but take longer.
-  static let segmentBytes: UInt64 = 1 << 30
+  /// How much is loaded between two checkpoints that make the progress durable, unless the node's settings say
+  /// otherwise.
+  public static let checkpointBytes: UInt64 = 512 << 20
   /// How often one collection may be begun anew, because its source failed, before the copy is given up for now.
   static let attemptsPerSource = 2
 

@@ -5,14 +5,22 @@ internal import ClusterModel
 public struct CopyProgress: Sendable, Equatable {
   /// What is being done, in an operator's words.
   public var stage: String
-  /// Documents copied.
+  /// Documents copied, with those that an earlier attempt has copied.
   public var documents: UInt64
   /// Documents in all, an estimate until the end; 0 while there is none.
   public var documentsTotal: UInt64
-  /// Bytes copied.
+  /// Bytes copied, with those that an earlier attempt has copied.
   public var bytes: UInt64
   /// Bytes in all, an estimate until the end; 0 while there is none.
   public var bytesTotal: UInt64
+  /// Those of the documents that an earlier attempt has copied.
+  public var documentsBefore: UInt64 = 0
+  /// Those of the bytes that an earlier attempt has copied.
+  public var bytesBefore: UInt64 = 0
+  /// Seconds that the rest takes at the rate so far; nil while unknown.
+  public var secondsLeft: Double?
+  /// Seconds that the sources' oplogs will reach back to the copy's start at the pace of their writes; nil if unknown.
+  public var oplogSeconds: Double?
   /// What an operator should know: from whom it copies, and whether the oplog will last.
   public var remark: String
 
@@ -37,11 +45,13 @@ struct CopyMeter: Sendable {
   static let lookBytes: UInt64 = 16 << 20
   /// Below this a file says too little of what it will hold.
   static let worthwhileBytes: UInt64 = 4 << 20
+  /// How fast a copy is taken to be before it has shown it, in bytes of files a second: slow disks, encrypted.
+  static let expectedBytesPerSecond = 20e6
 
-  private let start = ContinuousClock.now
+  private let start: ContinuousClock.Instant
   private var sourceFileBytes: UInt64 = 0
-  private var isResumed = false
   private var files: [CollectionID: UInt64] = [:]
+  private var before: (documents: UInt64, bytes: UInt64) = (0, 0)
   private var documents: UInt64 = 0
   private var bytes: UInt64 = 0
   private var lookedAt: UInt64 = 0
@@ -52,10 +62,18 @@ struct CopyMeter: Sendable {
   var remark = ""
   /// That the oplog will probably not last.
   var warning: String?
+  /// How long the oplogs last.
+  var oplogSeconds: Double?
 
-  mutating func begin(fileBytes: UInt64, isResumed: Bool) {
+  init(start: ContinuousClock.Instant = .now) { self.start = start }
+
+  mutating func begin(fileBytes: UInt64, after marks: [CollectionID: CopyMark], in generation: OpenGeneration) {
     sourceFileBytes = fileBytes
-    self.isResumed = isResumed
+    for (id, mark) in marks where mark.documents > 0 {
+      before.documents += mark.documents
+      before.bytes += mark.bytes
+      files[id] = generation.fileBytes(of: id)
+    }
   }
 
   mutating func count(documents: Int, bytes: Int, in id: CollectionID, of generation: OpenGeneration) {
@@ -70,17 +88,20 @@ struct CopyMeter: Sendable {
 
   /// How much larger the whole is than what is there, nil while nothing can be told.
   private var scale: Double? {
-    // What an earlier run copied is in no count of this one.
-    guard bytes > 0, sourceFileBytes > 0, !isResumed else { return nil }
+    let there = before.bytes + bytes
+    guard there > 0, sourceFileBytes > 0 else { return nil }
     let written = files.values.reduce(0, +)
-    return max(1, Double(sourceFileBytes) / Double(written >= Self.worthwhileBytes ? written : bytes))
+    return max(1, Double(sourceFileBytes) / Double(written >= Self.worthwhileBytes ? written : there))
   }
 
   /// The time the rest takes at the rate so far.
   var secondsLeft: Double? {
-    guard let scale, let seconds = elapsed, !isFinished else { return nil }
-    return seconds * (scale - 1)
+    guard let scale, let seconds = elapsed, bytes > 0, !isFinished else { return nil }
+    return seconds * Double(before.bytes + bytes) / Double(bytes) * (scale - 1)
   }
+
+  /// The time the whole takes if nothing of the copy is known yet but the size of the source's files.
+  var secondsExpected: Double { Double(sourceFileBytes) / Self.expectedBytesPerSecond }
 
   private var elapsed: Double? {
     let seconds = (ContinuousClock.now - start) / .seconds(1)
@@ -91,51 +112,15 @@ struct CopyMeter: Sendable {
     let factor = isFinished ? 1 : scale ?? 0
     let total: (UInt64) -> UInt64 = { UInt64(min(Double($0) * factor, 9e18)) }
     let from = isFinished || source.isEmpty ? "" : "from \(source)"
-    return CopyProgress(
-      stage: stage, documents: documents, documentsTotal: total(documents), bytes: bytes, bytesTotal: total(bytes),
-      remark: [from, remark, warning ?? ""].filter { !$0.isEmpty }.joined(separator: "; "))
-  }
-}
-
-/// Watches whether the sources' oplogs will still reach back to a copy's start when it is done.
-struct CopyWindow: Sendable {
-  private struct Watched: Sendable {
-    var first: (at: ContinuousClock.Instant, base: UInt64)
-    var last: (at: ContinuousClock.Instant, base: UInt64)
-  }
-
-  private let sources: Int
-  private var outrun: Set<Int> = []
-  private var watched: [Int: Watched] = [:]
-
-  init(sources: Int) { self.sources = sources }
-
-  mutating func note(logBase: UInt64, of source: Int, at now: ContinuousClock.Instant = .now) {
-    guard var known = watched[source] else {
-      watched[source] = Watched(first: (now, logBase), last: (now, logBase))
-      return
-    }
-    if logBase > known.last.base { known.last = (now, logBase) }
-    watched[source] = known
-  }
-
-  /// Notes that a source's oplog no longer reaches back; true if no source is left whose oplog does.
-  mutating func isOutrun(_ source: Int) -> Bool {
-    outrun.insert(source)
-    return outrun.count >= sources
-  }
-
-  /// A sentence if the oplogs' starts, as fast as they move, will pass `start` before the copy is done.
-  func warning(start: UInt64, secondsLeft: Double?) -> String? {
-    guard let secondsLeft else { return nil }
-    let lasts = watched.values.compactMap { known -> Double? in
-      let seconds = (known.last.at - known.first.at) / .seconds(1)
-      guard known.last.base > known.first.base, seconds > 0, start >= known.last.base else { return nil }
-      return Double(start - known.last.base) / (Double(known.last.base - known.first.base) / seconds)
-    }
-    guard lasts.count == watched.count, let best = lasts.max(), best < secondsLeft else { return nil }
-    return
-      "the oplog will probably not last: its start passes the copy's in about \(Int(best)) s, the copy takes about "
-      + "\(Int(secondsLeft)) s more"
+    let resumed = before.documents == 0 ? "" : "goes on behind \(before.documents) documents of an earlier attempt"
+    var progress = CopyProgress(
+      stage: stage, documents: before.documents + documents, documentsTotal: total(before.documents + documents),
+      bytes: before.bytes + bytes, bytesTotal: total(before.bytes + bytes),
+      remark: [from, resumed, remark, warning ?? ""].filter { !$0.isEmpty }.joined(separator: "; "))
+    progress.documentsBefore = before.documents
+    progress.bytesBefore = before.bytes
+    progress.secondsLeft = secondsLeft
+    progress.oplogSeconds = isFinished ? nil : oplogSeconds
+    return progress
   }
 }

@@ -20,14 +20,6 @@ struct CopyOutcome: Sendable {
   }
 }
 
-/// How often a copy makes its progress durable.
-struct CopyPace: Sendable {
-  /// The bytes loaded between two checkpoints.
-  var checkpointBytes = CopyLimits.checkpointBytes
-  /// The bytes of one collection that are bulk-loaded in one go; what comes after is durable in steps, but slower.
-  var segmentBytes = CopyLimits.segmentBytes
-}
-
 /// One copy of all collections into a new generation: several streams, each one collection after the other, from the
 /// best source that answers; goes on where an earlier run stopped.
 ///
@@ -79,7 +71,9 @@ actor CopyRun {
     queue = task.missing[...]
     end = max(base.index, beginning.base.index)
     try await checkAge(of: beginning, task)
-    meter.begin(fileBytes: beginning.fileBytes, isResumed: task.isResumed)
+    meter.begin(fileBytes: beginning.fileBytes, after: task.before, in: builder.generation)
+    window.note(lasts: beginning.oplogSeconds, of: preferred)
+    warn()
     tell("copying")
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<min(sources.streams, max(1, queue.count)) { group.addTask { try await self.work() } }
@@ -156,7 +150,7 @@ actor CopyRun {
       while let id = queue.popFirst() {
         // Where the stream is in the collection, also across a change of the source.
         var mark = try await builder.mark(of: id)
-        while mark != .done {
+        while !mark.isDone {
           let current = if let source { source } else { try await open() }
           source = current
           do {
@@ -181,8 +175,7 @@ actor CopyRun {
     _ id: CollectionID, from source: (index: Int, value: any CopySource), into loader: CopyLoader,
     _ mark: inout CopyMark
   ) async throws {
-    var key: [UInt8]?
-    if case .upTo(let last) = mark { key = last }
+    let key = mark.last
     let opening = try await asking { try await source.value.open(id, after: key, from: base.index) }
     try checkOplog(of: source.index, logBase: opening.logBase)
     guard opening.base.index >= base.index else {
@@ -191,26 +184,35 @@ actor CopyRun {
     end = max(end, opening.base.index)
     meter.source = sources.names[source.index]
     var inSegment: UInt64 = 0
-    while !opening.isGone {
-      guard let chunk = try await asking({ try await source.value.next() }), chunk.collection == id else {
-        throw SourceFailure(MemberError(.syncFailed, "the copy ended before collection \(id) was complete"))
-      }
-      let last = try await loader.load(chunk)
-      if let last { mark = .upTo(last) }
+    var upcoming = opening.isGone ? nil : try await next(of: id, from: source.value)
+    while let chunk = upcoming {
+      let readsAhead = sources.readsAhead && !chunk.isLastOfCollection
+      async let following = readsAhead ? next(of: id, from: source.value) : nil
+      mark.count(chunk, last: try await loader.load(chunk))
       inSegment += UInt64(chunk.rows.count)
       try await count(chunk, from: source.index)
-      if chunk.isLastOfCollection { break }
-      if inSegment >= pace.segmentBytes {
+      if inSegment >= pace.segmentBytes, !chunk.isLastOfCollection {
         inSegment = 0
         try await loader.finish()
         try await builder.set(mark, of: id)
         try await checkpoint(atLeast: 0)
       }
+      upcoming = try await following
+      if !readsAhead, !chunk.isLastOfCollection { upcoming = try await next(of: id, from: source.value) }
     }
     try await loader.finish()
-    mark = .done
-    try await builder.set(.done, of: id)
+    mark.isDone = true
+    try await builder.set(mark, of: id)
     try await checkpoint(atLeast: pace.checkpointBytes)
+  }
+
+  private nonisolated func next(of id: CollectionID, from source: any CopySource) async throws -> CopyChunk {
+    let chunk: CopyChunk?
+    do { chunk = try await source.next() } catch { throw SourceFailure(error) }
+    guard let chunk, chunk.collection == id else {
+      throw SourceFailure(MemberError(.syncFailed, "the copy ended before collection \(id) was complete"))
+    }
+    return chunk
   }
 
   private func asking<R: Sendable>(_ body: () async throws -> R) async throws -> R {
@@ -230,9 +232,9 @@ actor CopyRun {
     sinceCheckpoint += UInt64(chunk.rows.count)
     builder.measures.copied(documents: chunk.documents, bytes: chunk.rows.count)
     meter.count(documents: chunk.documents, bytes: chunk.rows.count, in: chunk.collection, of: builder.generation)
-    window.note(logBase: chunk.logBase, of: source)
+    window.note(lasts: chunk.oplogSeconds, of: source)
     try checkOplog(of: source, logBase: chunk.logBase)
-    meter.warning = window.warning(start: base.index, secondsLeft: meter.secondsLeft)
+    warn()
     tell("copying")
     if await isCancelled() { throw MemberError(.closed, "the node is closing") }
   }
@@ -240,7 +242,7 @@ actor CopyRun {
   /// A source whose oplog starts behind the copy's start is of no use for catching up; another may be.
   private func checkOplog(of source: Int, logBase: UInt64) throws {
     guard logBase > base.index else { return }
-    guard window.isOutrun(source) else {
+    guard window.isOutrun(by: source) else {
       throw SourceFailure(
         MemberError(.syncFailed, "the oplog of \(sources.names[source]) no longer reaches back to the copy's start"))
     }
@@ -249,6 +251,11 @@ actor CopyRun {
       "the copy began at oplog entry \(base.index), but no member's oplog reaches back to it any more "
         + "(\(sources.names[source])'s starts at \(logBase + 1)): the copy took longer than the oplog lasts; "
         + "give the oplog more room, or copy while there are fewer writes")
+  }
+
+  private func warn() {
+    meter.oplogSeconds = window.seconds
+    meter.warning = window.warning(secondsLeft: meter.secondsLeft ?? meter.secondsExpected)
   }
 
   private func tell(_ stage: String) { report(meter.progress(stage)) }

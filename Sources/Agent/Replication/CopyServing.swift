@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
+internal import FailurePoints
 internal import Messages
 internal import ReplicationCore
 internal import Synchronization
@@ -109,12 +110,13 @@ extension ReplicationNetwork {
       guard await session.take(CopyLimits.charge(chunk.rows)) else {
         throw MemberError(.syncFailed, "the reader of the copy is gone")
       }
+      FailurePoint.reach("copy.serve.chunk")
       try reply(
         .syncChunk(
           SyncChunk(
             streamID: route.stream, sequence: sequence, collection: chunk.collection,
             documents: UInt32(chunk.documents), lastOfCollection: chunk.isLastOfCollection,
-            logBaseIndex: chunk.logBase)),
+            logBaseIndex: chunk.logBase, oplogSeconds: chunk.oplogSeconds)),
         payload: chunk.rows, to: route.route)
       sequence += 1
     }
@@ -133,7 +135,7 @@ extension CopyBeginning {
     let catalogue = OplogRecord(collections.map { .createCollection($0.database, name: $0.name, $0.id) })
     let message = SyncBegin(
       streamID: stream, baseTerm: base.term, baseIndex: base.index, documentsTotal: 0, bytesTotal: fileBytes,
-      voters: membership.voters, learners: membership.learners, logBaseIndex: logBase)
+      voters: membership.voters, learners: membership.learners, logBaseIndex: logBase, oplogSeconds: oplogSeconds)
     return (message, try catalogue.encoded())
   }
 }

@@ -24,6 +24,8 @@ public struct CopyBeginning: Sendable {
   public var collections: [Collection]
   /// How large the collections' files are on the source, in bytes; all that can be told without reading them.
   public var fileBytes: UInt64
+  /// For how many seconds the source's oplog will reach back to here at the pace of its last writes; 0 if unknown.
+  public var oplogSeconds: UInt64 = 0
 }
 
 /// How a source answers when one collection is asked for.
@@ -48,6 +50,8 @@ public struct CopyChunk: Sendable {
   public var isLastOfCollection: Bool
   /// The source's oplog starts after the entry with this index by now.
   public var logBase: UInt64
+  /// For how many seconds the oplog will reach back to the copy's start at the pace of its last writes; 0 if unknown.
+  public var oplogSeconds: UInt64 = 0
 
   /// How large a chunk grows before it is sent, in bytes; one row may be larger.
   static let targetBytes = 1 << 20
@@ -72,6 +76,8 @@ public protocol CopySource: Sendable {
 public struct CopySources: Sendable {
   let names: [String]
   var streams: Int
+  /// Whether the source reads the next rows while the last ones are loaded.
+  var readsAhead = true
   /// Whether a source that failed or was closed can be opened again.
   let canReopen: Bool
   private let opener: @Sendable (Int) async throws -> any CopySource

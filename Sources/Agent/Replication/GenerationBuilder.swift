@@ -27,18 +27,23 @@ actor GenerationBuilder {
     /// The collections that are not complete.
     var missing: [CollectionID]
     var isResumed: Bool
+    /// What an earlier attempt has copied, by collection.
+    var before: [CollectionID: CopyMark] = [:]
   }
 
   /// Makes the collections, empty, and notes which point of the oplog the copy starts from; a copy that was begun
   /// earlier keeps its collections and its start.
   func begin(_ beginning: CopyBeginning) throws -> Job {
     if let (base, membership) = try tables.copyStart() {
-      // What was caught up already was complete before: copying it again, from a source that is older, would undo that.
-      guard try tables.applied() == base else {
-        return Job(base: base, membership: membership, missing: [], isResumed: true)
+      var job = Job(base: base, membership: membership, missing: [], isResumed: true)
+      for id in try tables.collections().map(\.id) {
+        let mark = try tables.copyMark(of: id)
+        job.before[id] = mark
+        if !mark.isDone { job.missing.append(id) }
       }
-      let missing = try tables.collections().map(\.id).filter { try tables.copyMark(of: $0) != .done }
-      return Job(base: base, membership: membership, missing: missing, isResumed: true)
+      // What was caught up already was complete before: copying it again, from a source that is older, would undo that.
+      if try tables.applied() != base { job.missing = [] }
+      return job
     }
     try tables.data.withTransaction {
       for collection in beginning.collections {

@@ -11,17 +11,7 @@ public enum GenerationRebuild {
   /// Fills `fresh`, an empty generation or one that an earlier attempt left, and closes it; `CURRENT` names it on
   /// return. On an error it is closed and nothing names it; the caller goes on with it later, or destroys it.
   public static func run(
-    into fresh: OpenGeneration, from sources: CopySources, lostTerm: UInt64,
-    measures: MemberMeasures = MemberMeasures(),
-    isCancelled: @escaping @Sendable () async -> Bool, progress: @escaping @Sendable (CopyProgress) -> Void
-  ) async throws(MemberError) {
-    try await run(
-      into: fresh, from: sources, lostTerm: lostTerm, pace: CopyPace(), measures: measures, isCancelled: isCancelled,
-      progress: progress)
-  }
-
-  static func run(
-    into fresh: OpenGeneration, from sources: CopySources, lostTerm: UInt64, pace: CopyPace,
+    into fresh: OpenGeneration, from sources: CopySources, lostTerm: UInt64, pace: CopyPace = CopyPace(),
     measures: MemberMeasures = MemberMeasures(),
     isCancelled: @escaping @Sendable () async -> Bool, progress: @escaping @Sendable (CopyProgress) -> Void
   ) async throws(MemberError) {

@@ -54,7 +54,7 @@ actor RemoteCopy: CopySource {
     return CopyBeginning(
       base: LogPosition(term: begin.baseTerm, index: begin.baseIndex),
       membership: try Membership(voters: begin.voters, learners: begin.learners), logBase: begin.logBaseIndex,
-      collections: collections, fileBytes: begin.bytesTotal)
+      collections: collections, fileBytes: begin.bytesTotal, oplogSeconds: begin.oplogSeconds)
   }
 
   func open(_ collection: CollectionID, after key: [UInt8]?, from index: UInt64) async throws -> CopyOpening {
@@ -72,7 +72,7 @@ actor RemoteCopy: CopySource {
       try send(.syncCredit(SyncCredit(streamID: stream, bytes: CopyLimits.charge(payload))))
       return CopyChunk(
         collection: chunk.collection, documents: Int(chunk.documents), rows: payload,
-        isLastOfCollection: chunk.lastOfCollection, logBase: chunk.logBaseIndex)
+        isLastOfCollection: chunk.lastOfCollection, logBase: chunk.logBaseIndex, oplogSeconds: chunk.oplogSeconds)
     case .syncEnd(let end) where end.succeeded && end.sequence == sequence: return nil
     default: throw unexpected(envelope)
     }

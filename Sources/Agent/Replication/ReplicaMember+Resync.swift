@@ -36,13 +36,7 @@ extension ReplicaMember {
   /// that the live generation is as before, and the caller closes `fresh`, and destroys it unless it wants to go on
   /// with it. What then keeps the old generation from being destroyed is only logged: it is superseded.
   public func resync(
-    into fresh: OpenGeneration, from sources: CopySources, progress: @Sendable @escaping (CopyProgress) -> Void
-  ) async throws(MemberError) {
-    try await resync(into: fresh, from: sources, pace: CopyPace(), progress: progress)
-  }
-
-  func resync(
-    into fresh: OpenGeneration, from sources: CopySources, pace: CopyPace,
+    into fresh: OpenGeneration, from sources: CopySources, pace: CopyPace = CopyPace(),
     progress: @Sendable @escaping (CopyProgress) -> Void
   ) async throws(MemberError) {
     guard !isCopying, !isClosed else {
@@ -276,7 +270,7 @@ extension ReplicaMember {
     let hold = holdOplog(after: index == 0 ? core.appliedIndex : min(index, core.appliedIndex))
     let copy = try SnapshotReader(generation, hold: hold) { [weak self] index in
       guard let self else { throw MemberError(.closed, "the node is closing") }
-      return await (self.core.memberships.membership(at: index), self.core.log.base.index)
+      return await (self.core.memberships.membership(at: index), self.copyOplog(after: hold.index))
     }
     openCopies.append(copy)
     return copy

@@ -17,19 +17,19 @@ actor SnapshotReader: CopySource {
   /// Keeps the oplog behind the snapshot, which whoever copies it needs afterwards.
   nonisolated let hold: OplogHold
   private nonisolated let finished = Atomic<Bool>(false)
-  private let oplog: @Sendable (UInt64) async throws -> (membership: Membership, base: UInt64)
+  private let oplog: @Sendable (UInt64) async throws -> (membership: Membership, log: CopyOplog)
   private var tables: MemberTables?
   private var collection: CollectionID?
   private var after: [UInt8]?
-  private var logBase: UInt64 = 0
+  private var log = CopyOplog(base: 0, seconds: 0)
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 
   /// Holds nothing of the store before it is asked, so that nothing comes between making it and being able to close it.
-  /// `oplog` tells the membership after the entry at an index, and the index after which the oplog starts.
+  /// `oplog` tells the membership after the entry at an index, and how the oplog stands.
   init(
     _ generation: OpenGeneration, hold: OplogHold,
-    oplog: @escaping @Sendable (UInt64) async throws -> (membership: Membership, base: UInt64)
+    oplog: @escaping @Sendable (UInt64) async throws -> (membership: Membership, log: CopyOplog)
   ) throws(MemberError) {
     self.hold = hold
     do { thread = try StoreThread(name: "copy-source") } catch { throw MemberError(error) }
@@ -48,9 +48,10 @@ actor SnapshotReader: CopySource {
     let base = try tables.applied()
     try tables.data.rollback()
     let fileBytes = collections.reduce(0) { $0 + generation.fileBytes(of: $1.id) }
-    let (membership, logBase) = try await oplog(base.index)
+    let (membership, log) = try await oplog(base.index)
     return CopyBeginning(
-      base: base, membership: membership, logBase: logBase, collections: collections, fileBytes: fileBytes)
+      base: base, membership: membership, logBase: log.base, collections: collections, fileBytes: fileBytes,
+      oplogSeconds: log.seconds)
   }
 
   func open(_ collection: CollectionID, after key: [UInt8]?, from index: UInt64) async throws -> CopyOpening {
@@ -60,15 +61,18 @@ actor SnapshotReader: CopySource {
     let exists = try tables.exists(collection)
     self.collection = exists ? collection : nil
     after = key
-    logBase = try await oplog(base.index).base
-    return CopyOpening(base: base, isGone: !exists, logBase: logBase)
+    log = try await oplog(base.index).log
+    return CopyOpening(base: base, isGone: !exists, logBase: log.base)
   }
 
   func next() async throws -> CopyChunk? {
     guard let collection else { return nil }
     try hold.check()
     let tables = try live()
-    var chunk = CopyChunk(collection: collection, documents: 0, rows: [], isLastOfCollection: true, logBase: logBase)
+    var chunk = CopyChunk(
+      collection: collection, documents: 0, rows: [], isLastOfCollection: true, logBase: log.base,
+      oplogSeconds: log.seconds)
+    chunk.rows.reserveCapacity(CopyChunk.targetBytes)
     var last: [UInt8]?
     try unsafe tables.data.scan(MemberTables.table(of: collection), from: after, inclusive: after == nil) {
       key, value in
@@ -87,7 +91,7 @@ actor SnapshotReader: CopySource {
       try tables.data.rollback()
     } else {
       after = last
-      logBase = try await oplog(0).base
+      log = try await oplog(0).log
     }
     return chunk
   }

@@ -3419,7 +3419,7 @@ const ProtobufCMessageDescriptor keyfold__v1__oplog_extent__descriptor =
   (ProtobufCMessageInit) keyfold__v1__oplog_extent__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__work__field_descriptors[8] =
+static const ProtobufCFieldDescriptor keyfold__v1__work__field_descriptors[10] =
 {
   {
     "command",
@@ -3517,11 +3517,37 @@ static const ProtobufCFieldDescriptor keyfold__v1__work__field_descriptors[8] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "documents_before",
+    42,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Work, documents_before),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bytes_before",
+    43,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Work, bytes_before),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__work__field_indices_by_name[] = {
+  9,   /* field[9] = bytes_before */
   4,   /* field[4] = bytes_done */
   6,   /* field[6] = bytes_total */
   0,   /* field[0] = command */
+  8,   /* field[8] = documents_before */
   2,   /* field[2] = documents_done */
   3,   /* field[3] = documents_total */
   7,   /* field[7] = remark */
@@ -3532,7 +3558,7 @@ static const ProtobufCIntRange keyfold__v1__work__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 40, 6 },
-  { 0, 8 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__work__descriptor =
 {
@@ -3542,7 +3568,7 @@ const ProtobufCMessageDescriptor keyfold__v1__work__descriptor =
   "Keyfold__V1__Work",
   "keyfold.v1",
   sizeof(Keyfold__V1__Work),
-  8,
+  10,
   keyfold__v1__work__field_descriptors,
   keyfold__v1__work__field_indices_by_name,
   2,  keyfold__v1__work__number_ranges,
@@ -5812,7 +5838,7 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_request__descriptor =
   (ProtobufCMessageInit) keyfold__v1__sync_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__sync_begin__field_descriptors[9] =
+static const ProtobufCFieldDescriptor keyfold__v1__sync_begin__field_descriptors[10] =
 {
   {
     "stream_id",
@@ -5922,6 +5948,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_begin__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "oplog_seconds",
+    44,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SyncBegin, oplog_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__sync_begin__field_indices_by_name[] = {
   2,   /* field[2] = base_index */
@@ -5931,6 +5969,7 @@ static const unsigned keyfold__v1__sync_begin__field_indices_by_name[] = {
   8,   /* field[8] = gone */
   6,   /* field[6] = learners */
   7,   /* field[7] = log_base_index */
+  9,   /* field[9] = oplog_seconds */
   0,   /* field[0] = stream_id */
   5,   /* field[5] = voters */
 };
@@ -5938,7 +5977,7 @@ static const ProtobufCIntRange keyfold__v1__sync_begin__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 40, 5 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__sync_begin__descriptor =
 {
@@ -5948,14 +5987,14 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_begin__descriptor =
   "Keyfold__V1__SyncBegin",
   "keyfold.v1",
   sizeof(Keyfold__V1__SyncBegin),
-  9,
+  10,
   keyfold__v1__sync_begin__field_descriptors,
   keyfold__v1__sync_begin__field_indices_by_name,
   2,  keyfold__v1__sync_begin__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__sync_begin__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__sync_chunk__field_descriptors[6] =
+static const ProtobufCFieldDescriptor keyfold__v1__sync_chunk__field_descriptors[7] =
 {
   {
     "stream_id",
@@ -6029,12 +6068,25 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_chunk__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "oplog_seconds",
+    41,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SyncChunk, oplog_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__sync_chunk__field_indices_by_name[] = {
   2,   /* field[2] = collection */
   3,   /* field[3] = documents */
   4,   /* field[4] = last_of_collection */
   5,   /* field[5] = log_base_index */
+  6,   /* field[6] = oplog_seconds */
   1,   /* field[1] = sequence */
   0,   /* field[0] = stream_id */
 };
@@ -6042,7 +6094,7 @@ static const ProtobufCIntRange keyfold__v1__sync_chunk__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 40, 5 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__sync_chunk__descriptor =
 {
@@ -6052,7 +6104,7 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_chunk__descriptor =
   "Keyfold__V1__SyncChunk",
   "keyfold.v1",
   sizeof(Keyfold__V1__SyncChunk),
-  6,
+  7,
   keyfold__v1__sync_chunk__field_descriptors,
   keyfold__v1__sync_chunk__field_indices_by_name,
   2,  keyfold__v1__sync_chunk__number_ranges,

@@ -26,7 +26,8 @@ extension SyncBegin: WireMapped {
       documentsTotal: wire.uint64("documents_total"), bytesTotal: wire.uint64("bytes_total"),
       voters: try wire.names("voters", limit: maximumMembers),
       learners: try wire.names("learners", limit: maximumMembers),
-      logBaseIndex: wire.uint64("log_base_index"), isGone: wire.bool("gone"))
+      logBaseIndex: wire.uint64("log_base_index"), isGone: wire.bool("gone"),
+      oplogSeconds: wire.uint64("oplog_seconds"))
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -39,6 +40,7 @@ extension SyncBegin: WireMapped {
     try wire.set("learners", texts: learners.map(\.text))
     wire.set("log_base_index", logBaseIndex)
     wire.set("gone", isGone)
+    wire.set("oplog_seconds", oplogSeconds)
   }
 }
 
@@ -47,7 +49,8 @@ extension SyncChunk: WireMapped {
     self.init(
       streamID: wire.uint64("stream_id"), sequence: wire.uint64("sequence"), collection: try wire.id("collection"),
       documents: wire.uint32("documents"),
-      lastOfCollection: wire.bool("last_of_collection"), logBaseIndex: wire.uint64("log_base_index"))
+      lastOfCollection: wire.bool("last_of_collection"), logBaseIndex: wire.uint64("log_base_index"),
+      oplogSeconds: wire.uint64("oplog_seconds"))
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -57,6 +60,7 @@ extension SyncChunk: WireMapped {
     wire.set("documents", documents)
     wire.set("last_of_collection", lastOfCollection)
     wire.set("log_base_index", logBaseIndex)
+    wire.set("oplog_seconds", oplogSeconds)
   }
 }
 

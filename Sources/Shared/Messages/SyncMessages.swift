@@ -45,11 +45,14 @@ public struct SyncBegin: Sendable, Equatable {
   public var logBaseIndex: UInt64
   /// Whether the collection that was asked for is not there any more.
   public var isGone: Bool
+  /// For how many seconds the source's oplog will reach back to the copy's start; 0 if unknown.
+  public var oplogSeconds: UInt64
 
   /// Makes a message of its parts.
   public init(
     streamID: UInt64, baseTerm: UInt64, baseIndex: UInt64, documentsTotal: UInt64, bytesTotal: UInt64,
-    voters: [NodeName] = [], learners: [NodeName] = [], logBaseIndex: UInt64 = 0, isGone: Bool = false
+    voters: [NodeName] = [], learners: [NodeName] = [], logBaseIndex: UInt64 = 0, isGone: Bool = false,
+    oplogSeconds: UInt64 = 0
   ) {
     self.streamID = streamID
     self.baseTerm = baseTerm
@@ -60,6 +63,7 @@ public struct SyncBegin: Sendable, Equatable {
     self.learners = learners
     self.logBaseIndex = logBaseIndex
     self.isGone = isGone
+    self.oplogSeconds = oplogSeconds
   }
 }
 
@@ -77,11 +81,13 @@ public struct SyncChunk: Sendable, Equatable {
   public var lastOfCollection: Bool
   /// The source's oplog starts after the entry with this index by now.
   public var logBaseIndex: UInt64
+  /// For how many seconds the source's oplog will reach back to the copy's start; 0 if unknown.
+  public var oplogSeconds: UInt64
 
   /// Makes a chunk's description of its parts.
   public init(
     streamID: UInt64, sequence: UInt64, collection: CollectionID, documents: UInt32,
-    lastOfCollection: Bool, logBaseIndex: UInt64 = 0
+    lastOfCollection: Bool, logBaseIndex: UInt64 = 0, oplogSeconds: UInt64 = 0
   ) {
     self.streamID = streamID
     self.sequence = sequence
@@ -89,6 +95,7 @@ public struct SyncChunk: Sendable, Equatable {
     self.documents = documents
     self.lastOfCollection = lastOfCollection
     self.logBaseIndex = logBaseIndex
+    self.oplogSeconds = oplogSeconds
   }
 }
 

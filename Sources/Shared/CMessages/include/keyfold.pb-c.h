@@ -460,10 +460,15 @@ struct  Keyfold__V1__Work
   int64_t started_at_ms;
   uint64_t bytes_total;
   char *remark;
+  uint64_t documents_before;
+  /*
+   * copied by an earlier attempt, counted as done
+   */
+  uint64_t bytes_before;
 };
 #define KEYFOLD__V1__WORK__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__work__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0 }
 
 
 struct  Keyfold__V1__Check
@@ -973,10 +978,11 @@ struct  Keyfold__V1__SyncBegin
   char **learners;
   uint64_t log_base_index;
   protobuf_c_boolean gone;
+  uint64_t oplog_seconds;
 };
 #define KEYFOLD__V1__SYNC_BEGIN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__sync_begin__descriptor) \
-    , 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0 }
+    , 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0 }
 
 
 struct  Keyfold__V1__SyncChunk
@@ -988,10 +994,14 @@ struct  Keyfold__V1__SyncChunk
   uint32_t documents;
   protobuf_c_boolean last_of_collection;
   uint64_t log_base_index;
+  /*
+   * how long the oplog will reach back to the copy's start; 0: unknown
+   */
+  uint64_t oplog_seconds;
 };
 #define KEYFOLD__V1__SYNC_CHUNK__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__sync_chunk__descriptor) \
-    , 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0 }
+    , 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0, 0 }
 
 
 struct  Keyfold__V1__SyncCredit
