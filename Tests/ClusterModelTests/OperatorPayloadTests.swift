@@ -138,6 +138,21 @@ struct ProgressViewTests {
     #expect(view.secondsLeft == nil && view.documentsPerSecond == 0 && view.fraction == 0)
   }
 
+  @Test("counts what an earlier attempt has copied as done, but not as fast")
+  func resumed() {
+    let work = WorkReport(
+      command: .random(), stage: "copying", documentsDone: 1_100, documentsTotal: 2_100, bytesDone: 11_000,
+      startedAtMilliseconds: 1_000, bytesTotal: 21_000, documentsBefore: 1_000, bytesBefore: 10_000)
+    let view = ProgressView(work, nowMilliseconds: 11_000)
+    #expect(view.documentsPerSecond == 10 && view.bytesPerSecond == 100 && view.secondsLeft == 100)
+  }
+
+  @Test("does not take an unknown total for the end")
+  func unknownTotal() {
+    let view = progress(done: 7, total: 0, elapsed: 1_000)
+    #expect(view.documentsTotal == 0 && view.fraction == 0 && view.secondsLeft == nil)
+  }
+
   @Test("never shows more done than there is")
   func beyond() { #expect(progress(done: 7, total: 5, elapsed: 1_000).documentsTotal == 7) }
 }

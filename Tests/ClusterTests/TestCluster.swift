@@ -86,7 +86,7 @@ final class TestCluster: Sendable {
           "coordinator": ["address": "127.0.0.1:\(coordinatorPort)", "publicKey": publicKey],
           "drivers": ["port": configuredPort(of: node)], "replication": replicationSettings(of: node),
           "metrics": ["port": 0],
-        ], to: node.name + ".json")
+        ].merging(options.agents.fields) { $1 }, to: node.name + ".json")
       try operate("node", "enroll", node.name, "--cluster", Self.name, "--key", key)
       try await node.start()
     }

@@ -27,7 +27,7 @@ enum Samples {
       appliedIndex: 4)
     report.work = WorkReport(
       command: command, stage: "copying – läuft", documentsDone: 1, documentsTotal: 2, bytesDone: 3,
-      startedAtMilliseconds: -1)
+      startedAtMilliseconds: -1, bytesTotal: 4, remark: "from orders-2", documentsBefore: 5, bytesBefore: 6)
     report.assignmentVersion = 12
     report.ipListVersion = 13
     report.lastCheck = CheckReport(
@@ -108,12 +108,16 @@ enum Samples {
         AppendResponse(term: 3, success: true, matchIndex: 12, conflictIndex: 4, conflictTerm: 2, round: 77)),
       .timeoutNow(TimeoutNow(term: 7)), .needSync(NeedSync(term: 4, baseTerm: 3, baseIndex: 100, round: 78)),
       .needSync(NeedSync(term: 4, baseTerm: 0, baseIndex: 0, round: 79, lostTerm: 4, lostIndex: 99)),
-      .syncRequest(SyncRequest(streamID: .max, window: 16)),
-      .syncBegin(SyncBegin(streamID: 1, baseTerm: 2, baseIndex: 3, documentsTotal: 4, bytesTotal: 5)),
+      .syncRequest(SyncRequest(streamID: .max, collection: .random(), budgetBytes: 5, fromIndex: 6)),
+      .syncBegin(
+        SyncBegin(
+          streamID: 1, baseTerm: 2, baseIndex: 3, documentsTotal: 4, bytesTotal: 5, logBaseIndex: 6, isGone: true,
+          oplogSeconds: 7)),
       .syncChunk(
         SyncChunk(
-          streamID: 1, sequence: 2, collection: collection, documents: 3, lastOfCollection: true)),
-      .syncCredit(SyncCredit(streamID: 1, credits: 4)),
+          streamID: 1, sequence: 2, collection: collection, documents: 3, lastOfCollection: true, logBaseIndex: 4,
+          oplogSeconds: 5)),
+      .syncCredit(SyncCredit(streamID: 1, bytes: 4)),
       .syncEnd(SyncEnd(streamID: 1, sequence: 9, succeeded: false, reason: "disk full")),
       .userRequest(
         UserRequest(id: command, action: .create, user: users.first?.name, role: .admin, credential: secret("x"))),

@@ -16,6 +16,32 @@ private func outline(_ times: [Int64], base: UInt64 = 0) -> OplogOutline {
   return outline
 }
 
+@Suite("How long an oplog lasts for a copy") struct OplogPaceTests {
+  @Test("is what is left below the ceiling, at the pace of the last writes and the time since")
+  func lasts() {
+    let two = outline([10_000, 20_000])
+    let now: Int64 = 29_990
+    #expect(two.bytesPerSecond(nowMilliseconds: now) == Double(2 << 20) / 20)
+    #expect(two.secondsUntilForced(from: 100, ceiling: 4 << 20, nowMilliseconds: now) == 30)
+    #expect(two.secondsUntilForced(from: 0, ceiling: 4 << 20, nowMilliseconds: now) == 20)
+    #expect(two.secondsUntilForced(from: 0, ceiling: 1 << 20, nowMilliseconds: now) == 1, "it is over")
+    #expect(two.secondsUntilForced(from: 0, ceiling: .max, nowMilliseconds: now) == nil)
+  }
+
+  @Test("follows what was written last, not what was written long ago")
+  func recent() {
+    let slowThenFast = outline((1...4).map { $0 * hour } + (0..<8).map { 5 * hour + $0 * 1000 })
+    #expect(slowThenFast.bytesPerSecond(nowMilliseconds: 5 * hour + 7_990) == Double(8 << 20) / 8)
+  }
+
+  @Test("can't be told of an oplog without entries, without times, or from the future")
+  func unknown() {
+    #expect(OplogOutline(baseIndex: 7).secondsUntilForced(from: 0, ceiling: 1, nowMilliseconds: hour) == nil)
+    #expect(outline([0]).bytesPerSecond(nowMilliseconds: hour) == nil)
+    #expect(outline([2 * hour]).bytesPerSecond(nowMilliseconds: hour) == nil)
+  }
+}
+
 @Suite("An oplog's limits") struct OplogRetentionTests {
   private func cut(
     _ outline: OplogOutline, megabytes: UInt64 = 2, hours: Int64 = 0, ceiling: UInt64? = nil, limit: UInt64 = .max,

@@ -112,7 +112,10 @@ private func options(megabytes: UInt64, hours: Int64 = 0, ceiling: UInt64? = nil
       let member = try await shard.primary().member
       try await member.fill(1...40)
       let copy = try await member.openCopy()
-      let base = try await copy.begin().base
+      let beginning = try await copy.begin()
+      let base = beginning.base
+      let collection = try #require(beginning.collections.first)
+      _ = try await copy.open(collection.id, after: nil, from: base.index)
       try await member.fill(41...80)
       await member.checkpoint()
       #expect(member.status.oplog.firstIndex <= base.index + 1)

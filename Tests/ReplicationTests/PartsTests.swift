@@ -106,29 +106,56 @@ import Testing
 }
 
 @Suite("The credit of a copy") struct CopySessionTests {
-  @Test("lets as many chunks go as were granted, whatever is granted at once")
+  @Test("lets as many bytes go as were granted, one chunk over at most, whatever is granted at once")
   func credit() async {
-    let session = CopySession(window: 2)
-    #expect(await session.take())
-    #expect(await session.take())
-    async let third = session.take()
-    session.grant(1)
+    let session = CopySession(budget: 200_000)
+    #expect(await session.take(150_000))
+    #expect(await session.take(150_000))
+    async let third = session.take(70_000)
+    session.grant(150_000)
     #expect(await third)
     for _ in 0..<10 { session.grant(.max) }
-    for _ in 0..<Int(CopySession.maximumWindow) { #expect(await session.take()) }
-    async let last = session.take()
+    let chunk = CopyLimits.sourceBudgetBytes / 8
+    for _ in 0..<8 { #expect(await session.take(chunk)) }
+    async let last = session.take(1)
     session.end()
     #expect(await !last)
-    #expect(await !session.take())
+    #expect(await !session.take(1))
   }
 
-  @Test("a window of nothing, or of everything, is brought to reason")
-  func window() async {
-    #expect(await CopySession(window: 0).take())
-    let session = CopySession(window: .max)
-    for _ in 0..<Int(CopySession.maximumWindow) { #expect(await session.take()) }
+  @Test("a budget of nothing, or of everything, is brought to reason; a chunk of any size can go")
+  func budget() async {
+    #expect(await CopySession(budget: 0).take(1))
+    let session = CopySession(budget: .max)
+    #expect(await session.take(.max))
+    async let waits = session.take(1)
     session.end()
-    #expect(await !session.take())
+    #expect(await !waits)
+    #expect(CopyLimits.charge([]) == CopyLimits.minimumCharge)
+  }
+}
+
+@Suite("Whether the oplog lasts for a copy") struct CopyWindowTests {
+  @Test("says so when no source's oplog lasts as long as the copy takes")
+  func warning() throws {
+    var window = CopyWindow(sources: 2)
+    #expect(window.warning(secondsLeft: 1e9) == nil, "nobody said anything yet")
+    window.note(lasts: 80, of: 0)
+    #expect(window.warning(secondsLeft: 79) == nil && window.seconds == 80)
+    #expect(window.warning(secondsLeft: 81)?.contains("about 80 s") == true)
+    window.note(lasts: 500, of: 1)
+    #expect(window.warning(secondsLeft: 81) == nil, "another source's oplog lasts")
+    window.note(lasts: 70, of: 1)
+    #expect(window.warning(secondsLeft: 81)?.contains("about 80 s") == true, "the best of them counts")
+    window.note(lasts: 0, of: 1)
+    #expect(window.warning(secondsLeft: 1e9) == nil && window.seconds == nil, "nothing is written there")
+  }
+
+  @Test("is over for good only when no source's oplog reaches back")
+  func outrun() {
+    var window = CopyWindow(sources: 2)
+    let answers = [0, 0, 1].map { window.isOutrun(by: $0) }
+    #expect(answers == [false, false, true])
   }
 }
 

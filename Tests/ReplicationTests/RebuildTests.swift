@@ -21,7 +21,7 @@ import Testing
       let node = try TestNode(lost.name.text, in: shard.folder, copy: "-replaced")
       let fresh = try node.make(encrypted: true)
       try await GenerationRebuild.run(
-        into: fresh, from: try await source.member.openCopy(), lostTerm: lostTerm, isCancelled: { false }
+        into: fresh, from: CopySources(try await source.member.openCopy()), lostTerm: lostTerm, isCancelled: { false }
       ) { _ in }
       #expect(try node.directory.current() == fresh.id)
       let tables = try await Self.state(of: node)
@@ -52,7 +52,7 @@ import Testing
       let node = try TestNode(lost.name.text, in: shard.folder, copy: "-replaced")
       let fresh = try node.make(encrypted: false)
       try await GenerationRebuild.run(
-        into: fresh, from: try await source.member.openCopy(), lostTerm: lostTerm, isCancelled: { false }
+        into: fresh, from: CopySources(try await source.member.openCopy()), lostTerm: lostTerm, isCancelled: { false }
       ) { _ in }
       try await shard.stop(primary.name)
       try await shard.start(node, try node.open())
@@ -77,7 +77,7 @@ import Testing
       let fresh = try node.make(encrypted: true)
       await expect(.closed) {
         try await GenerationRebuild.run(
-          into: fresh, from: try await member.openCopy(), lostTerm: 1, isCancelled: { true }
+          into: fresh, from: CopySources(try await member.openCopy()), lostTerm: 1, isCancelled: { true }
         ) { _ in }
       }
       #expect(try node.directory.current() == nil)

@@ -25,6 +25,10 @@ private actor TroubledSource: CopySource {
 
   func begin() async throws -> CopyBeginning { try await source.begin() }
 
+  func open(_ collection: CollectionID, after key: [UInt8]?, from index: UInt64) async throws -> CopyOpening {
+    try await source.open(collection, after: key, from: index)
+  }
+
   func next() async throws -> CopyChunk? {
     left -= 1
     if left < 0 {
@@ -58,7 +62,7 @@ private final class Load: Sendable {
 
   func write(to member: ReplicaMember, from first: Int) async throws {
     var number = first
-    while !isStopping {
+    while !isStopping, !Task.isCancelled {
       number += 1
       try await member.insert(number)
       _ = state.withLock { $0.acknowledged.insert(number) }
@@ -67,7 +71,7 @@ private final class Load: Sendable {
 
   /// Reads have to see what was acknowledged before they began.
   func check(_ member: ReplicaMember) async throws {
-    while !isStopping {
+    while !isStopping, !Task.isCancelled {
       let before = acknowledged
       let seen = try await member.numbers()
       #expect(before.isSubset(of: seen), "a read lost what was acknowledged before it")
@@ -261,10 +265,12 @@ private actor GatedSource: CopySource {
     return try await source.begin()
   }
 
-  func next() async throws -> CopyChunk? {
+  func open(_ collection: CollectionID, after key: [UInt8]?, from index: UInt64) async throws -> CopyOpening {
     for await _ in gate.stream {}
-    return try await source.next()
+    return try await source.open(collection, after: key, from: index)
   }
+
+  func next() async throws -> CopyChunk? { try await source.next() }
 
   func close() async { await source.close() }
   func waitUntilBegun() async { for await _ in begun.stream {} }

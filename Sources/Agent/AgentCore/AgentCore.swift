@@ -53,6 +53,8 @@ public struct AgentCore: Sendable {
   public var epoch: Epoch? { commands.epoch }
   /// The command of the long job in progress, nil if none.
   public var runningWork: CommandID? { work?.command.id }
+  /// The plan of the long job in progress, nil if none or without one.
+  public var runningPlan: PlanID? { work?.command.plan }
   /// Whether the engine is open and drivers may be served.
   public var isServing: Bool { life == .serving }
 

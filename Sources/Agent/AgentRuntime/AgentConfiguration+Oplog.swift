@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Replication
 internal import ReplicationCore
 
 extension AgentConfiguration {
   private static let megabyteLimit = 1 << 30
   private static let hourLimit = 24.0 * 365 * 100
 
-  /// Throws `configuration` for limits of the oplog that can't be.
+  /// Throws `configuration` for limits of the oplog and of copies that can't be.
   func checkOplog() throws(AgentError) {
-    for (name, value) in [("oplogMegabytes", oplogMegabytes), ("oplogMaximumMegabytes", oplogMaximumMegabytes)] {
+    for (name, value) in [
+      ("oplogMegabytes", oplogMegabytes), ("oplogMaximumMegabytes", oplogMaximumMegabytes),
+      ("copyCheckpointMegabytes", copyCheckpointMegabytes),
+    ] {
       guard let value, !(1...Self.megabyteLimit).contains(value) else { continue }
       throw AgentError(.configuration, "\(name) is \(value); it has to be from 1 to \(Self.megabyteLimit)")
     }
@@ -17,6 +21,11 @@ extension AgentConfiguration {
     if let ceiling = oplogMaximumMegabytes, ceiling < oplogMegabytes ?? ceiling {
       throw AgentError(.configuration, "oplogMaximumMegabytes is \(ceiling), less than oplogMegabytes")
     }
+  }
+
+  /// How often a copy is made durable.
+  var copyPace: CopyPace {
+    CopyPace(checkpointBytes: copyCheckpointMegabytes.map { UInt64(clamping: $0) << 20 } ?? CopyLimits.checkpointBytes)
   }
 
   /// How much of its oplog the node keeps.

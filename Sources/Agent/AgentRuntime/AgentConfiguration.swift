@@ -11,7 +11,7 @@ public struct AgentConfiguration: DaemonConfiguration {
     "drivers.advertise", "drivers.tls.mode", "drivers.tls.certificateFile", "drivers.tls.keyFile", "drivers.tls.caFile",
     "replication.address", "replication.port", "replication.advertise", "replication.sourceAddress", "cacheMegabytes",
     "secureHeapKilobytes", "checkpointSeconds", "oplogMegabytes", "oplogMinimumHours", "oplogMaximumMegabytes",
-    "kmsSourceAddress", "metrics.address", "metrics.port", "logLevel",
+    "copyCheckpointMegabytes", "kmsSourceAddress", "metrics.address", "metrics.port", "logLevel",
   ]
 
   /// Where the coordinator is and which key it has.
@@ -93,6 +93,8 @@ public struct AgentConfiguration: DaemonConfiguration {
   public var oplogMinimumHours: Double?
   /// The oplog's size in MiB above which entries go whatever their age; ten times `oplogMegabytes` by default.
   public var oplogMaximumMegabytes: Int?
+  /// How much of an initial sync, in MiB, a crash can cost: what lies between two checkpoints of it; 512 by default.
+  public var copyCheckpointMegabytes: Int?
   /// The address of this machine that calls to the KMS come from, nil for the system's choice.
   public var kmsSourceAddress: String?
   /// The least severe messages logged; info by default.

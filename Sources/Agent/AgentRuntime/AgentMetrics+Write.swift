@@ -30,6 +30,10 @@ extension AgentMetrics {
       page.set(syncDocuments, progress.documents)
       page.set(syncExpected, progress.documentsTotal)
       page.set(syncBytes, progress.bytes)
+      page.set(syncBytesExpected, progress.bytesTotal)
+      page.set(syncDocumentsBefore, progress.documentsBefore)
+      if let seconds = progress.secondsLeft { page.set(syncSecondsLeft, seconds) }
+      if let seconds = progress.oplogSeconds { page.set(syncOplogSeconds, seconds) }
     }
     if let use = snapshot.cache {
       page.set(cache, use.usedBytes)

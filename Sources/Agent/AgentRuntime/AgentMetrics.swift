@@ -42,6 +42,17 @@ enum AgentMetrics {
   static let syncExpected = Metric(
     .gauge, "keyfold_sync_documents_expected", "Documents that the copy under way has to copy, as far as known.")
   static let syncBytes = Metric(.gauge, "keyfold_sync_bytes", "Bytes copied by the copy under way.")
+  static let syncBytesExpected = Metric(
+    .gauge, "keyfold_sync_bytes_expected", "Bytes that the copy under way has to copy, as far as known.")
+  static let syncDocumentsBefore = Metric(
+    .gauge, "keyfold_sync_documents_before",
+    "Documents of keyfold_sync_documents that an attempt before an interruption had copied.")
+  static let syncSecondsLeft = Metric(
+    .gauge, "keyfold_sync_seconds_left", "What the copy under way still takes at its rate; missing while unknown.")
+  static let syncOplogSeconds = Metric(
+    .gauge, "keyfold_sync_oplog_seconds",
+    "How long the sources' oplogs still reach back to the start of the copy under way, at the pace of their writes; "
+      + "missing while unknown or longer than a year.")
   static let syncsServed = Metric(.gauge, "keyfold_sync_served", "Copies of this node's data that others make now.")
 
   // Keys.
@@ -63,7 +74,8 @@ enum AgentMetrics {
   static let all = [
     phase, connected, commands, superseded, role, takesWrites, term, lastIndex, commitIndex, appliedIndex, oplogBytes,
     oplogEntries, oplogWindow, recovering, voters,
-    needsSync, lag, silence, syncing, syncDocuments, syncExpected, syncBytes, syncsServed, verdict, checkAge, encrypted,
+    needsSync, lag, silence, syncing, syncDocuments, syncDocumentsBefore, syncExpected, syncBytes, syncBytesExpected,
+    syncSecondsLeft, syncOplogSeconds, syncsServed, verdict, checkAge, encrypted,
     masterKeyAge, keystoreVersion, databaseKeys, cache, cacheDirty, cacheLimit,
   ]
 }

@@ -9,34 +9,31 @@ internal import Replication
 extension AgentShell {
   func resync(_ command: CommandID, encrypted: Bool) async {
     guard let member else { return finish(command, .failed(reason: "the engine is closed")) }
-    let id = GenerationID.random()
-    progressStartedAt = Self.wallClock
-    progress = CopyProgress(stage: "making keys")
+    let target = await copyTarget(encrypted: encrypted)
     let outcome: CommandOutcome
     do {
-      try await fill(id, encrypted: encrypted, for: member)
-      logger.notice("re-synced", metadata: ["generation": "\(id)", "encrypted": "\(encrypted)"])
+      try await fill(target, encrypted: encrypted, for: member)
+      logger.notice("re-synced", metadata: ["generation": "\(target.id)", "encrypted": "\(encrypted)"])
       outcome = .done
     } catch {
       logger.warning("the re-sync failed", metadata: ["reason": "\(error)"])
       outcome = .failed(reason: "\(error)")
+      if await member.liveGeneration.id != target.id { await settle(target, error) }
     }
     let live = await member.liveGeneration
-    if live.id != id {
-      await destroy(id)
-    } else if let old = try? directory.superseded(by: id) {
-      leftovers.formUnion(old)
-    }
+    if live.id == target.id { partial = nil }
+    if live.id == target.id, let old = try? directory.superseded(by: target.id) { leftovers.formUnion(old) }
     // The engine may have been closed meanwhile: then the report alone says which generation is live.
     if self.member === member { opened = live }
     finish(command, outcome, generation: report(of: live))
   }
 
   /// Makes a generation, fills it and goes over to it; closes it if that failed before it was live.
-  private func fill(_ id: GenerationID, encrypted: Bool, for member: ReplicaMember) async throws {
-    let fresh = try await makeGeneration(id, encrypted: encrypted)
+  private func fill(_ target: PartialGeneration, encrypted: Bool, for member: ReplicaMember) async throws {
+    let fresh = try await openTarget(target, encrypted: encrypted)
     do {
-      try await member.resync(into: fresh, from: try await source(for: member)) { [weak self] progress in
+      try await member.resync(into: fresh, from: sources(for: member), pace: configuration.copyPace) {
+        [weak self] progress in
         Task { await self?.note(progress) }  // tidy:allow free-task progress comes from a synchronous callback
       }
     } catch {
@@ -75,7 +72,10 @@ extension AgentShell {
   }
 
   /// Tries again to destroy what could not be destroyed.
-  func destroyLeftovers() async { for id in leftovers where core.runningWork == nil { await destroy(id) } }
+  func destroyLeftovers() async {
+    for id in leftovers where core.runningWork == nil { await destroy(id) }
+    if let partial, core.runningWork == nil, partial.isStale { await giveUp(partial) }
+  }
 
   func note(_ progress: CopyProgress) { if core.runningWork != nil { self.progress = progress } }
 
@@ -90,15 +90,12 @@ extension AgentShell {
       wrapped: fresh.wrapped)
   }
 
-  /// Another member to copy from, a secondary if there is one; the node itself if it is alone.
-  private func source(for member: ReplicaMember) async throws -> any CopySource {
+  /// The members to copy from, secondaries first; the node itself if it is alone.
+  private func sources(for member: ReplicaMember) -> CopySources {
     let status = member.status
     let others = status.voters.filter { $0 != configuration.node }
-    guard let source = others.first(where: { $0 != status.primary }) ?? others.first else {
-      return try await member.openCopy()
-    }
-    logger.info("copying", metadata: ["from": "\(source)"])
-    return try network.copy(from: source)
+    guard !others.isEmpty else { return CopySources(["itself"]) { _ in try await member.openCopy() } }
+    return network.copies(from: others.filter { $0 != status.primary } + others.filter { $0 == status.primary })
   }
 
   func rotate(_ command: CommandID) async {

@@ -69,7 +69,7 @@ extension AgentShell {
   }
 
   /// Unwraps the master key with one KMS call and opens the keystore under it.
-  private func openKeystore(_ id: GenerationID, startedAt: Int64) async throws -> (Keystore, CheckReport?) {
+  func openKeystore(_ id: GenerationID, startedAt: Int64) async throws -> (Keystore, CheckReport?) {
     let sealed: SealedKeystore
     do { sealed = try SealedKeystore.read(from: directory.keystorePath(of: id)) } catch {
       throw OpenStop(failure: .damaged(DamageReport(file: "keystore", reason: error.description)))

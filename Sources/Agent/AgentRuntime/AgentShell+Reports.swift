@@ -81,6 +81,8 @@ extension AgentShell {
     guard let command = core.runningWork, let progress else { return nil }
     return WorkReport(
       command: command, stage: progress.stage, documentsDone: progress.documents,
-      documentsTotal: progress.documentsTotal, bytesDone: progress.bytes, startedAtMilliseconds: progressStartedAt)
+      documentsTotal: progress.documentsTotal, bytesDone: progress.bytes, startedAtMilliseconds: progressStartedAt,
+      bytesTotal: progress.bytesTotal, remark: progress.remark, documentsBefore: progress.documentsBefore,
+      bytesBefore: progress.bytesBefore)
   }
 }

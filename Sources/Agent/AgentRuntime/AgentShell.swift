@@ -56,6 +56,8 @@ actor AgentShell {
   var auditMemo: AuditMemo
   /// Superseded generations that could not be destroyed yet.
   var leftovers: Set<GenerationID>
+  /// A copy that failed and may go on.
+  var partial: PartialGeneration?
   var isShutDown = false
   var progress: CopyProgress?
   var progressStartedAt: Int64 = 0
@@ -81,6 +83,7 @@ actor AgentShell {
     leftovers = disk.leftovers
     auditMemo = AuditMemo(directory: directory.root, logger: logger)
     factory = KeyManagementFactory(measures: measures.kms)
+    partial = disk.partial
     core = AgentCore(
       node: configuration.node, boot: .random(), generation: disk.generation, damage: disk.damage,
       timing: AgentTiming(), seed: UInt64.random(in: .min ... .max))

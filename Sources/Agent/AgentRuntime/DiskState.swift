@@ -13,6 +13,8 @@ struct DiskState: Sendable {
   var damage: DamageReport?
   /// Superseded generations that could not be destroyed.
   var leftovers: Set<GenerationID> = []
+  /// A copy that was cut off and may go on.
+  var partial: PartialGeneration?
 
   /// Looks at the disk, before any KMS is asked: superseded generations go first. Damage stops nothing here: the node
   /// starts, reports it and is told what to do.
@@ -21,6 +23,10 @@ struct DiskState: Sendable {
     do throws(MemberError) {
       let live = try directory.current()
       for old in try directory.superseded(by: live) {
+        if state.partial == nil, let purpose = directory.partialPurpose(of: old) {
+          state.partial = PartialGeneration(id: old, purpose: purpose)
+          continue
+        }
         logger.notice("destroying a superseded generation", metadata: ["generation": "\(old)"])
         do throws(MemberError) { try directory.destroy(old) } catch {
           logger.error("it could not be destroyed", metadata: ["reason": "\(error)"])

@@ -78,7 +78,8 @@ final class NodeEngine: DocumentEngine {
     return ReplicaSetView(
       setName: state.cluster, setVersion: Int(clamping: max(state.setVersion, 1)), me: state.ownAddress, hosts: hosts,
       primary: address(of: status?.primary), isWritablePrimary: status?.takesWrites ?? false,
-      isSecondary: status?.role == .secondary, electionID: status?.term ?? 0,
+      isSecondary: status?.role == .secondary && status?.isReadable == true,
+      electionID: status?.term ?? 0,
       lastWriteMilliseconds: status?.currentAt.map(Self.wallClock))
   }
 
@@ -108,6 +109,9 @@ final class NodeEngine: DocumentEngine {
   private func member() throws(EngineError) -> ReplicaMember {
     let (member, reason) = shared.withLock { ($0.member, $0.reason) }
     guard let member else { throw EngineError(.unavailable, reason) }
+    guard member.status.isReadable else {
+      throw EngineError(.unavailable, "the node is still catching up after an initial sync")
+    }
     return member
   }
 
@@ -124,7 +128,7 @@ extension EngineError {
       case .outcomeUnknown: .outcomeUnknown
       case .closed: .unavailable
       case .overloaded: .overloaded
-      case .damaged, .storage, .syncFailed, .invalid: .storage
+      case .damaged, .storage, .syncFailed, .syncOutrun, .invalid: .storage
       }
     self.init(code, error.description)
   }

@@ -7,89 +7,73 @@ internal import ReplicationCore
 /// Fills a new generation on a thread of its own, while the live one goes on applying and acknowledging.
 actor GenerationBuilder {
   nonisolated let thread: StoreThread
+  nonisolated let generation: OpenGeneration
+  nonisolated let measures: MemberMeasures
   private let tables: MemberTables
-  private let measures: MemberMeasures
-  private var loading: (id: CollectionID, cursor: Cursor)?
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 
   init(_ generation: OpenGeneration, measures: MemberMeasures) async throws(MemberError) {
     self.measures = measures
     do { thread = try StoreThread(name: "copy-target") } catch { throw MemberError(error) }
+    self.generation = generation
     tables = try MemberTables(generation)
   }
 
-  /// Copies all that `source` has; `isCancelled` is asked after each chunk.
-  func copy(
-    from source: any CopySource, until isCancelled: @Sendable () async -> Bool,
-    _ report: @Sendable (CopyProgress) -> Void
-  ) async throws -> CopyBeginning {
-    let beginning = try await source.begin()
-    var progress = CopyProgress(stage: "copying", documentsTotal: beginning.documentsTotal)
-    report(progress)
-    try begin(beginning)
-    var missing = Set(beginning.collections.map(\.id))
-    while let chunk = try await source.next() {
-      guard missing.contains(chunk.collection) else {
-        throw MemberError(.syncFailed, "the copy has rows of \(chunk.collection), which are not due")
+  /// What a copy into this generation is to do.
+  struct Job: Sendable {
+    var base: LogPosition
+    var membership: Membership
+    /// The collections that are not complete.
+    var missing: [CollectionID]
+    var isResumed: Bool
+    /// What an earlier attempt has copied, by collection.
+    var before: [CollectionID: CopyMark] = [:]
+  }
+
+  /// Makes the collections, empty, and notes which point of the oplog the copy starts from; a copy that was begun
+  /// earlier keeps its collections and its start.
+  func begin(_ beginning: CopyBeginning) throws -> Job {
+    if let (base, membership) = try tables.copyStart() {
+      var job = Job(base: base, membership: membership, missing: [], isResumed: true)
+      for id in try tables.collections().map(\.id) {
+        let mark = try tables.copyMark(of: id)
+        job.before[id] = mark
+        if !mark.isDone { job.missing.append(id) }
       }
-      try load(chunk)
-      if chunk.isLastOfCollection { missing.remove(chunk.collection) }
-      progress.documents += UInt64(chunk.documents)
-      progress.bytes += UInt64(chunk.rows.count)
-      measures.copied(documents: chunk.documents, bytes: chunk.rows.count)
-      report(progress)
-      if await isCancelled() { throw MemberError(.closed, "the node is closing") }
+      // What was caught up already was complete before: copying it again, from a source that is older, would undo that.
+      if try tables.applied() != base { job.missing = [] }
+      return job
     }
-    guard missing.isEmpty else {
-      throw MemberError(.syncFailed, "the copy ended with \(missing.count) collections missing or incomplete")
-    }
-    try checkpoint()
-    progress.stage = "catching up"
-    report(progress)
-    return beginning
-  }
-
-  /// Gives a generation that has no live one beside it what a member starts from: the copy's position as the oplog's
-  /// base, no vote, and the mark of a member that lost its state.
-  func found(_ beginning: CopyBeginning, lostTerm: UInt64) throws {
-    try tables.writeBase(
-      beginning.base, membership: beginning.membership,
-      hardState: HardState(term: beginning.base.term, vote: nil))
-    try tables.setElectable(from: beginning.base.index)
-    let lostTerm = max(lostTerm, beginning.base.term)
-    try tables.markRecovering(lostTerm: lostTerm)
-    let floor = AcknowledgedFloor(
-      hardState: HardState(term: beginning.base.term, vote: nil), end: beginning.base, lostTerm: lostTerm)
-    _ = try FloorKeeper.create(at: tables.generation.directory.floorPath(of: tables.generation.id), floor)
-  }
-
-  /// Makes the collections, empty, and notes which point of the oplog the copy shows.
-  func begin(_ beginning: CopyBeginning) throws {
     try tables.data.withTransaction {
       for collection in beginning.collections {
         try tables.createCollection(collection.database, name: collection.name, id: collection.id)
       }
+      try tables.setCopyStart(beginning.base, beginning.membership)
       try tables.setApplied(beginning.base)
     }
+    return Job(
+      base: beginning.base, membership: beginning.membership, missing: beginning.collections.map(\.id),
+      isResumed: false)
   }
 
-  /// Writes rows by bulk load, which is not journalled and needs ascending keys.
-  func load(_ chunk: CopyChunk) throws {
-    if loading?.id != chunk.collection {
-      try finishLoading()
-      loading = (chunk.collection, try tables.data.openBulkCursor(MemberTables.table(of: chunk.collection)))
-    }
-    guard let loading else { return }
-    var rows = 0
-    try unsafe CopyRows.forEach(in: chunk.rows) { key, document in
-      try unsafe loading.cursor.insert(key, document)
-      rows += 1
-    }
-    guard rows == chunk.documents else {
-      throw MemberError(.syncFailed, "a chunk of the copy has \(rows) rows, not \(chunk.documents)")
-    }
-    if chunk.isLastOfCollection { try finishLoading() }
+  func mark(of id: CollectionID) throws -> CopyMark { try tables.copyMark(of: id) }
+  func set(_ mark: CopyMark, of id: CollectionID) throws { try tables.setCopyMark(mark, of: id) }
+
+  /// The last oplog entry the data holds.
+  func applied() throws -> LogPosition { try tables.applied() }
+
+  /// Gives a generation that has no live one beside it what a member starts from: the copy's position as the oplog's
+  /// base, no vote, and the mark of a member that lost its state.
+  func found(_ copied: CopyOutcome, lostTerm: UInt64) throws {
+    let membership = try copied.membershipAtBase()
+    let hardState = HardState(term: copied.base.term, vote: nil)
+    try tables.writeBase(copied.base, membership: membership, hardState: hardState)
+    try tables.setElectable(from: copied.end)
+    let lostTerm = max(lostTerm, copied.base.term)
+    try tables.markRecovering(lostTerm: lostTerm)
+    let floor = AcknowledgedFloor(hardState: hardState, end: copied.base, lostTerm: lostTerm)
+    _ = try FloorKeeper.create(at: generation.directory.floorPath(of: generation.id), floor)
   }
 
   /// Adds oplog entries of the live generation.
@@ -98,13 +82,10 @@ actor GenerationBuilder {
     try tables.flushLog()
   }
 
-  /// Writes the base of the oplog.
+  /// Writes the base of the oplog, which is empty afterwards, whatever an earlier attempt left in it.
   func writeBase(_ base: LogPosition, membership: Membership, hardState: HardState) throws {
     try tables.writeBase(base, membership: membership, hardState: hardState)
   }
-
-  /// Removes entries that the live oplog lost since they were copied.
-  func truncate(after index: UInt64) throws { try tables.truncateLog(after: index) }
 
   /// Applies entries of the own oplog up to and with `last`.
   func apply(upTo last: UInt64) throws {
@@ -119,23 +100,15 @@ actor GenerationBuilder {
     }
   }
 
-  /// Makes everything so far durable in the table files.
+  /// Makes everything so far durable in the table files, but for tables that are just being bulk-loaded.
   func checkpoint() throws {
-    try finishLoading()
     FailurePoint.reach("copy.checkpoint.before")
     try tables.schema.checkpoint()
     FailurePoint.reach("copy.checkpoint.after")
   }
 
   func close() {
-    loading?.cursor.close()
-    loading = nil
     tables.close()
     thread.stop()
-  }
-
-  private func finishLoading() throws {
-    try loading?.cursor.finish()
-    loading = nil
   }
 }

@@ -24,6 +24,7 @@ public struct GenerationDirectory: Sendable {
   private static let folder = "generations"
   /// Tells a lost `CURRENT` from a first formation that was cut off: only a generation that served holds it.
   private static let servedMarker = "served"
+  private static let partialMarker = "partial"
 
   /// Names a data directory; `prepare` makes it.
   public init(root: String) { self.root = root }
@@ -92,6 +93,21 @@ public struct GenerationDirectory: Sendable {
     FailurePoint.reach("served.before")
     do { try DurableFile.replace("\(path(of: id))/\(Self.servedMarker)", with: []) } catch { throw MemberError(error) }
     FailurePoint.reach("served.after")
+  }
+
+  /// Notes that a copy is being made into a generation, and for what: it may go on after a crash.
+  public func markPartial(_ id: GenerationID, _ purpose: String) throws(MemberError) {
+    do { try DurableFile.replace("\(path(of: id))/\(Self.partialMarker)", with: Array(purpose.utf8)) } catch {
+      throw MemberError(error)
+    }
+  }
+
+  /// What a copy is being made into a generation for; nil if none is, or if it has served since.
+  public func partialPurpose(of id: GenerationID) -> String? {
+    guard !hasServed(id), let bytes = try? DurableFile.read("\(path(of: id))/\(Self.partialMarker)", limit: 256) else {
+      return nil
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// All generations that are not the live one.

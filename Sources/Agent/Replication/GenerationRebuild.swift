@@ -8,18 +8,16 @@ internal import ReplicationCore
 /// before, keystore first. The member then opens it like any other, catches up from the primary's oplog, and votes only
 /// once it holds an entry of a primary that was elected without it.
 public enum GenerationRebuild {
-  /// Fills `fresh`, an empty generation, from `source` and closes it; `CURRENT` names it on return. On an error it is
-  /// closed, nothing names it, and the caller destroys it.
+  /// Fills `fresh`, an empty generation or one that an earlier attempt left, and closes it; `CURRENT` names it on
+  /// return. On an error it is closed and nothing names it; the caller goes on with it later, or destroys it.
   public static func run(
-    into fresh: OpenGeneration, from source: any CopySource, lostTerm: UInt64,
+    into fresh: OpenGeneration, from sources: CopySources, lostTerm: UInt64, pace: CopyPace = CopyPace(),
     measures: MemberMeasures = MemberMeasures(),
     isCancelled: @escaping @Sendable () async -> Bool, progress: @escaping @Sendable (CopyProgress) -> Void
   ) async throws(MemberError) {
     do {
-      try await fill(fresh, from: source, lostTerm: lostTerm, measures, isCancelled, progress)
-      await source.close()
+      try await fill(fresh, from: sources, lostTerm: lostTerm, pace, measures, isCancelled, progress)
     } catch {
-      await source.close()
       try? fresh.close()
       throw MemberError.carrying(error)
     }
@@ -29,13 +27,13 @@ public enum GenerationRebuild {
   }
 
   private static func fill(
-    _ fresh: OpenGeneration, from source: any CopySource, lostTerm: UInt64, _ measures: MemberMeasures,
+    _ fresh: OpenGeneration, from sources: CopySources, lostTerm: UInt64, _ pace: CopyPace, _ measures: MemberMeasures,
     _ isCancelled: @escaping @Sendable () async -> Bool, _ report: @escaping @Sendable (CopyProgress) -> Void
   ) async throws {
     let builder = try await GenerationBuilder(fresh, measures: measures)
     do {
-      let beginning = try await builder.copy(from: source, until: isCancelled, report)
-      try await builder.found(beginning, lostTerm: lostTerm)
+      let run = CopyRun(from: sources, to: builder, pace: pace, isCancelled: isCancelled, report: report)
+      try await builder.found(try await run.run(), lostTerm: lostTerm)
       try await builder.checkpoint()
     } catch {
       await builder.close()

@@ -19,6 +19,8 @@ public struct MemberError: Error, Sendable, CustomStringConvertible {
     case storage
     /// A copy from another member could not be finished; the live generation is as before.
     case syncFailed
+    /// A copy took longer than the oplogs last: it can't be caught up any more, and has to be begun anew.
+    case syncOutrun
     /// A value that came from a driver or a peer does not fit.
     case invalid
   }

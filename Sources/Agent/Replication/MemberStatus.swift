@@ -34,6 +34,8 @@ public struct MemberStatus: Sendable, Equatable {
   public var peers: [PeerStatus] = []
   /// Writers that wait for a batch; their limit is `ReplicaMember.waitingWritersLimit`.
   public var waitingWriters = 0
+  /// Whether its data may be read: after an initial sync only once it has passed the source's position at the end.
+  public var isReadable: Bool
 
   init(_ core: RaftCore, outline: OplogOutline?) {
     role =
@@ -55,13 +57,15 @@ public struct MemberStatus: Sendable, Equatable {
     oplog = OplogReport(
       firstIndex: core.log.base.index + 1, baseTerm: core.log.base.term, lastTerm: core.lastPosition.term,
       bytes: outline?.bytes ?? 0, windowSeconds: UInt64(max(0, outline?.windowMilliseconds ?? 0) / 1000))
+    isReadable = core.isReadable
   }
 
   /// The report of a node's heartbeat.
   public var report: ReplicationReport {
     var report = ReplicationReport(
       role: role, term: term, primary: primary, lastIndex: lastIndex, commitIndex: commitIndex,
-      appliedIndex: appliedIndex, oplog: oplog, needsInitialSync: needsInitialSync, isRecovering: isRecovering)
+      appliedIndex: appliedIndex, oplog: oplog, needsInitialSync: needsInitialSync,
+      isRecovering: isRecovering || !isReadable)
     report.lastTerm = lastTerm == 0 ? nil : lastTerm
     report.isSoleVoter = voters.count == 1 ? true : nil
     return report

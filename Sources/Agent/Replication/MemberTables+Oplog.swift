@@ -18,13 +18,24 @@ extension MemberTables {
   private static let headerBytes = 9
   private static let timeFlag: UInt8 = 0x80
 
-  /// Writes what a generation needs before its first entry; durable on return.
+  /// Begins the oplog behind `position`, with no entry: what a copy that was given up left there goes in the same
+  /// transaction. Durable on return.
   func writeBase(_ position: LogPosition, membership: Membership, hardState: HardState) throws(MemberError) {
     FailurePoint.reach("raft.base.before")
+    oplogIndex = nil
     try storing {
-      try log.put(Self.raft, Self.baseKey, BigEndian.bytes(position) + membership.encoded())
-      try log.put(Self.raft, Self.hardKey, Self.encoded(hardState))
-      try log.put(Self.raft, Self.floorKey, [1])
+      try log.withTransaction {
+        var last: [UInt8]?
+        try unsafe log.scan(Self.oplog, reverse: true) { key, _ in
+          last = unsafe [UInt8](key)
+          return false
+        }
+        if let last { _ = try log.removeRows(Self.oplog, upTo: last) }
+        try forgetOutline(after: 0)
+        try log.put(Self.raft, Self.baseKey, BigEndian.bytes(position) + membership.encoded())
+        try log.put(Self.raft, Self.hardKey, Self.encoded(hardState))
+        try log.put(Self.raft, Self.floorKey, [1])
+      }
       try log.flushLog()
     }
     FailurePoint.reach("raft.base.after")

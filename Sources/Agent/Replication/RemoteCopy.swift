@@ -5,28 +5,28 @@ internal import Messages
 internal import ReplicationCore
 internal import Transport
 
-/// A copy of another member's snapshot, over a connection of its own, with credit as flow control.
+/// Another member as a copy's source, over a connection of its own, one request after the other, with bytes of credit
+/// as flow control.
 actor RemoteCopy: CopySource {
-  /// How many chunks may be on their way.
-  static let window: UInt32 = 16
-  /// How many bytes of chunks may wait: as many chunks as the window allows, each with the largest of documents.
-  static let inboxByteCapacity = 17 * 24 << 20
   /// How long a connection to the source may take.
   static let connectTimeout = Duration.seconds(10)
 
   private let link: MessageLink
   private let inbox: Mailbox<(Envelope, [UInt8])>
   private let node: NodeName
-  private let stream: UInt64
+  private var stream = UInt64.random(in: 1...(UInt64.max / 2))
   private var sequence: UInt64 = 0
+  private var isConnected = false
 
   init(
     from source: MemberAddress, node: NodeName, identity: CurveIdentity, sourceAddress: String?, logger: Logger
   ) throws {
-    let inbox = Mailbox<(Envelope, [UInt8])>(capacity: Int(Self.window) + 8, byteCapacity: Self.inboxByteCapacity)
+    // Every chunk on its way is charged at least the minimum; begin and end messages come on top.
+    let inbox = Mailbox<(Envelope, [UInt8])>(
+      capacity: Int(CopyLimits.readerBudgetBytes / CopyLimits.minimumCharge) + 16,
+      byteCapacity: Int(CopyLimits.readerBudgetBytes) + ReplicationNetwork.largestChunkBytes)
     self.inbox = inbox
     self.node = node
-    stream = UInt64.random(in: 1...UInt64.max)
     link = try MessageLink(
       endpoint: source.replicationAddress, from: sourceAddress, serverKey: try CurvePublicKey(source.publicKey),
       identity: identity, limits: .replication, logger: logger
@@ -43,32 +43,37 @@ actor RemoteCopy: CopySource {
   }
 
   func begin() async throws -> CopyBeginning {
-    try link.start()
-    try await link.connected(within: Self.connectTimeout)
-    try send(.syncRequest(SyncRequest(streamID: stream, window: Self.window)))
-    let (envelope, payload) = try await receive()
-    guard case .syncBegin(let begin) = envelope.body, begin.streamID == stream else { throw unexpected(envelope) }
+    let (begin, payload) = try await ask(for: nil, after: nil, from: 0)
     let collections = try OplogRecord(decoding: payload).operations.map { operation in
-      guard case .createCollection(let database, let name, let id) = operation else { throw unexpected(envelope) }
+      guard case .createCollection(let database, let name, let id) = operation else {
+        throw MemberError(.syncFailed, "the source's catalogue holds something else than collections")
+      }
       return CopyBeginning.Collection(database: database, name: name, id: id)
     }
+    _ = try await next()
     return CopyBeginning(
       base: LogPosition(term: begin.baseTerm, index: begin.baseIndex),
       membership: try Membership(voters: begin.voters, learners: begin.learners), logBase: begin.logBaseIndex,
-      collections: collections,
-      documentsTotal: begin.documentsTotal)
+      collections: collections, fileBytes: begin.bytesTotal, oplogSeconds: begin.oplogSeconds)
+  }
+
+  func open(_ collection: CollectionID, after key: [UInt8]?, from index: UInt64) async throws -> CopyOpening {
+    let (begin, _) = try await ask(for: collection, after: key, from: index)
+    return CopyOpening(
+      base: LogPosition(term: begin.baseTerm, index: begin.baseIndex), isGone: begin.isGone,
+      logBase: begin.logBaseIndex)
   }
 
   func next() async throws -> CopyChunk? {
     let (envelope, payload) = try await receive()
     switch envelope.body {
-    case .syncChunk(let chunk) where chunk.streamID == stream && chunk.sequence == sequence:
+    case .syncChunk(let chunk) where chunk.sequence == sequence:
       sequence += 1
-      try send(.syncCredit(SyncCredit(streamID: stream, credits: 1)))
+      try send(.syncCredit(SyncCredit(streamID: stream, bytes: CopyLimits.charge(payload))))
       return CopyChunk(
         collection: chunk.collection, documents: Int(chunk.documents), rows: payload,
-        isLastOfCollection: chunk.lastOfCollection)
-    case .syncEnd(let end) where end.streamID == stream && end.succeeded && end.sequence == sequence: return nil
+        isLastOfCollection: chunk.lastOfCollection, logBase: chunk.logBaseIndex, oplogSeconds: chunk.oplogSeconds)
+    case .syncEnd(let end) where end.succeeded && end.sequence == sequence: return nil
     default: throw unexpected(envelope)
     }
   }
@@ -78,9 +83,30 @@ actor RemoteCopy: CopySource {
     inbox.finish()
   }
 
+  private func ask(
+    for collection: CollectionID?, after key: [UInt8]?, from index: UInt64
+  ) async throws -> (SyncBegin, [UInt8]) {
+    if !isConnected {
+      try link.start()
+      try await link.connected(within: Self.connectTimeout)
+      isConnected = true
+    }
+    // What is still on its way for an earlier stream is passed over.
+    stream += 1
+    sequence = 0
+    let request = SyncRequest(
+      streamID: stream, collection: collection, budgetBytes: CopyLimits.readerBudgetBytes, fromIndex: index)
+    try link.send(Envelope(.syncRequest(request), node: node), payload: key ?? [])
+    let (envelope, payload) = try await receive()
+    guard case .syncBegin(let begin) = envelope.body else { throw unexpected(envelope) }
+    return (begin, payload)
+  }
+
   private func receive() async throws -> (Envelope, [UInt8]) {
-    guard let message = try await inbox.next() else { throw MemberError(.syncFailed, "the copy was given up") }
-    return message
+    while let message = try await inbox.next() {
+      if message.0.body.syncStream == stream { return message }
+    }
+    throw MemberError(.syncFailed, "the copy was given up")
   }
 
   private func send(_ body: MessageBody) throws { try link.send(Envelope(body, node: node)) }
@@ -93,7 +119,21 @@ actor RemoteCopy: CopySource {
   }
 }
 
+extension MessageBody {
+  fileprivate var syncStream: UInt64? {
+    switch self {
+    case .syncBegin(let begin): begin.streamID
+    case .syncChunk(let chunk): chunk.streamID
+    case .syncEnd(let end): end.streamID
+    default: nil
+    }
+  }
+}
+
 extension ReplicationNetwork {
+  /// A catalogue, or a chunk of one row of the largest document: what may wait for a reader beyond its budget.
+  static let largestChunkBytes = 68 << 20
+
   /// A copy of `peer`'s data; throws `syncFailed` if its address is not known.
   public func copy(from peer: NodeName) throws -> any CopySource {
     guard let address = address(of: peer) else {
@@ -101,5 +141,10 @@ extension ReplicationNetwork {
     }
     return try RemoteCopy(
       from: address, node: node, identity: identity, sourceAddress: sourceAddress, logger: logger)
+  }
+
+  /// These members as sources, the best first.
+  public func copies(from peers: [NodeName]) -> CopySources {
+    CopySources(peers.map(\.text)) { [self] index in try copy(from: peers[index]) }
   }
 }

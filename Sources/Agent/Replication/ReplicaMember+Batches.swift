@@ -169,7 +169,7 @@ extension ReplicaMember {
       finishPause()
     }
     retireStatus()
-    await copySource?.close()
+    await copyRun?.cancel()
     // A swap past its point of no return ends first: it holds sessions of both generations.
     while isSwapping { await withCheckedContinuation { swapWaiters.append($0) } }
     await closeCopies { _ in true }

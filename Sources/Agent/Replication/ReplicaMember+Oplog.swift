@@ -65,12 +65,19 @@ extension ReplicaMember {
     return hold
   }
 
+  /// How the oplog stands for a copy that needs the entries after `start`.
+  func copyOplog(after start: UInt64) -> CopyOplog {
+    let seconds = tables.oplogIndex?.outline.secondsUntilForced(
+      from: start, ceiling: oplog.retention.ceilingBytes, nowMilliseconds: oplog.wallClock())
+    return CopyOplog(base: core.log.base.index, seconds: seconds ?? 0)
+  }
+
   /// What a new generation's oplog has to start with if its data shows `copied`: it carries the entries after that, and
-  /// none before. Throws `syncFailed` if this member's oplog does not hold that position.
+  /// none before. Throws `syncOutrun` if this member's oplog does not hold that position.
   func oplogTail(from copied: LogPosition) throws(MemberError) -> (base: LogPosition, membership: Membership) {
     guard core.log.contains(copied) else {
       throw MemberError(
-        .syncFailed,
+        .syncOutrun,
         "the copy's position \(copied) is not in this member's oplog, which reaches from \(core.log.base) to "
           + "\(core.lastPosition)")
     }

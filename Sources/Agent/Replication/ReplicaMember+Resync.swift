@@ -6,26 +6,6 @@ internal import Logging
 internal import ReplicationCore
 internal import Synchronization
 
-/// How far a copy has come, for the node's heartbeats.
-public struct CopyProgress: Sendable, Equatable {
-  /// What is being done, in an operator's words.
-  public var stage: String
-  /// Documents copied.
-  public var documents: UInt64
-  /// Documents in all, as far as known.
-  public var documentsTotal: UInt64
-  /// Bytes copied.
-  public var bytes: UInt64
-
-  /// Makes a progress of its parts.
-  public init(stage: String, documents: UInt64 = 0, documentsTotal: UInt64 = 0, bytes: UInt64 = 0) {
-    self.stage = stage
-    self.documents = documents
-    self.documentsTotal = documentsTotal
-    self.bytes = bytes
-  }
-}
-
 /// Re-syncing into a new generation.
 ///
 /// The order of durable steps (design, section 8): copy; carry the live oplog over; catch up; checkpoint; hold back new
@@ -37,31 +17,41 @@ extension ReplicaMember {
   /// How often the copy tries to come closer than `swapLag` before it swaps anyway.
   static let catchUpRounds = 100
 
-  /// Fills `fresh`, an empty generation, from `source` and goes over to it. On any error before that the live
-  /// generation is as before, and the caller closes and destroys `fresh`. What then keeps the old generation from being
-  /// destroyed is only logged: it is superseded.
+  /// Fills `fresh`, an empty or partly filled generation, from `source` and goes over to it; see the other `resync`.
   public func resync(
     into fresh: OpenGeneration, from source: any CopySource, progress: @Sendable @escaping (CopyProgress) -> Void
   ) async throws(MemberError) {
-    guard copySource == nil, !isClosed else {
+    // Nobody else will ask for what follows the own snapshot.
+    defer { (source as? SnapshotReader)?.hold.end(lingering: false) }
+    do throws(MemberError) {
+      try await resync(into: fresh, from: CopySources(source), progress: progress)
+    } catch {
       await source.close()
+      throw error
+    }
+    await source.close()
+  }
+
+  /// Fills `fresh`, an empty generation or one that an earlier attempt left, and goes over to it. On any error before
+  /// that the live generation is as before, and the caller closes `fresh`, and destroys it unless it wants to go on
+  /// with it. What then keeps the old generation from being destroyed is only logged: it is superseded.
+  public func resync(
+    into fresh: OpenGeneration, from sources: CopySources, pace: CopyPace = CopyPace(),
+    progress: @Sendable @escaping (CopyProgress) -> Void
+  ) async throws(MemberError) {
+    guard !isCopying, !isClosed else {
       throw MemberError(isClosed ? .closed : .syncFailed, "the node is closing or copies already")
     }
-    copySource = source
+    isCopying = true
     // Which of its entries the copy needs is known once it has begun.
     let hold = holdOplog(after: core.log.base.index)
     defer {
-      copySource = nil
+      isCopying = false
+      copyRun = nil
       hold.end(lingering: false)
-      // Nobody else will ask for what follows the own snapshot.
-      (source as? SnapshotReader)?.hold.end(lingering: false)
     }
-    let installing: CopyBeginning?
-    do {
-      installing = try await fill(fresh, from: source, hold, progress)
-      await source.close()
-    } catch {
-      await source.close()
+    let installing: CopyOutcome?
+    do { installing = try await fill(fresh, from: sources, pace, hold, progress) } catch {
       throw Self.syncFailure(error)
     }
     try await swap(to: fresh, installing: installing)
@@ -69,19 +59,21 @@ extension ReplicaMember {
 
   /// Answers what to install if the live oplog does not reach the copy, nil if the copy was caught up from it.
   private func fill(
-    _ fresh: OpenGeneration, from source: any CopySource, _ hold: OplogHold,
-    _ report: @Sendable (CopyProgress) -> Void
-  ) async throws -> CopyBeginning? {
+    _ fresh: OpenGeneration, from sources: CopySources, _ pace: CopyPace, _ hold: OplogHold,
+    _ report: @escaping @Sendable (CopyProgress) -> Void
+  ) async throws -> CopyOutcome? {
     let builder = try await GenerationBuilder(fresh, measures: measures)
-    var installing: CopyBeginning?
+    var installing: CopyOutcome?
     do {
-      let beginning = try await builder.copy(from: source, until: { await self.isClosed }, report)
-      await source.close()
-      hold.move(to: beginning.base.index)
-      if try await reachesByLog(beginning.base) {
-        try await carryOver(beginning, to: builder, hold)
+      let run = CopyRun(
+        from: sources, to: builder, pace: pace, isCancelled: { await self.isClosed }, report: report)
+      copyRun = run
+      let copied = try await run.run()
+      hold.move(to: copied.base.index)
+      if try await reachesByLog(copied.end) {
+        try await carryOver(copied, to: builder, hold)
       } else {
-        installing = beginning
+        installing = copied
         try await builder.checkpoint()
       }
     } catch {
@@ -95,9 +87,9 @@ extension ReplicaMember {
   /// Carries the live oplog over, from the copy's position as far as it is committed, and applies it, until hardly
   /// anything is left. What is not committed yet may still be replaced by another primary: it comes with the swap.
   private func carryOver(
-    _ beginning: CopyBeginning, to builder: GenerationBuilder, _ hold: OplogHold
+    _ copied: CopyOutcome, to builder: GenerationBuilder, _ hold: OplogHold
   ) async throws {
-    let tail = try oplogTail(from: beginning.base)
+    let tail = try oplogTail(from: copied.base)
     var carried = tail.base.index
     try await builder.writeBase(tail.base, membership: tail.membership, hardState: core.hardState)
     for _ in 0..<Self.catchUpRounds {
@@ -124,21 +116,21 @@ extension ReplicaMember {
     return entries
   }
 
-  /// Waits until the live oplog has reached the copy's base, which another member may have reached before. False if it
+  /// Waits until the live oplog has reached the copy's end, which another member may have reached before. False if it
   /// can't: the primary's oplog starts too late for this member.
-  private func reachesByLog(_ base: LogPosition) async throws -> Bool {
+  private func reachesByLog(_ end: UInt64) async throws -> Bool {
     let deadline = now + .seconds(60)
-    while core.commitIndex < base.index {
+    while core.commitIndex < end {
       if core.needsInitialSync { return false }
       guard now < deadline, !isClosed else {
-        throw MemberError(.syncFailed, "this member's oplog did not reach the copy's position \(base) in time")
+        throw MemberError(.syncFailed, "this member's oplog did not reach the copy's position \(end) in time")
       }
       try await Task.sleep(for: .milliseconds(20))
     }
     return true
   }
 
-  private func swap(to fresh: OpenGeneration, installing: CopyBeginning?) async throws(MemberError) {
+  private func swap(to fresh: OpenGeneration, installing: CopyOutcome?) async throws(MemberError) {
     await pause()
     let old = generation
     let oldTables = tables
@@ -226,23 +218,25 @@ extension ReplicaMember {
   /// The last part of the swap of a member that is too far behind: the copy takes the place of data and oplog, which
   /// are older than it; term and vote stay.
   private func install(
-    _ beginning: CopyBeginning, _ new: MemberTables, _ fresh: OpenGeneration
+    _ copied: CopyOutcome, _ new: MemberTables, _ fresh: OpenGeneration
   ) throws(MemberError) {
     // What it has acknowledged may be committed with its help alone: a copy without it is no way forward.
-    guard core.lastPosition.index <= beginning.base.index else {
+    guard core.lastPosition.index <= copied.base.index else {
       throw MemberError(
-        .syncFailed,
-        "the copy shows \(beginning.base), but this member acknowledged \(core.lastPosition); it tries again, or "
-          + "copies from a member that is further")
+        .syncOutrun,
+        "the copy shows \(copied.base), but this member acknowledged \(core.lastPosition); it tries again, or copies "
+          + "from a member that is further")
     }
+    let membership = try copied.membershipAtBase()
     var installed = core
     let directives: [RaftDirective]
     do {
       directives = try installed.onBaseInstalled(
-        beginning.base, membership: beginning.membership, electableFrom: beginning.base.index, now: now)
+        copied.base, membership: membership, electableFrom: copied.end, now: now)
     } catch { throw MemberError(.syncFailed, "\(error)") }
-    try new.writeBase(beginning.base, membership: beginning.membership, hardState: installed.hardState)
-    try takeOver(new, fresh, end: beginning.base)
+    try new.writeBase(copied.base, membership: membership, hardState: installed.hardState)
+    try new.setElectable(from: copied.end)
+    try takeOver(new, fresh, end: copied.base)
     core = installed
     self.directives += directives
     try settle(in: new)
@@ -268,14 +262,15 @@ extension ReplicaMember {
     new.oplogIndex = try new.takeOplogIndex()
   }
 
-  /// Opens a snapshot of the live generation as a copy's source; closing it is the caller's part.
-  public func openCopy() throws(MemberError) -> any CopySource {
+  /// Opens the live generation as a copy's source; closing it is the caller's part. `index` is the oplog entry behind
+  /// which the copy's owner will catch up, 0 if it has not begun.
+  public func openCopy(for index: UInt64 = 0) throws(MemberError) -> any CopySource {
     guard !isClosed else { throw MemberError(.closed, "the node is closing") }
     openCopies.removeAll { $0.isFinished }
-    let hold = holdOplog(after: core.appliedIndex)
+    let hold = holdOplog(after: index == 0 ? core.appliedIndex : min(index, core.appliedIndex))
     let copy = try SnapshotReader(generation, hold: hold) { [weak self] index in
       guard let self else { throw MemberError(.closed, "the node is closing") }
-      return await (self.core.memberships.membership(at: index), self.core.log.base.index)
+      return await (self.core.memberships.membership(at: index), self.copyOplog(after: hold.index))
     }
     openCopies.append(copy)
     return copy

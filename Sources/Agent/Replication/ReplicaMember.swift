@@ -59,8 +59,9 @@ public actor ReplicaMember {
   var sweepable: [CollectionID] = []
   var idleWaiters: [CheckedContinuation<Void, Never>] = []
   var openCopies: [SnapshotReader] = []
-  /// Where the copy under way comes from.
-  var copySource: (any CopySource)?
+  /// Whether a copy into a new generation is under way, and what runs it.
+  var isCopying = false
+  var copyRun: CopyRun?
   /// Whether `CURRENT` and the member's sessions are just going over to a new generation.
   var isSwapping = false
   var swapWaiters: [CheckedContinuation<Void, Never>] = []

@@ -35,7 +35,7 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
   enum Event: Sendable {
     case raft(RaftMessage, from: MemberID)
     case lost(MemberID)
-    case copy(SyncRequest, CopyRoute)
+    case copy(SyncRequest, after: [UInt8], CopyRoute)
   }
 
   let node: NodeName
@@ -102,10 +102,12 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
         switch event {
         case .raft(let message, let sender): await member?.receive(message, from: sender)
         case .lost(let peer): await member?.peerDisconnected(peer)
-        case .copy(let request, let route):
-          let session = CopySession(window: request.window)
+        case .copy(let request, let key, let route):
+          let session = CopySession(budget: request.budgetBytes)
           guard admit(session, route) else { continue }
-          group.addTask { [self] in await serve(request, on: route, member: member, session: session) }
+          group.addTask { [self] in
+            await serve(request, after: key, on: route, member: member, session: session)
+          }
         }
       }
       for session in state.withLock({ Array($0.copies.values) }) { session.end() }
@@ -183,10 +185,11 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
       guard let sender = inbound.peer.node else { return }
       switch inbound.envelope.body {
       case .syncRequest(let request):
-        inbox.put(.copy(request, CopyRoute(route: inbound.route, stream: request.streamID)))
+        let route = CopyRoute(route: inbound.route, stream: request.streamID)
+        inbox.put(.copy(request, after: inbound.payload, route))
       case .syncCredit(let credit):
         let route = CopyRoute(route: inbound.route, stream: credit.streamID)
-        state.withLock { $0.copies[route] }?.grant(credit.credits)
+        state.withLock { $0.copies[route] }?.grant(credit.bytes)
       default:
         guard let message = RaftMessage(wire: inbound.envelope.body, payload: inbound.payload) else { return }
         inbox.put(.raft(message, from: sender), bytes: inbound.bytes)

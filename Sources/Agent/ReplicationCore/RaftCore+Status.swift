@@ -46,6 +46,9 @@ extension RaftCore {
   public var isMembershipCommitted: Bool { (memberships.currentIndex ?? 0) <= commitIndex }
   /// Whether the leader's log starts too late for this member, as far as it was told since entries followed last.
   public var needsInitialSync: Bool { syncAskedAt != nil }
+  /// Whether the data has passed the position at the end of the copy it was made from; before that it is of no one
+  /// moment, and nobody may read it.
+  public var isReadable: Bool { appliedIndex >= electableFrom }
   /// Whether this member neither votes nor campaigns because it lost what it had acknowledged.
   public var isRecovering: Bool { mode != .full }
 

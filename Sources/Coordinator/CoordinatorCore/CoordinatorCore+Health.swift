@@ -25,7 +25,7 @@ extension CoordinatorCore {
     guard place.role == .primary || place.role == .secondary else {
       return "waiting for \(node): it is a \(place.role.rawValue), not a full member"
     }
-    if place.isRecovering { return "waiting for \(node): it lost its data and does not vote before it has caught up" }
+    if place.isRecovering { return "waiting for \(node): it has not caught up since its initial sync" }
     if place.needsInitialSync { return "waiting for \(node): it needs an initial sync" }
     if let work = report.work { return "waiting for \(node): it is still \(work.stage)" }
     return lag(of: node, place, in: cluster, now: now)

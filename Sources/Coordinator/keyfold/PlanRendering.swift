@@ -70,7 +70,15 @@ enum PlanRendering {
     var parts = [progress.stage]
     if progress.documentsTotal > 0 {
       parts.append("\(bar(progress.fraction)) \(Int((progress.fraction * 100).rounded(.down)))%")
-      parts.append("\(Wording.count(progress.documentsDone)) of \(Wording.count(progress.documentsTotal)) documents")
+      let about = progress.documentsDone < progress.documentsTotal ? "about " : ""
+      parts.append(
+        "\(Wording.count(progress.documentsDone)) of \(about)\(Wording.count(progress.documentsTotal)) documents")
+      if progress.bytesTotal > 0 {
+        parts.append(
+          "\(Wording.bytes(Double(progress.bytesDone))) of \(about)\(Wording.bytes(Double(progress.bytesTotal)))")
+      }
+    } else if progress.documentsDone > 0 {
+      parts.append("\(Wording.count(progress.documentsDone)) documents, \(Wording.bytes(Double(progress.bytesDone)))")
     }
     if progress.documentsPerSecond >= 1 {
       let rate = UInt64(min(progress.documentsPerSecond, 1e15))
@@ -79,6 +87,7 @@ enum PlanRendering {
     if let left = progress.secondsLeft, progress.documentsDone < progress.documentsTotal {
       parts.append("\(Wording.span(seconds: left)) left")
     }
+    if !progress.remark.isEmpty { parts.append("(\(progress.remark))") }
     return parts.joined(separator: "  ")
   }
 

@@ -3483,7 +3483,7 @@ const ProtobufCMessageDescriptor keyfold__v1__oplog_extent__descriptor =
   (ProtobufCMessageInit) keyfold__v1__oplog_extent__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__work__field_descriptors[8] =
+static const ProtobufCFieldDescriptor keyfold__v1__work__field_descriptors[10] =
 {
   {
     "command",
@@ -3581,11 +3581,37 @@ static const ProtobufCFieldDescriptor keyfold__v1__work__field_descriptors[8] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "documents_before",
+    42,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Work, documents_before),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bytes_before",
+    43,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Work, bytes_before),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__work__field_indices_by_name[] = {
+  9,   /* field[9] = bytes_before */
   4,   /* field[4] = bytes_done */
   6,   /* field[6] = bytes_total */
   0,   /* field[0] = command */
+  8,   /* field[8] = documents_before */
   2,   /* field[2] = documents_done */
   3,   /* field[3] = documents_total */
   7,   /* field[7] = remark */
@@ -3596,7 +3622,7 @@ static const ProtobufCIntRange keyfold__v1__work__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 40, 6 },
-  { 0, 8 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__work__descriptor =
 {
@@ -3606,7 +3632,7 @@ const ProtobufCMessageDescriptor keyfold__v1__work__descriptor =
   "Keyfold__V1__Work",
   "keyfold.v1",
   sizeof(Keyfold__V1__Work),
-  8,
+  10,
   keyfold__v1__work__field_descriptors,
   keyfold__v1__work__field_indices_by_name,
   2,  keyfold__v1__work__number_ranges,
@@ -5798,7 +5824,7 @@ const ProtobufCMessageDescriptor keyfold__v1__need_sync__descriptor =
   (ProtobufCMessageInit) keyfold__v1__need_sync__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__sync_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor keyfold__v1__sync_request__field_descriptors[4] =
 {
   {
     "stream_id",
@@ -5813,12 +5839,36 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_request__field_descripto
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "window",
-    2,
+    "collection",
+    3,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_UINT32,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__SyncRequest, opt_collection_case),
+    offsetof(Keyfold__V1__SyncRequest, collection),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "budget_bytes",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
     0,   /* quantifier_offset */
-    offsetof(Keyfold__V1__SyncRequest, window),
+    offsetof(Keyfold__V1__SyncRequest, budget_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "from_index",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SyncRequest, from_index),
     NULL,
     NULL,
     0,             /* flags */
@@ -5826,13 +5876,16 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_request__field_descripto
   },
 };
 static const unsigned keyfold__v1__sync_request__field_indices_by_name[] = {
+  2,   /* field[2] = budget_bytes */
+  1,   /* field[1] = collection */
+  3,   /* field[3] = from_index */
   0,   /* field[0] = stream_id */
-  1,   /* field[1] = window */
 };
-static const ProtobufCIntRange keyfold__v1__sync_request__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__sync_request__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 3, 1 },
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__sync_request__descriptor =
 {
@@ -5842,14 +5895,14 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_request__descriptor =
   "Keyfold__V1__SyncRequest",
   "keyfold.v1",
   sizeof(Keyfold__V1__SyncRequest),
-  2,
+  4,
   keyfold__v1__sync_request__field_descriptors,
   keyfold__v1__sync_request__field_indices_by_name,
-  1,  keyfold__v1__sync_request__number_ranges,
+  2,  keyfold__v1__sync_request__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__sync_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__sync_begin__field_descriptors[8] =
+static const ProtobufCFieldDescriptor keyfold__v1__sync_begin__field_descriptors[10] =
 {
   {
     "stream_id",
@@ -5947,14 +6000,40 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_begin__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "gone",
+    43,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SyncBegin, gone),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "oplog_seconds",
+    44,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SyncBegin, oplog_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__sync_begin__field_indices_by_name[] = {
   2,   /* field[2] = base_index */
   1,   /* field[1] = base_term */
   4,   /* field[4] = bytes_total */
   3,   /* field[3] = documents_total */
+  8,   /* field[8] = gone */
   6,   /* field[6] = learners */
   7,   /* field[7] = log_base_index */
+  9,   /* field[9] = oplog_seconds */
   0,   /* field[0] = stream_id */
   5,   /* field[5] = voters */
 };
@@ -5962,7 +6041,7 @@ static const ProtobufCIntRange keyfold__v1__sync_begin__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 40, 5 },
-  { 0, 8 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__sync_begin__descriptor =
 {
@@ -5972,14 +6051,14 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_begin__descriptor =
   "Keyfold__V1__SyncBegin",
   "keyfold.v1",
   sizeof(Keyfold__V1__SyncBegin),
-  8,
+  10,
   keyfold__v1__sync_begin__field_descriptors,
   keyfold__v1__sync_begin__field_indices_by_name,
   2,  keyfold__v1__sync_begin__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__sync_begin__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__sync_chunk__field_descriptors[5] =
+static const ProtobufCFieldDescriptor keyfold__v1__sync_chunk__field_descriptors[7] =
 {
   {
     "stream_id",
@@ -6041,18 +6120,45 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_chunk__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "log_base_index",
+    40,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SyncChunk, log_base_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "oplog_seconds",
+    41,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SyncChunk, oplog_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__sync_chunk__field_indices_by_name[] = {
   2,   /* field[2] = collection */
   3,   /* field[3] = documents */
   4,   /* field[4] = last_of_collection */
+  5,   /* field[5] = log_base_index */
+  6,   /* field[6] = oplog_seconds */
   1,   /* field[1] = sequence */
   0,   /* field[0] = stream_id */
 };
-static const ProtobufCIntRange keyfold__v1__sync_chunk__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__sync_chunk__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 40, 5 },
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__sync_chunk__descriptor =
 {
@@ -6062,10 +6168,10 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_chunk__descriptor =
   "Keyfold__V1__SyncChunk",
   "keyfold.v1",
   sizeof(Keyfold__V1__SyncChunk),
-  5,
+  7,
   keyfold__v1__sync_chunk__field_descriptors,
   keyfold__v1__sync_chunk__field_indices_by_name,
-  1,  keyfold__v1__sync_chunk__number_ranges,
+  2,  keyfold__v1__sync_chunk__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__sync_chunk__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -6084,12 +6190,12 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_credit__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "credits",
-    2,
+    "bytes",
+    3,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_UINT32,
+    PROTOBUF_C_TYPE_UINT64,
     0,   /* quantifier_offset */
-    offsetof(Keyfold__V1__SyncCredit, credits),
+    offsetof(Keyfold__V1__SyncCredit, bytes),
     NULL,
     NULL,
     0,             /* flags */
@@ -6097,12 +6203,13 @@ static const ProtobufCFieldDescriptor keyfold__v1__sync_credit__field_descriptor
   },
 };
 static const unsigned keyfold__v1__sync_credit__field_indices_by_name[] = {
-  1,   /* field[1] = credits */
+  1,   /* field[1] = bytes */
   0,   /* field[0] = stream_id */
 };
-static const ProtobufCIntRange keyfold__v1__sync_credit__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__sync_credit__number_ranges[2 + 1] =
 {
   { 1, 0 },
+  { 3, 1 },
   { 0, 2 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__sync_credit__descriptor =
@@ -6116,7 +6223,7 @@ const ProtobufCMessageDescriptor keyfold__v1__sync_credit__descriptor =
   2,
   keyfold__v1__sync_credit__field_descriptors,
   keyfold__v1__sync_credit__field_indices_by_name,
-  1,  keyfold__v1__sync_credit__number_ranges,
+  2,  keyfold__v1__sync_credit__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__sync_credit__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -194,11 +194,16 @@ public struct WorkReport: Sendable, Codable, Equatable {
   public var startedAtMilliseconds: Int64
   /// What an operator should know of it, empty if nothing: from whom it copies, that the oplog may not reach.
   public var remark: String
+  /// Those of the documents that an earlier attempt has copied: they say nothing of the rate.
+  public var documentsBefore: UInt64
+  /// Those of the bytes that an earlier attempt has copied.
+  public var bytesBefore: UInt64
 
   /// Makes a report of its parts.
   public init(
     command: CommandID, stage: String, documentsDone: UInt64, documentsTotal: UInt64, bytesDone: UInt64,
-    startedAtMilliseconds: Int64, bytesTotal: UInt64 = 0, remark: String = ""
+    startedAtMilliseconds: Int64, bytesTotal: UInt64 = 0, remark: String = "", documentsBefore: UInt64 = 0,
+    bytesBefore: UInt64 = 0
   ) {
     self.command = command
     self.stage = stage
@@ -208,6 +213,8 @@ public struct WorkReport: Sendable, Codable, Equatable {
     self.startedAtMilliseconds = startedAtMilliseconds
     self.bytesTotal = bytesTotal
     self.remark = remark
+    self.documentsBefore = documentsBefore
+    self.bytesBefore = bytesBefore
   }
 
   /// Decodes a report; what an older version did not know is not known.
@@ -221,7 +228,9 @@ public struct WorkReport: Sendable, Codable, Equatable {
       bytesDone: try values.decode(UInt64.self, forKey: .bytesDone),
       startedAtMilliseconds: try values.decode(Int64.self, forKey: .startedAtMilliseconds),
       bytesTotal: try values.decodeIfPresent(UInt64.self, forKey: .bytesTotal) ?? 0,
-      remark: try values.decodeIfPresent(String.self, forKey: .remark) ?? "")
+      remark: try values.decodeIfPresent(String.self, forKey: .remark) ?? "",
+      documentsBefore: try values.decodeIfPresent(UInt64.self, forKey: .documentsBefore) ?? 0,
+      bytesBefore: try values.decodeIfPresent(UInt64.self, forKey: .bytesBefore) ?? 0)
   }
 }
 

@@ -99,10 +99,14 @@ public struct ProgressView: Sendable, Codable, Equatable {
   public var stage: String
   /// Documents done.
   public var documentsDone: UInt64
-  /// Documents in all, as far as known.
+  /// Documents in all, an estimate until the end; 0 while it is not known.
   public var documentsTotal: UInt64
   /// Bytes done.
   public var bytesDone: UInt64
+  /// Bytes in all, as far as known; 0 while it is not.
+  public var bytesTotal: UInt64
+  /// What the node says besides: from whom it copies, whether the oplog will last; empty if nothing.
+  public var remark: String
   /// Documents a second since the job began, 0 while unknown.
   public var documentsPerSecond: Double
   /// Bytes a second since the job began, 0 while unknown.
@@ -114,13 +118,17 @@ public struct ProgressView: Sendable, Codable, Equatable {
   public init(_ work: WorkReport, nowMilliseconds: Int64) {
     stage = work.stage
     documentsDone = work.documentsDone
-    documentsTotal = max(work.documentsTotal, work.documentsDone)
+    documentsTotal = work.documentsTotal == 0 ? 0 : max(work.documentsTotal, work.documentsDone)
     bytesDone = work.bytesDone
+    bytesTotal = work.bytesTotal == 0 ? 0 : max(work.bytesTotal, work.bytesDone)
+    remark = work.remark
     let (elapsed, overflow) = nowMilliseconds.subtractingReportingOverflow(work.startedAtMilliseconds)
     let seconds = overflow || elapsed <= 0 ? 0 : Double(elapsed) / 1000
-    documentsPerSecond = seconds > 0 ? Double(documentsDone) / seconds : 0
-    bytesPerSecond = seconds > 0 ? Double(bytesDone) / seconds : 0
-    secondsLeft = documentsPerSecond > 0 ? Double(documentsTotal - documentsDone) / documentsPerSecond : nil
+    // What an earlier attempt has copied took no time of this one.
+    documentsPerSecond = seconds > 0 ? Double(documentsDone - min(documentsDone, work.documentsBefore)) / seconds : 0
+    bytesPerSecond = seconds > 0 ? Double(bytesDone - min(bytesDone, work.bytesBefore)) / seconds : 0
+    let isKnown = documentsTotal > 0 && documentsPerSecond > 0
+    secondsLeft = isKnown ? Double(documentsTotal - documentsDone) / documentsPerSecond : nil
   }
 
   /// The part that is done, 0 to 1; 0 while the total is unknown.

@@ -161,7 +161,8 @@ extension WorkReport: WireMapped {
       command: try wire.id("command"), stage: try wire.text("stage"), documentsDone: wire.uint64("documents_done"),
       documentsTotal: wire.uint64("documents_total"), bytesDone: wire.uint64("bytes_done"),
       startedAtMilliseconds: wire.int64("started_at_ms"), bytesTotal: wire.uint64("bytes_total"),
-      remark: try wire.text("remark"))
+      remark: try wire.text("remark"), documentsBefore: wire.uint64("documents_before"),
+      bytesBefore: wire.uint64("bytes_before"))
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -173,6 +174,8 @@ extension WorkReport: WireMapped {
     wire.set("started_at_ms", startedAtMilliseconds)
     wire.set("bytes_total", bytesTotal)
     try wire.set("remark", remark)
+    wire.set("documents_before", documentsBefore)
+    wire.set("bytes_before", bytesBefore)
   }
 }
 

@@ -2,11 +2,17 @@
 internal import ClusterModel
 
 extension SyncRequest: WireMapped {
-  init(wire: WireReader) { self.init(streamID: wire.uint64("stream_id"), window: wire.uint32("window")) }
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      streamID: wire.uint64("stream_id"), collection: try wire.optionalID("collection"),
+      budgetBytes: wire.uint64("budget_bytes"), fromIndex: wire.uint64("from_index"))
+  }
 
-  func write(to wire: WireWriter) {
+  func write(to wire: WireWriter) throws(MessageError) {
     wire.set("stream_id", streamID)
-    wire.set("window", window)
+    try wire.set("collection", optional: collection?.text)
+    wire.set("budget_bytes", budgetBytes)
+    wire.set("from_index", fromIndex)
   }
 }
 
@@ -20,7 +26,8 @@ extension SyncBegin: WireMapped {
       documentsTotal: wire.uint64("documents_total"), bytesTotal: wire.uint64("bytes_total"),
       voters: try wire.names("voters", limit: maximumMembers),
       learners: try wire.names("learners", limit: maximumMembers),
-      logBaseIndex: wire.uint64("log_base_index"))
+      logBaseIndex: wire.uint64("log_base_index"), isGone: wire.bool("gone"),
+      oplogSeconds: wire.uint64("oplog_seconds"))
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -32,6 +39,8 @@ extension SyncBegin: WireMapped {
     try wire.set("voters", texts: voters.map(\.text))
     try wire.set("learners", texts: learners.map(\.text))
     wire.set("log_base_index", logBaseIndex)
+    wire.set("gone", isGone)
+    wire.set("oplog_seconds", oplogSeconds)
   }
 }
 
@@ -40,7 +49,8 @@ extension SyncChunk: WireMapped {
     self.init(
       streamID: wire.uint64("stream_id"), sequence: wire.uint64("sequence"), collection: try wire.id("collection"),
       documents: wire.uint32("documents"),
-      lastOfCollection: wire.bool("last_of_collection"))
+      lastOfCollection: wire.bool("last_of_collection"), logBaseIndex: wire.uint64("log_base_index"),
+      oplogSeconds: wire.uint64("oplog_seconds"))
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -49,15 +59,17 @@ extension SyncChunk: WireMapped {
     try wire.set("collection", collection)
     wire.set("documents", documents)
     wire.set("last_of_collection", lastOfCollection)
+    wire.set("log_base_index", logBaseIndex)
+    wire.set("oplog_seconds", oplogSeconds)
   }
 }
 
 extension SyncCredit: WireMapped {
-  init(wire: WireReader) { self.init(streamID: wire.uint64("stream_id"), credits: wire.uint32("credits")) }
+  init(wire: WireReader) { self.init(streamID: wire.uint64("stream_id"), bytes: wire.uint64("bytes")) }
 
   func write(to wire: WireWriter) {
     wire.set("stream_id", streamID)
-    wire.set("credits", credits)
+    wire.set("bytes", bytes)
   }
 }
 

@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import ClusterModel
 
-/// A node asks another member for everything it has.
+/// A node asks another member for its catalogue, or for the rows of one collection.
+///
+/// The payload frame is the key behind which the rows start; empty for all of them.
 public struct SyncRequest: Sendable, Equatable {
   /// Names the stream in all messages that follow; drawn by the asking node.
   public var streamID: UInt64
-  /// How many chunks may be on their way before the first credit.
-  public var window: UInt32
+  /// The collection, nil for the catalogue.
+  public var collection: CollectionID?
+  /// How many bytes of rows may be on their way before the first credit.
+  public var budgetBytes: UInt64
+  /// The oplog entry behind which the asking node will catch up, 0 if it does not know yet: the source keeps them.
+  public var fromIndex: UInt64
 
   /// Makes a request of its parts.
-  public init(streamID: UInt64, window: UInt32) {
+  public init(streamID: UInt64, collection: CollectionID?, budgetBytes: UInt64, fromIndex: UInt64) {
     self.streamID = streamID
-    self.window = window
+    self.collection = collection
+    self.budgetBytes = budgetBytes
+    self.fromIndex = fromIndex
   }
 }
 
@@ -35,11 +43,16 @@ public struct SyncBegin: Sendable, Equatable {
   public var learners: [NodeName]
   /// The source's oplog starts after the entry with this index.
   public var logBaseIndex: UInt64
+  /// Whether the collection that was asked for is not there any more.
+  public var isGone: Bool
+  /// For how many seconds the source's oplog will reach back to the copy's start; 0 if unknown.
+  public var oplogSeconds: UInt64
 
   /// Makes a message of its parts.
   public init(
     streamID: UInt64, baseTerm: UInt64, baseIndex: UInt64, documentsTotal: UInt64, bytesTotal: UInt64,
-    voters: [NodeName] = [], learners: [NodeName] = [], logBaseIndex: UInt64 = 0
+    voters: [NodeName] = [], learners: [NodeName] = [], logBaseIndex: UInt64 = 0, isGone: Bool = false,
+    oplogSeconds: UInt64 = 0
   ) {
     self.streamID = streamID
     self.baseTerm = baseTerm
@@ -49,6 +62,8 @@ public struct SyncBegin: Sendable, Equatable {
     self.voters = voters
     self.learners = learners
     self.logBaseIndex = logBaseIndex
+    self.isGone = isGone
+    self.oplogSeconds = oplogSeconds
   }
 }
 
@@ -64,31 +79,37 @@ public struct SyncChunk: Sendable, Equatable {
   public var documents: UInt32
   /// Whether these are the collection's last rows.
   public var lastOfCollection: Bool
+  /// The source's oplog starts after the entry with this index by now.
+  public var logBaseIndex: UInt64
+  /// For how many seconds the source's oplog will reach back to the copy's start; 0 if unknown.
+  public var oplogSeconds: UInt64
 
   /// Makes a chunk's description of its parts.
   public init(
     streamID: UInt64, sequence: UInt64, collection: CollectionID, documents: UInt32,
-    lastOfCollection: Bool
+    lastOfCollection: Bool, logBaseIndex: UInt64 = 0, oplogSeconds: UInt64 = 0
   ) {
     self.streamID = streamID
     self.sequence = sequence
     self.collection = collection
     self.documents = documents
     self.lastOfCollection = lastOfCollection
+    self.logBaseIndex = logBaseIndex
+    self.oplogSeconds = oplogSeconds
   }
 }
 
-/// The receiver took chunks: that many more may come.
+/// The receiver took chunks: that many more bytes may come.
 public struct SyncCredit: Sendable, Equatable {
   /// The stream.
   public var streamID: UInt64
-  /// How many more.
-  public var credits: UInt32
+  /// How many more bytes.
+  public var bytes: UInt64
 
   /// Makes a message of its parts.
-  public init(streamID: UInt64, credits: UInt32) {
+  public init(streamID: UInt64, bytes: UInt64) {
     self.streamID = streamID
-    self.credits = credits
+    self.bytes = bytes
   }
 }
 

@@ -4,8 +4,26 @@
 struct ClusterOptions: Sendable {
   /// Whether what nodes say to each other goes through a proxy of ours, which can hold, slow and break it.
   var proxiesLinks = false
+  /// What stands in the nodes' configuration besides what every test needs.
+  var agents = AgentSettings()
   /// What the nodes find in their environment besides this process's.
   var environment: [String: String] = [:]
   /// Whether the nodes' disks can be broken.
   var disks: DiskFaults?
+}
+
+/// Settings of the nodes that some tests need otherwise than by default.
+struct AgentSettings: Sendable {
+  var oplogMegabytes: Int?
+  var oplogMaximumMegabytes: Int?
+  var oplogMinimumHours: Int?
+  var copyCheckpointMegabytes: Int?
+
+  var fields: [String: Any] {
+    let all: [String: Int?] = [
+      "oplogMegabytes": oplogMegabytes, "oplogMaximumMegabytes": oplogMaximumMegabytes,
+      "oplogMinimumHours": oplogMinimumHours, "copyCheckpointMegabytes": copyCheckpointMegabytes,
+    ]
+    return all.compactMapValues { $0 }
+  }
 }

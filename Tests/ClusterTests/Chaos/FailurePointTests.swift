@@ -149,7 +149,12 @@ enum Points {
   static let coordinator = ["coordinator.commit.before", "coordinator.commit.after"]
   static let kms = ["kms.rename.before", "kms.rename.after", "kms.sync.after"]
 
-  static var all: [String] { encryption + rotation + writes + elections + coordinatorStart + coordinator + kms }
+  /// Walked through by the tests of initial sync.
+  static let copies = ["copy.serve.chunk"]
+
+  static var all: [String] {
+    copies + encryption + rotation + writes + elections + coordinatorStart + coordinator + kms
+  }
 
   static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent().path

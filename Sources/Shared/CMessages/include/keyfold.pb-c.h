@@ -464,10 +464,15 @@ struct  Keyfold__V1__Work
   int64_t started_at_ms;
   uint64_t bytes_total;
   char *remark;
+  uint64_t documents_before;
+  /*
+   * copied by an earlier attempt, counted as done
+   */
+  uint64_t bytes_before;
 };
 #define KEYFOLD__V1__WORK__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__work__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0 }
 
 
 struct  Keyfold__V1__Check
@@ -941,15 +946,26 @@ struct  Keyfold__V1__NeedSync
     , 0, 0, 0, 0, 0, 0 }
 
 
+typedef enum {
+  KEYFOLD__V1__SYNC_REQUEST__OPT_COLLECTION__NOT_SET = 0,
+  KEYFOLD__V1__SYNC_REQUEST__OPT_COLLECTION_COLLECTION = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__SYNC_REQUEST__OPT_COLLECTION__CASE)
+} Keyfold__V1__SyncRequest__OptCollectionCase;
+
 struct  Keyfold__V1__SyncRequest
 {
   ProtobufCMessage base;
   uint64_t stream_id;
-  uint32_t window;
+  uint64_t budget_bytes;
+  uint64_t from_index;
+  Keyfold__V1__SyncRequest__OptCollectionCase opt_collection_case;
+  union {
+    char *collection;
+  };
 };
 #define KEYFOLD__V1__SYNC_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__sync_request__descriptor) \
-    , 0, 0 }
+    , 0, 0, 0, KEYFOLD__V1__SYNC_REQUEST__OPT_COLLECTION__NOT_SET, {0} }
 
 
 struct  Keyfold__V1__SyncBegin
@@ -964,14 +980,13 @@ struct  Keyfold__V1__SyncBegin
   char **voters;
   size_t n_learners;
   char **learners;
-  /*
-   * the source's oplog starts after this entry
-   */
   uint64_t log_base_index;
+  protobuf_c_boolean gone;
+  uint64_t oplog_seconds;
 };
 #define KEYFOLD__V1__SYNC_BEGIN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__sync_begin__descriptor) \
-    , 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0 }
+    , 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0 }
 
 
 struct  Keyfold__V1__SyncChunk
@@ -982,17 +997,22 @@ struct  Keyfold__V1__SyncChunk
   char *collection;
   uint32_t documents;
   protobuf_c_boolean last_of_collection;
+  uint64_t log_base_index;
+  /*
+   * how long the oplog will reach back to the copy's start; 0: unknown
+   */
+  uint64_t oplog_seconds;
 };
 #define KEYFOLD__V1__SYNC_CHUNK__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__sync_chunk__descriptor) \
-    , 0, 0, (char *)protobuf_c_empty_string, 0, 0 }
+    , 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0, 0 }
 
 
 struct  Keyfold__V1__SyncCredit
 {
   ProtobufCMessage base;
   uint64_t stream_id;
-  uint32_t credits;
+  uint64_t bytes;
 };
 #define KEYFOLD__V1__SYNC_CREDIT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__sync_credit__descriptor) \

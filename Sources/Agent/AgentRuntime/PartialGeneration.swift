@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import AgentCore
+internal import ClusterModel
+internal import Logging
+internal import Replication
+
+/// A generation that a copy has filled in part, and what for: the same plan goes on with it.
+struct PartialGeneration: Sendable {
+  /// How long a copy that failed is kept for its plan to ask again, which it does within minutes: a plan that was given
+  /// up never does.
+  static let keep = Duration.seconds(600)
+
+  let id: GenerationID
+  /// The plan, and whether the generation is encrypted.
+  let purpose: String
+  /// Whether an earlier attempt has made it.
+  var isResumed = true
+  private let since = ContinuousClock.now
+
+  init(id: GenerationID, purpose: String, isResumed: Bool = true) {
+    self.id = id
+    self.purpose = purpose
+    self.isResumed = isResumed
+  }
+
+  var isStale: Bool { ContinuousClock.now - since > Self.keep }
+}
+
+extension AgentShell {
+  /// Where the copy of the present command goes: on with what an earlier attempt of the same plan left, else a new one.
+  func copyTarget(encrypted: Bool) async -> PartialGeneration {
+    progressStartedAt = Self.wallClock
+    progress = CopyProgress(stage: "making keys")
+    let purpose = "\(core.runningPlan?.text ?? "none") \(encrypted ? "encrypted" : "plain")"
+    if let partial {
+      if partial.purpose == purpose, core.runningPlan != nil { return partial }
+      await giveUp(partial)
+    }
+    return PartialGeneration(id: .random(), purpose: purpose, isResumed: false)
+  }
+
+  /// Opens what there is, or makes a new generation under new keys.
+  func openTarget(_ target: PartialGeneration, encrypted: Bool) async throws -> OpenGeneration {
+    guard target.isResumed else {
+      let fresh = try await makeGeneration(target.id, encrypted: encrypted)
+      try directory.markPartial(target.id, target.purpose)
+      return fresh
+    }
+    logger.notice("going on with a copy", metadata: ["generation": "\(target.id)"])
+    let keystore = encrypted ? try await openKeystore(target.id, startedAt: Self.wallClock).0 : nil
+    let keys = GenerationKeys(keystore: keystore)
+    return try await workshop.run { [directory, cacheBytes, events = storeEvents(of: target.id)] in
+      do {
+        return try OpenGeneration.open(target.id, in: directory, keys: keys, cacheBytes: cacheBytes, events: events)
+      } catch {
+        keys.wipe()
+        throw error
+      }
+    }
+  }
+
+  /// After a failure: what only a source or the node's end interrupted is kept to go on with; anything else is
+  /// destroyed, keys first.
+  func settle(_ target: PartialGeneration, _ error: any Error) async {
+    let kept = PartialGeneration(id: target.id, purpose: target.purpose)
+    let isSourceFault = (error as? MemberError)?.code == .syncFailed
+    let isWanted = core.assignment?.running == true && core.assignment?.disabledReason == nil
+    guard isShutDown || (isSourceFault && isWanted) else { return await giveUp(kept) }
+    partial = kept
+  }
+
+  func giveUp(_ target: PartialGeneration) async {
+    if partial?.id == target.id { partial = nil }
+    await destroy(target.id)
+  }
+}
