@@ -85,7 +85,7 @@ struct OperatorPayloadTests {
     let keys = try JSONSerialization.jsonObject(with: JSONEncoder().encode(view)) as? [String: Any]
     #expect(
       Set(keys?.keys.map { $0 } ?? []) == [
-        "project", "provider", "keyID", "region", "hasOwnAuthority", "accessKeyID", "settingsVersion", "lastCheck",
+        "project", "provider", "keyID", "region", "hasOwnAuthority", "credentials", "settingsVersion", "lastCheck",
       ])
     #expect(view.lastCheck?.verdict == "revoked" && view.lastCheck?.reason == "keyDisabled")
   }

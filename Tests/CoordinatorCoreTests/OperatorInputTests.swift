@@ -116,7 +116,7 @@ struct OperatorInputTests {
     other.keyID += "-other"
     #expect(code { _ = try bench.core.settingsVersion(proposing: other, for: Bench.project) } == .refused)
     var same = Bench.settings
-    same.accessKeyID = "AKIANEW"
+    same.credentials = .awsAccessKey(id: "AKIANEW")
     #expect(try bench.core.settingsVersion(proposing: same, for: Bench.project) == 2)
     try bench.proveKMS()
     #expect(bench.assignments(to: Bench.node(1)).first?.settingsVersion == 2)

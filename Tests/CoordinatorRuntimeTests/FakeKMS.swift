@@ -30,8 +30,8 @@ final class FakeKMS: KeyManagementService {
   /// The secrets services were made with.
   var seenSecrets: [[UInt8]] { state.withLock { $0.seenSecrets } }
 
-  func service(secret: Secret) -> FakeKMS {
-    state.withLock { $0.seenSecrets.append(secret.withSecret { secret in secret.unprotectedCopy() }) }
+  func service(secret: Secret?) -> FakeKMS {
+    state.withLock { $0.seenSecrets.append(secret?.withSecret { secret in secret.unprotectedCopy() } ?? []) }
     return self
   }
 

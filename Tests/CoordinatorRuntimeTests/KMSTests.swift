@@ -39,11 +39,11 @@ struct KMSTests {
       _ = try await admin.ask(.setKMS(project: shop, settings: FakeKMS.settings), secret: "old")
       harness.kms.fail(.accessDenied, in: sample.0)
       var other = FakeKMS.settings
-      other.accessKeyID = "AKIAOTHER"
+      other.credentials = .awsAccessKey(id: "AKIAOTHER")
       let failure = try await admin.refused(.setKMS(project: shop, settings: other), secret: "new")
       #expect(failure?.code == .kmsFailed && failure?.next.contains(sample.1) == true)
       guard case .kms(let view) = try await admin.ask(.showKMS(project: shop)) else { throw OperatorTests.Failure() }
-      #expect(view.accessKeyID == "AKIATEST" && view.settingsVersion == 1)
+      #expect(view.credentials == .awsAccessKey(id: "AKIATEST") && view.settingsVersion == 1)
       harness.kms.fail(nil)
       _ = try await admin.ask(.checkKMS(project: shop))
       #expect(harness.kms.seenSecrets.last == Array("old".utf8))

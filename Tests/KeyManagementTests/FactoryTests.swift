@@ -31,12 +31,10 @@ struct FactoryTests {
       } == nil)
   }
 
-  @Test("names providers that are not supported yet")
-  func unsupported() async throws {
-    for provider in [KMSProvider.azure, .gcp] {
-      let error = try await error { $0.provider = provider }
-      #expect(error?.detail == "keys in \(provider.rawValue) are not supported yet")
-    }
+  @Test("refuses credentials of another provider, and missing secrets")
+  func mismatched() async throws {
+    #expect(try await error { $0.credentials = .googleMetadata }?.detail.contains("which the provider aws") == true)
+    #expect(try await error({ _ in }, secret: "")?.detail.contains("is missing") == true)
   }
 
   @Test("refuses aliases, other regions, plain http, wrong PEM and empty credentials, each with a sentence")
@@ -46,8 +44,8 @@ struct FactoryTests {
     #expect(try await error { $0.region = "eu-west-1" }?.detail.contains("multi-Region") == true)
     #expect(try await error { $0.endpoint = "http://localhost:7443" }?.detail.contains("https://") == true)
     #expect(try await error { $0.certificateAuthorityPEM = "nonsense" }?.detail.contains("PEM") == true)
-    #expect(try await error { $0.accessKeyID = "" } != nil)
-    #expect(try await error { $0.accessKeyID = "AKID\r\nX: y" } != nil)
+    #expect(try await error { $0.credentials = .awsAccessKey(id: "") } != nil)
+    #expect(try await error { $0.credentials = .awsAccessKey(id: "AKID\r\nX: y") } != nil)
     #expect(try await error({ _ in }, secret: "") != nil)
   }
 }

@@ -125,6 +125,27 @@ struct RoundTripTests {
     }
   }
 
+  @Test(
+    "keeps KMS settings of every kind of credentials",
+    arguments: [
+      .awsAccessKey(id: "AKIA"), .awsRole(arn: "arn:r", externalID: "x", accessKeyID: "AKIA"),
+      .awsRole(arn: "arn:r", externalID: nil, accessKeyID: nil), .azureClientSecret(tenant: "t", clientID: "c"),
+      .azureManagedIdentity(clientID: "c"), .azureManagedIdentity(clientID: nil), .googleServiceAccount,
+      .googleMetadata,
+    ] as [KMSCredentials])
+  func credentials(_ credentials: KMSCredentials) throws {
+    var assignment = Samples.assignment
+    assignment.kms = KMSSettings(
+      provider: credentials.provider, keyID: "k", region: "", credentials: credentials, issuerEndpoint: "https://i",
+      metadataEndpoint: "http://169.254.169.254")
+    let welcome = Welcome(assignment: assignment, kmsSecret: nil, heartbeatMilliseconds: 500)
+    guard case .welcome(let decoded) = try decoded(.welcome(welcome)) else {
+      Issue.record("another message came out")
+      return
+    }
+    #expect(decoded.assignment == assignment)
+  }
+
   @Test("keeps an IP list")
   func ipList() throws {
     guard case .ipList(let decoded) = try decoded(.ipList(Samples.ipList)) else {

@@ -175,7 +175,7 @@ actor AgentShell {
 
   private func adopt(_ assignment: NodeAssignment, secret: Secret?) {
     kmsSecret = secret
-    guard let settings = assignment.kms, let secret else {
+    guard let settings = assignment.kms, secret != nil || !settings.credentials.hasSecret else {
       keys = nil
       return
     }

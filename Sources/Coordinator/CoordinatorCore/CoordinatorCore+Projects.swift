@@ -122,15 +122,8 @@ extension CoordinatorCore {
   }
 
   private static func check(_ settings: KMSSettings) throws(CoordinatorError) {
-    let fields = [settings.keyID, settings.region, settings.accessKeyID, settings.endpoint ?? "-"]
-    for field in fields {
-      guard !field.isEmpty, field.utf8.count <= CoordinatorLimits.maximumSettingLength,
-        field.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F })
-      else { throw CoordinatorError(.invalid, "A KMS setting is empty, too long or has blanks or control characters.") }
-    }
-    guard settings.certificateAuthorityPEM?.utf8.count ?? 0 <= CoordinatorLimits.maximumCertificateLength else {
-      throw CoordinatorError(
-        .invalid, "The certificate authority file has more than \(CoordinatorLimits.maximumCertificateLength) bytes.")
+    do { try settings.validate() } catch {
+      throw CoordinatorError(.invalid, "The KMS settings cannot be used.", why: error.description)
     }
   }
 

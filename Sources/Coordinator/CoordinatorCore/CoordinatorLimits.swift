@@ -78,10 +78,6 @@ public enum CoordinatorLimits {
   public static let maximumOwners = 32
   /// The longest mail address in bytes (RFC 5321, section 4.5.3.1.3).
   public static let maximumMailAddress = 254
-  /// The longest text field of KMS settings in bytes; the CA bundle has its own limit.
-  public static let maximumSettingLength = 2048
-  /// The longest CA bundle in bytes.
-  public static let maximumCertificateLength = 1 << 18
   /// The most keys a node may report.
   public static let maximumKeysPerNode = 20_000
   /// Master keys remembered per node.

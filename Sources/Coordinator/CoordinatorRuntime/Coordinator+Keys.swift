@@ -34,7 +34,8 @@ extension Coordinator {
     guard let project = try? core.project(named: name), project.settingsVersion == settingsVersion,
       let settings = project.kms, let canary = project.canary
     else { return }
-    guard let secret = try secret(of: name, version: settingsVersion) else {
+    let secret = settings.credentials.hasSecret ? try secret(of: name, version: settingsVersion) : nil
+    guard secret != nil || !settings.credentials.hasSecret else {
       return answerCheckAskers(
         of: name,
         .failure(
@@ -52,11 +53,14 @@ extension Coordinator {
 
   func startProof(of project: ProjectName, settings: KMSSettings, secret: Secret?, asker: Asker) throws(OperatorFailure)
   {
-    guard let secret, secret.count > 0 else {
+    guard (secret?.count ?? 0 > 0) == settings.credentials.hasSecret else {
       throw OperatorFailure(
         .invalid, what: "The KMS settings of project \(project) were not changed.",
-        why: "The secret part of the credentials is missing.",
-        next: "Give it with --secret-file FILE, or - for standard input.")
+        why: settings.credentials.hasSecret
+          ? "The secret part of the credentials is missing."
+          : "A secret was given for \(settings.credentials.summary), which has none.",
+        next: settings.credentials.hasSecret
+          ? "Give it with --secret-file FILE, or - for standard input." : "Leave out --secret-file.")
     }
     let version: UInt64
     do { version = try core.settingsVersion(proposing: settings, for: project) } catch { throw Self.failure(error) }
@@ -98,10 +102,16 @@ extension Coordinator {
       return .failure(failure)
     case .success(let wrapped): canary = wrapped
     }
-    let sealed: [UInt8]
+    let sealed: CoordinatorMemory.SealedSecret?
     do {
-      sealed = try surroundings.rootKey.seal(
-        proof.secret, context: Self.sealContext(proof.project, proof.settingsVersion))
+      if let secret = proof.secret {
+        sealed = CoordinatorMemory.SealedSecret(
+          project: proof.project, version: proof.settingsVersion,
+          sealed: try surroundings.rootKey.seal(
+            secret, context: Self.sealContext(proof.project, proof.settingsVersion)))
+      } else {
+        sealed = nil
+      }
     } catch {
       return .failure(OperatorFailure(.failed, what: "The KMS secret can't be sealed.", why: "\(error)"))
     }
@@ -110,9 +120,7 @@ extension Coordinator {
       decision = try core.onKMSProven(
         proof.project, settings: proof.settings, settingsVersion: proof.settingsVersion, canary: canary, now: now)
     } catch { return .failure(Self.failure(error)) }
-    try perform(
-      decision.directives,
-      secret: CoordinatorMemory.SealedSecret(project: proof.project, version: proof.settingsVersion, sealed: sealed))
+    try perform(decision.directives, secret: sealed)
     logger.notice(
       "KMS settings are in force",
       metadata: [

@@ -113,7 +113,7 @@ actor Coordinator {
   ) throws(CoordinatorFault) {
     guard let route else { return }
     var kmsSecret: Secret?
-    if assignment.kms != nil {
+    if assignment.kms?.credentials.hasSecret == true {
       kmsSecret = try secret(of: assignment.project, version: assignment.settingsVersion)
     }
     let interval = UInt32(CoordinatorLimits.heartbeatInterval.components.seconds * 1000)

@@ -17,7 +17,8 @@ enum KeyJob: Sendable {
     let project: ProjectName
     let settings: KMSSettings
     let settingsVersion: UInt64
-    let secret: Secret
+    /// Nil if the credentials have none.
+    let secret: Secret?
     let asker: Asker
   }
 
@@ -26,7 +27,8 @@ enum KeyJob: Sendable {
     let project: ProjectName
     let settings: KMSSettings
     let settingsVersion: UInt64
-    let secret: Secret
+    /// Nil if the credentials have none.
+    let secret: Secret?
     let canary: WrappedMasterKey
     let startedAt: Instant
   }

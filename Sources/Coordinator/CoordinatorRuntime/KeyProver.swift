@@ -4,7 +4,7 @@ internal import KeyManagement
 internal import Secrets
 
 /// Makes the service of KMS settings; production asks the real KMS, tests give their own.
-typealias KeyServiceMaker = @Sendable (KMSSettings, Secret) throws(KMSError) -> any KeyManagementService
+typealias KeyServiceMaker = @Sendable (KMSSettings, Secret?) throws(KMSError) -> any KeyManagementService
 
 /// The coordinator's calls to a customer's KMS: proving settings, and checking the canary. Holds no state and no lock.
 struct KeyProver: Sendable {
@@ -15,7 +15,7 @@ struct KeyProver: Sendable {
   let deadline: Duration
 
   /// Proves that these settings wrap and unwrap; answers the canary for later checks.
-  func prove(_ settings: KMSSettings, secret: Secret, project: ProjectName) async throws(OperatorFailure)
+  func prove(_ settings: KMSSettings, secret: Secret?, project: ProjectName) async throws(OperatorFailure)
     -> WrappedMasterKey
   {
     let context = Self.context(project)
@@ -36,7 +36,7 @@ struct KeyProver: Sendable {
   }
 
   /// Unwraps the canary; the verdict decides whether the key lives. Nil if the failure says nothing of the key.
-  func check(_ settings: KMSSettings, secret: Secret, canary: WrappedMasterKey, project: ProjectName) async
+  func check(_ settings: KMSSettings, secret: Secret?, canary: WrappedMasterKey, project: ProjectName) async
     -> (verdict: Verdict?, detail: String)
   {
     do throws(KMSError) {

@@ -7,26 +7,34 @@ internal import Secrets
 /// From options to settings and secret.
 extension KMSCommands.Set {
   /// Settings and secret as the options give them.
-  func given() throws(OperatorFailure) -> (KMSSettings, Secret) {
-    guard let accessKeyID, let secretFile else {
-      throw OperatorFailure(
-        .invalid, what: "The credentials are missing.",
-        next: "Give --access-key-id ID and --secret-file FILE (or - for standard input).")
-    }
+  func given() throws(OperatorFailure) -> (KMSSettings, Secret?) {
+    let provider = try checkedProvider()
     let settings = KMSSettings(
-      provider: try checkedProvider(), keyID: key, region: try checkedRegion(), endpoint: endpoint,
+      provider: provider, keyID: key, region: try checkedRegion(provider), endpoint: endpoint,
       certificateAuthorityPEM: try caFile.map { (file) throws(OperatorFailure) in try Self.authority(file) },
-      accessKeyID: accessKeyID)
-    return (settings, try SecretInput.read(secretFile, prompt: "secret access key of \(accessKeyID): "))
+      credentials: try credentials.credentials(for: provider), issuerEndpoint: credentials.issuerEndpoint,
+      metadataEndpoint: credentials.metadataEndpoint)
+    do { try settings.validate() } catch {
+      throw OperatorFailure(
+        .invalid, what: "The KMS settings cannot be used.", why: error.description,
+        next: "See the forms that there are: keyfold kms set --help")
+    }
+    guard settings.credentials.hasSecret else { return (settings, nil) }
+    guard let file = credentials.secretFile else {
+      throw OperatorFailure(
+        .invalid, what: "The secret part of the credentials is missing.",
+        next: "Give --secret-file FILE (or - for standard input), or --machine-identity.")
+    }
+    return (settings, try SecretInput.read(file, prompt: "secret of \(settings.credentials.summary): "))
   }
 
   /// Settings and secret of the local KMS of a folder.
-  func local(_ folder: String) throws(OperatorFailure) -> (KMSSettings, Secret) {
+  func local(_ folder: String) throws(OperatorFailure) -> (KMSSettings, Secret?) {
     do {
       let ready = try LocalKMSReady(directory: folder)
       let credentials = try LocalKMSCredentials(file: "\(folder)/\(LocalKMSServer.credentialsFile)")
       let settings = KMSSettings(
-        provider: .aws, keyID: key, region: try checkedRegion(), endpoint: endpoint ?? ready.endpoint,
+        provider: .aws, keyID: key, region: try checkedRegion(.aws), endpoint: endpoint ?? ready.endpoint,
         certificateAuthorityPEM: try Self.authority("\(folder)/\(LocalKMSServer.authorityFile)"),
         accessKeyID: credentials.accessKeyID)
       return (settings, credentials.secretKey)
@@ -40,18 +48,30 @@ extension KMSCommands.Set {
   }
 
   private func checkedProvider() throws(OperatorFailure) -> KMSProvider {
-    if let known = KMSProvider(rawValue: provider) { return known }
+    let forms: [(String, KMSProvider)] = [("arn:", .aws), ("https://", .azure), ("projects/", .gcp)]
+    let named = provider.map { KMSProvider(rawValue: $0) } ?? forms.first { key.hasPrefix($0.0) }?.1
+    if let named { return named }
     throw OperatorFailure(
-      .invalid, what: "There is no provider '\(provider)'.",
-      next: "Name one of \(KMSProvider.allCases.map(\.rawValue).joined(separator: ", ")).")
+      .invalid,
+      what: provider.map { "There is no provider '\($0)'." } ?? "The key's id is of no form that is known here.",
+      next: "Name one with --provider: \(KMSProvider.allCases.map(\.rawValue).joined(separator: ", ")).")
   }
 
-  private func checkedRegion() throws(OperatorFailure) -> String {
-    let parts = key.split(separator: ":", omittingEmptySubsequences: false)
-    if let region = region ?? (parts.count == 6 ? String(parts[3]) : nil) { return region }
+  /// The region as given, or as the key's id has it; a key of Azure has none.
+  private func checkedRegion(_ provider: KMSProvider) throws(OperatorFailure) -> String {
+    if let region { return region }
+    switch provider {
+    case .aws:
+      let parts = key.split(separator: ":", omittingEmptySubsequences: false)
+      if parts.count == 6 { return String(parts[3]) }
+    case .azure: return ""
+    case .gcp:
+      let parts = key.split(separator: "/", omittingEmptySubsequences: false)
+      if parts.count > 3, parts[2] == "locations" { return String(parts[3]) }
+    }
     throw OperatorFailure(
-      .invalid, what: "The key's region is not known.", why: "The key is not named by its ARN.",
-      next: "Give the full ARN with --key, arn:aws:kms:REGION:ACCOUNT:key/ID.")
+      .invalid, what: "The key's region is not known.", why: "The key is not named by its full id.",
+      next: "Give the full id with --key: arn:aws:kms:REGION:ACCOUNT:key/ID, or projects/P/locations/L/….")
   }
 
   private static func authority(_ file: String) throws(OperatorFailure) -> String {

@@ -13,31 +13,46 @@ struct KMSCommands: ParsableCommand {
       abstract: "Proves KMS settings and then uses them.",
       discussion: """
         The coordinator wraps 32 random bytes with the key, unwraps them and compares; only then do the new settings \
-        replace the old ones. The credentials need the rights to encrypt, decrypt and describe this one key. The \
-        secret is read from a file that only you can read, or from standard input with '-'; it is never an argument, \
-        because arguments show in process lists and shell histories. It rests sealed in the coordinator's store.
+        replace the old ones. The credentials need the rights to encrypt (Azure: wrap), decrypt (unwrap) and describe \
+        (get) this one key. The secret is read from a file that only you can read, or from standard input with '-'; it \
+        is never an argument, because arguments show in process lists and shell histories. It rests sealed in the \
+        coordinator's store.
 
-        Example: keyfold kms set shop --provider aws --key arn:aws:kms:eu-central-1:111122223333:key/… \
+        Who asks the KMS:
+          AWS     --access-key-id ID --secret-file FILE
+                  --role-arn ARN [--external-id ID] --access-key-id ID --secret-file FILE
+                  --role-arn ARN [--external-id ID] --machine-identity
+          Azure   --tenant T --client-id ID --secret-file FILE
+                  --machine-identity [--client-id ID]
+          Google  --secret-file KEY.json
+                  --machine-identity
+
+        With --machine-identity the coordinator and every node ask as the machine they run on (instance metadata), and \
+        there is no secret; each of these machines needs the rights.
+
+        Example: keyfold kms set shop --key arn:aws:kms:eu-central-1:111122223333:key/… \
         --access-key-id AKIA… --secret-file ./secret.txt
         """)
 
     @Argument(help: "The project.", transform: Parse.project) var project: ProjectName
-    @Option(name: .long, help: "The provider: aws (azure and gcp are not supported yet).") var provider = "aws"
-    @Option(name: .long, help: ArgumentHelp("The key's full id; for aws its ARN, never an alias.", valueName: "arn"))
+    @Option(name: .long, help: "The provider: aws, azure or gcp (default: as the key's id says).") var provider: String?
+    @Option(
+      name: .long,
+      help: ArgumentHelp(
+        """
+        The key's full id: AWS its ARN, never an alias; Azure https://VAULT.vault.azure.net/keys/NAME/VERSION; Google \
+        projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/N.
+        """, valueName: "id"))
     var key: String
-    @Option(name: .long, help: "The key's region (default: as in the ARN).") var region: String?
+    @Option(name: .long, help: "The key's region (default: as in the key's id; never for Azure).") var region: String?
     @Option(name: .long, help: ArgumentHelp("A base URL instead of the provider's own, https://….", valueName: "url"))
     var endpoint: String?
     @Option(
       name: .long,
-      help: ArgumentHelp("PEM certificates to trust for the KMS instead of the system's.", valueName: "file"))
+      help: ArgumentHelp(
+        "PEM certificates to trust at the given endpoints instead of the system's.", valueName: "file"))
     var caFile: String?
-    @Option(name: .long, help: ArgumentHelp("The public part of the credentials.", valueName: "id"))
-    var accessKeyID: String?
-    @Option(
-      name: .long, parsing: .unconditional,
-      help: ArgumentHelp("A file with the secret access key, or - for standard input.", valueName: "file"))
-    var secretFile: String?
+    @OptionGroup(title: "Credentials") var credentials: KMSCredentialOptions
     @Option(
       name: .customLong("local-kms"),
       help: ArgumentHelp("Take endpoint, authority and credentials of the local KMS of this folder.", valueName: "dir"))

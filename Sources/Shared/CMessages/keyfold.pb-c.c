@@ -863,6 +863,51 @@ void   keyfold__v1__kmssettings__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__kmssettings__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__kmscredentials__init
+                     (Keyfold__V1__KMSCredentials         *message)
+{
+  static const Keyfold__V1__KMSCredentials init_value = KEYFOLD__V1__KMSCREDENTIALS__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__kmscredentials__get_packed_size
+                     (const Keyfold__V1__KMSCredentials *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__kmscredentials__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__kmscredentials__pack
+                     (const Keyfold__V1__KMSCredentials *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__kmscredentials__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__kmscredentials__pack_to_buffer
+                     (const Keyfold__V1__KMSCredentials *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__kmscredentials__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__KMSCredentials *
+       keyfold__v1__kmscredentials__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__KMSCredentials *)
+     protobuf_c_message_unpack (&keyfold__v1__kmscredentials__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__kmscredentials__free_unpacked
+                     (Keyfold__V1__KMSCredentials *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__kmscredentials__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__command__init
                      (Keyfold__V1__Command         *message)
 {
@@ -4231,7 +4276,7 @@ const ProtobufCMessageDescriptor keyfold__v1__member__descriptor =
   (ProtobufCMessageInit) keyfold__v1__member__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptors[6] =
+static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptors[9] =
 {
   {
     "provider",
@@ -4305,19 +4350,58 @@ static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "credentials",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__KMSSettings, credentials),
+    &keyfold__v1__kmscredentials__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "issuer_endpoint",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__KMSSettings, opt_issuer_endpoint_case),
+    offsetof(Keyfold__V1__KMSSettings, issuer_endpoint),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "metadata_endpoint",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__KMSSettings, opt_metadata_endpoint_case),
+    offsetof(Keyfold__V1__KMSSettings, metadata_endpoint),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__kmssettings__field_indices_by_name[] = {
   5,   /* field[5] = access_key_id */
   4,   /* field[4] = certificate_authority_pem */
+  6,   /* field[6] = credentials */
   3,   /* field[3] = endpoint */
+  7,   /* field[7] = issuer_endpoint */
   1,   /* field[1] = key_id */
+  8,   /* field[8] = metadata_endpoint */
   0,   /* field[0] = provider */
   2,   /* field[2] = region */
 };
 static const ProtobufCIntRange keyfold__v1__kmssettings__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor =
 {
@@ -4327,11 +4411,114 @@ const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor =
   "Keyfold__V1__KMSSettings",
   "keyfold.v1",
   sizeof(Keyfold__V1__KMSSettings),
-  6,
+  9,
   keyfold__v1__kmssettings__field_descriptors,
   keyfold__v1__kmssettings__field_indices_by_name,
   1,  keyfold__v1__kmssettings__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__kmssettings__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__kmscredentials__field_descriptors[6] =
+{
+  {
+    "kind",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__KMSCredentials, kind),
+    &keyfold__v1__credentials_kind__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "access_key_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__KMSCredentials, opt_access_key_id_case),
+    offsetof(Keyfold__V1__KMSCredentials, access_key_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "role_arn",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__KMSCredentials, opt_role_arn_case),
+    offsetof(Keyfold__V1__KMSCredentials, role_arn),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "external_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__KMSCredentials, opt_external_id_case),
+    offsetof(Keyfold__V1__KMSCredentials, external_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenant",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__KMSCredentials, opt_tenant_case),
+    offsetof(Keyfold__V1__KMSCredentials, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "client_id",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__KMSCredentials, opt_client_id_case),
+    offsetof(Keyfold__V1__KMSCredentials, client_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__kmscredentials__field_indices_by_name[] = {
+  1,   /* field[1] = access_key_id */
+  5,   /* field[5] = client_id */
+  3,   /* field[3] = external_id */
+  0,   /* field[0] = kind */
+  2,   /* field[2] = role_arn */
+  4,   /* field[4] = tenant */
+};
+static const ProtobufCIntRange keyfold__v1__kmscredentials__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__kmscredentials__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.KMSCredentials",
+  "KMSCredentials",
+  "Keyfold__V1__KMSCredentials",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__KMSCredentials),
+  6,
+  keyfold__v1__kmscredentials__field_descriptors,
+  keyfold__v1__kmscredentials__field_indices_by_name,
+  1,  keyfold__v1__kmscredentials__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__kmscredentials__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__command__field_descriptors[13] =
@@ -6859,6 +7046,44 @@ const ProtobufCEnumDescriptor keyfold__v1__provider__descriptor =
   keyfold__v1__provider__enum_values_by_name,
   1,
   keyfold__v1__provider__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue keyfold__v1__credentials_kind__enum_values_by_number[7] =
+{
+  { "CREDENTIALS_UNSPECIFIED", "KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_UNSPECIFIED", 0 },
+  { "CREDENTIALS_AWS_ACCESS_KEY", "KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_AWS_ACCESS_KEY", 1 },
+  { "CREDENTIALS_AWS_ROLE", "KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_AWS_ROLE", 2 },
+  { "CREDENTIALS_AZURE_CLIENT_SECRET", "KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_AZURE_CLIENT_SECRET", 3 },
+  { "CREDENTIALS_AZURE_MANAGED_IDENTITY", "KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_AZURE_MANAGED_IDENTITY", 4 },
+  { "CREDENTIALS_GOOGLE_SERVICE_ACCOUNT", "KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_GOOGLE_SERVICE_ACCOUNT", 5 },
+  { "CREDENTIALS_GOOGLE_METADATA", "KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_GOOGLE_METADATA", 6 },
+};
+static const ProtobufCIntRange keyfold__v1__credentials_kind__value_ranges[] = {
+{0, 0},{0, 7}
+};
+static const ProtobufCEnumValueIndex keyfold__v1__credentials_kind__enum_values_by_name[7] =
+{
+  { "CREDENTIALS_AWS_ACCESS_KEY", 1 },
+  { "CREDENTIALS_AWS_ROLE", 2 },
+  { "CREDENTIALS_AZURE_CLIENT_SECRET", 3 },
+  { "CREDENTIALS_AZURE_MANAGED_IDENTITY", 4 },
+  { "CREDENTIALS_GOOGLE_METADATA", 6 },
+  { "CREDENTIALS_GOOGLE_SERVICE_ACCOUNT", 5 },
+  { "CREDENTIALS_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor keyfold__v1__credentials_kind__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "keyfold.v1.CredentialsKind",
+  "CredentialsKind",
+  "Keyfold__V1__CredentialsKind",
+  "keyfold.v1",
+  7,
+  keyfold__v1__credentials_kind__enum_values_by_number,
+  7,
+  keyfold__v1__credentials_kind__enum_values_by_name,
+  1,
+  keyfold__v1__credentials_kind__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue keyfold__v1__outcome__enum_values_by_number[5] =

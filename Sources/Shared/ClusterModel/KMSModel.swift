@@ -3,35 +3,6 @@
 /// A provider of key management services.
 public enum KMSProvider: String, Sendable, Codable, CaseIterable { case aws, azure, gcp }
 
-/// Everything a client needs to reach one customer-managed key, except the secret part of the credentials.
-public struct KMSSettings: Sendable, Codable, Equatable {
-  /// Which provider keeps the key.
-  public var provider: KMSProvider
-  /// The provider's full key id (AWS: the key ARN), never an alias.
-  public var keyID: String
-  /// The provider's region, as in the key id.
-  public var region: String
-  /// A base URL instead of the provider's own, for private endpoints and the local KMS; nil for the provider's.
-  public var endpoint: String?
-  /// PEM certificates to trust instead of the system's, nil for the system's.
-  public var certificateAuthorityPEM: String?
-  /// The public part of the credentials (AWS: access key id).
-  public var accessKeyID: String
-
-  /// Makes settings of their parts.
-  public init(
-    provider: KMSProvider, keyID: String, region: String, endpoint: String? = nil,
-    certificateAuthorityPEM: String? = nil, accessKeyID: String
-  ) {
-    self.provider = provider
-    self.keyID = keyID
-    self.region = region
-    self.endpoint = endpoint
-    self.certificateAuthorityPEM = certificateAuthorityPEM
-    self.accessKeyID = accessKeyID
-  }
-}
-
 /// A master key as the customer's KMS wrapped it, with all that is needed to unwrap it again.
 public struct WrappedMasterKey: Sendable, Codable, Equatable {
   /// The provider whose key wrapped it.

@@ -39,8 +39,12 @@ public struct KMSView: Sendable, Codable, Equatable {
   public var endpoint: String?
   /// Whether a certificate authority of the operator's own is trusted instead of the system's.
   public var hasOwnAuthority: Bool
-  /// The public part of the credentials.
-  public var accessKeyID: String
+  /// Who asks, without the secret.
+  public var credentials: KMSCredentials
+  /// Where credentials are issued, nil for the provider's own.
+  public var issuerEndpoint: String?
+  /// The machine's metadata service, nil for the provider's own address.
+  public var metadataEndpoint: String?
   /// One higher at each change.
   public var settingsVersion: UInt64
   /// What the coordinator's last check said, nil before the first.
@@ -54,7 +58,9 @@ public struct KMSView: Sendable, Codable, Equatable {
     region = settings.region
     endpoint = settings.endpoint
     hasOwnAuthority = settings.certificateAuthorityPEM != nil
-    accessKeyID = settings.accessKeyID
+    credentials = settings.credentials
+    issuerEndpoint = settings.issuerEndpoint
+    metadataEndpoint = settings.metadataEndpoint
     self.settingsVersion = settingsVersion
     self.lastCheck = lastCheck
   }

@@ -27,15 +27,22 @@ public final class KeyManagementFactory: Sendable {
 
   /// Makes the service of `settings` with the secret half of its credentials, or throws what is wrong with them.
   ///
+  /// `secret` is nil for credentials that have none, those of the machine itself.
   /// `sessionToken` belongs to temporary credentials. `localAddress` is the address of this machine that connections
   /// come from, nil for the system's choice. Nothing is sent yet.
   public func makeService(
-    settings: KMSSettings, secret: Secret, sessionToken: Secret? = nil, localAddress: String? = nil
+    settings: KMSSettings, secret: Secret?, sessionToken: Secret? = nil, localAddress: String? = nil
   ) throws(KMSError) -> any KeyManagementService {
+    do { try settings.validate() } catch { throw Self.fault(settings, error.description) }
+    if settings.credentials.hasSecret, secret?.count ?? 0 == 0 {
+      throw Self.fault(settings, "the secret of the \(settings.credentials.kind.rawValue) credentials is missing")
+    }
     let service: any KeyManagementService
-    switch settings.provider {
-    case .aws: service = try makeAWS(settings, secret, sessionToken: sessionToken, localAddress: localAddress)
-    case .azure, .gcp: throw Self.fault(settings, "keys in \(settings.provider.rawValue) are not supported yet")
+    switch (settings.credentials, secret) {
+    case (.awsAccessKey(let id), let secret?):
+      service = try makeAWS(
+        settings, AWSCredentials(accessKeyID: id, secretKey: secret, sessionToken: sessionToken), localAddress)
+    default: throw Self.fault(settings, "credentials \(settings.credentials.kind.rawValue) are not supported yet")
     }
     return measures.map { MeasuredService(service: service, measures: $0) } ?? service
   }
@@ -54,7 +61,7 @@ public final class KeyManagementFactory: Sendable {
   }
 
   private func makeAWS(
-    _ settings: KMSSettings, _ secret: Secret, sessionToken: Secret?, localAddress: String?
+    _ settings: KMSSettings, _ credentials: AWSCredentials, _ localAddress: String?
   ) throws(KMSError) -> AWSKeyManagementService {
     let key: KeyARN
     do { key = try KeyARN(settings.keyID) } catch { throw Self.fault(settings, error.description) }
@@ -64,9 +71,6 @@ public final class KeyManagementFactory: Sendable {
         "the key is in region \(key.region), the settings name \(settings.region); "
           + "only multi-Region keys are in several")
     }
-    guard !secret.withBytes({ $0.isEmpty }), Self.isAccessKeyID(settings.accessKeyID) else {
-      throw Self.fault(settings, "the access key id or its secret is empty or has characters that are not allowed")
-    }
     do {
       let endpoint =
         if let url = settings.endpoint { try AWSEndpoint(url) } else {
@@ -75,9 +79,7 @@ public final class KeyManagementFactory: Sendable {
       let client = AWSClient(
         exchange: try makeExchange(authorityPEM: settings.certificateAuthorityPEM, localAddress: localAddress),
         endpoint: endpoint, region: regional.region,
-        credentials: AWSCredentials(
-          accessKeyID: settings.accessKeyID, secretKey: secret, sessionToken: sessionToken),
-        clock: clock)
+        credentials: credentials, clock: clock)
       return AWSKeyManagementService(key: regional, client: client, clock: clock)
     } catch {
       throw Self.fault(settings, error.detail)
@@ -88,19 +90,6 @@ public final class KeyManagementFactory: Sendable {
     HTTPClientExchange(
       client: client, tls: try HTTPClientExchange.tlsConfiguration(authorityPEM: authorityPEM),
       localAddress: localAddress)
-  }
-
-  /// Letters, digits and underscores, as AWS issues them (16 to 128).
-  private static func isAccessKeyID(_ text: String) -> Bool {
-    (1...128).contains(text.utf8.count)
-      && text.utf8.allSatisfy { byte in
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
-          true
-        default: false
-        }
-      }
   }
 
   private static func fault(_ settings: KMSSettings, _ detail: String) -> KMSError {

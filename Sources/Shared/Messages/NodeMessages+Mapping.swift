@@ -99,27 +99,6 @@ extension MemberAddress: WireMapped {
   }
 }
 
-extension KMSProvider: WireChoice { static let wireOrder: [KMSProvider] = [.aws, .azure, .gcp] }
-
-extension KMSSettings: WireMapped {
-  init(wire: WireReader) throws(MessageError) {
-    self.init(
-      provider: try wire.choice("provider"), keyID: try wire.text("key_id"), region: try wire.text("region"),
-      endpoint: try wire.optionalText("endpoint"),
-      certificateAuthorityPEM: try wire.optionalText("certificate_authority_pem"),
-      accessKeyID: try wire.text("access_key_id"))
-  }
-
-  func write(to wire: WireWriter) throws(MessageError) {
-    wire.set("provider", provider)
-    try wire.set("key_id", keyID)
-    try wire.set("region", region)
-    try wire.set("endpoint", optional: endpoint)
-    try wire.set("certificate_authority_pem", optional: certificateAuthorityPEM)
-    try wire.set("access_key_id", accessKeyID)
-  }
-}
-
 extension IPList: WireMapped {
   init(wire: WireReader) throws(MessageError) {
     self.init(

@@ -35,6 +35,7 @@ typedef struct Keyfold__V1__Welcome Keyfold__V1__Welcome;
 typedef struct Keyfold__V1__Assignment Keyfold__V1__Assignment;
 typedef struct Keyfold__V1__Member Keyfold__V1__Member;
 typedef struct Keyfold__V1__KMSSettings Keyfold__V1__KMSSettings;
+typedef struct Keyfold__V1__KMSCredentials Keyfold__V1__KMSCredentials;
 typedef struct Keyfold__V1__Command Keyfold__V1__Command;
 typedef struct Keyfold__V1__FormShard Keyfold__V1__FormShard;
 typedef struct Keyfold__V1__Resync Keyfold__V1__Resync;
@@ -128,6 +129,16 @@ typedef enum _Keyfold__V1__Provider {
   KEYFOLD__V1__PROVIDER__PROVIDER_GCP = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__PROVIDER)
 } Keyfold__V1__Provider;
+typedef enum _Keyfold__V1__CredentialsKind {
+  KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_UNSPECIFIED = 0,
+  KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_AWS_ACCESS_KEY = 1,
+  KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_AWS_ROLE = 2,
+  KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_AZURE_CLIENT_SECRET = 3,
+  KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_AZURE_MANAGED_IDENTITY = 4,
+  KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_GOOGLE_SERVICE_ACCOUNT = 5,
+  KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_GOOGLE_METADATA = 6
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__CREDENTIALS_KIND)
+} Keyfold__V1__CredentialsKind;
 typedef enum _Keyfold__V1__Outcome {
   KEYFOLD__V1__OUTCOME__OUTCOME_UNSPECIFIED = 0,
   KEYFOLD__V1__OUTCOME__OUTCOME_DONE = 1,
@@ -611,6 +622,18 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__KMSSETTINGS__OPT_CERTIFICATE_AUTHORITY_PEM__CASE)
 } Keyfold__V1__KMSSettings__OptCertificateAuthorityPemCase;
 
+typedef enum {
+  KEYFOLD__V1__KMSSETTINGS__OPT_ISSUER_ENDPOINT__NOT_SET = 0,
+  KEYFOLD__V1__KMSSETTINGS__OPT_ISSUER_ENDPOINT_ISSUER_ENDPOINT = 8
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__KMSSETTINGS__OPT_ISSUER_ENDPOINT__CASE)
+} Keyfold__V1__KMSSettings__OptIssuerEndpointCase;
+
+typedef enum {
+  KEYFOLD__V1__KMSSETTINGS__OPT_METADATA_ENDPOINT__NOT_SET = 0,
+  KEYFOLD__V1__KMSSETTINGS__OPT_METADATA_ENDPOINT_METADATA_ENDPOINT = 9
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__KMSSETTINGS__OPT_METADATA_ENDPOINT__CASE)
+} Keyfold__V1__KMSSettings__OptMetadataEndpointCase;
+
 struct  Keyfold__V1__KMSSettings
 {
   ProtobufCMessage base;
@@ -618,6 +641,7 @@ struct  Keyfold__V1__KMSSettings
   char *key_id;
   char *region;
   char *access_key_id;
+  Keyfold__V1__KMSCredentials *credentials;
   Keyfold__V1__KMSSettings__OptEndpointCase opt_endpoint_case;
   union {
     char *endpoint;
@@ -626,10 +650,78 @@ struct  Keyfold__V1__KMSSettings
   union {
     char *certificate_authority_pem;
   };
+  Keyfold__V1__KMSSettings__OptIssuerEndpointCase opt_issuer_endpoint_case;
+  union {
+    char *issuer_endpoint;
+  };
+  Keyfold__V1__KMSSettings__OptMetadataEndpointCase opt_metadata_endpoint_case;
+  union {
+    char *metadata_endpoint;
+  };
 };
 #define KEYFOLD__V1__KMSSETTINGS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__kmssettings__descriptor) \
-    , KEYFOLD__V1__PROVIDER__PROVIDER_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__KMSSETTINGS__OPT_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_CERTIFICATE_AUTHORITY_PEM__NOT_SET, {0} }
+    , KEYFOLD__V1__PROVIDER__PROVIDER_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, KEYFOLD__V1__KMSSETTINGS__OPT_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_CERTIFICATE_AUTHORITY_PEM__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_ISSUER_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_METADATA_ENDPOINT__NOT_SET, {0} }
+
+
+typedef enum {
+  KEYFOLD__V1__KMSCREDENTIALS__OPT_ACCESS_KEY_ID__NOT_SET = 0,
+  KEYFOLD__V1__KMSCREDENTIALS__OPT_ACCESS_KEY_ID_ACCESS_KEY_ID = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__KMSCREDENTIALS__OPT_ACCESS_KEY_ID__CASE)
+} Keyfold__V1__KMSCredentials__OptAccessKeyIdCase;
+
+typedef enum {
+  KEYFOLD__V1__KMSCREDENTIALS__OPT_ROLE_ARN__NOT_SET = 0,
+  KEYFOLD__V1__KMSCREDENTIALS__OPT_ROLE_ARN_ROLE_ARN = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__KMSCREDENTIALS__OPT_ROLE_ARN__CASE)
+} Keyfold__V1__KMSCredentials__OptRoleArnCase;
+
+typedef enum {
+  KEYFOLD__V1__KMSCREDENTIALS__OPT_EXTERNAL_ID__NOT_SET = 0,
+  KEYFOLD__V1__KMSCREDENTIALS__OPT_EXTERNAL_ID_EXTERNAL_ID = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__KMSCREDENTIALS__OPT_EXTERNAL_ID__CASE)
+} Keyfold__V1__KMSCredentials__OptExternalIdCase;
+
+typedef enum {
+  KEYFOLD__V1__KMSCREDENTIALS__OPT_TENANT__NOT_SET = 0,
+  KEYFOLD__V1__KMSCREDENTIALS__OPT_TENANT_TENANT = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__KMSCREDENTIALS__OPT_TENANT__CASE)
+} Keyfold__V1__KMSCredentials__OptTenantCase;
+
+typedef enum {
+  KEYFOLD__V1__KMSCREDENTIALS__OPT_CLIENT_ID__NOT_SET = 0,
+  KEYFOLD__V1__KMSCREDENTIALS__OPT_CLIENT_ID_CLIENT_ID = 6
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__KMSCREDENTIALS__OPT_CLIENT_ID__CASE)
+} Keyfold__V1__KMSCredentials__OptClientIdCase;
+
+struct  Keyfold__V1__KMSCredentials
+{
+  ProtobufCMessage base;
+  Keyfold__V1__CredentialsKind kind;
+  Keyfold__V1__KMSCredentials__OptAccessKeyIdCase opt_access_key_id_case;
+  union {
+    char *access_key_id;
+  };
+  Keyfold__V1__KMSCredentials__OptRoleArnCase opt_role_arn_case;
+  union {
+    char *role_arn;
+  };
+  Keyfold__V1__KMSCredentials__OptExternalIdCase opt_external_id_case;
+  union {
+    char *external_id;
+  };
+  Keyfold__V1__KMSCredentials__OptTenantCase opt_tenant_case;
+  union {
+    char *tenant;
+  };
+  Keyfold__V1__KMSCredentials__OptClientIdCase opt_client_id_case;
+  union {
+    char *client_id;
+  };
+};
+#define KEYFOLD__V1__KMSCREDENTIALS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__kmscredentials__descriptor) \
+    , KEYFOLD__V1__CREDENTIALS_KIND__CREDENTIALS_UNSPECIFIED, KEYFOLD__V1__KMSCREDENTIALS__OPT_ACCESS_KEY_ID__NOT_SET, {0}, KEYFOLD__V1__KMSCREDENTIALS__OPT_ROLE_ARN__NOT_SET, {0}, KEYFOLD__V1__KMSCREDENTIALS__OPT_EXTERNAL_ID__NOT_SET, {0}, KEYFOLD__V1__KMSCREDENTIALS__OPT_TENANT__NOT_SET, {0}, KEYFOLD__V1__KMSCREDENTIALS__OPT_CLIENT_ID__NOT_SET, {0} }
 
 
 typedef enum {
@@ -1485,6 +1577,25 @@ Keyfold__V1__KMSSettings *
 void   keyfold__v1__kmssettings__free_unpacked
                      (Keyfold__V1__KMSSettings *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__KMSCredentials methods */
+void   keyfold__v1__kmscredentials__init
+                     (Keyfold__V1__KMSCredentials         *message);
+size_t keyfold__v1__kmscredentials__get_packed_size
+                     (const Keyfold__V1__KMSCredentials   *message);
+size_t keyfold__v1__kmscredentials__pack
+                     (const Keyfold__V1__KMSCredentials   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__kmscredentials__pack_to_buffer
+                     (const Keyfold__V1__KMSCredentials   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__KMSCredentials *
+       keyfold__v1__kmscredentials__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__kmscredentials__free_unpacked
+                     (Keyfold__V1__KMSCredentials *message,
+                      ProtobufCAllocator *allocator);
 /* Keyfold__V1__Command methods */
 void   keyfold__v1__command__init
                      (Keyfold__V1__Command         *message);
@@ -2117,6 +2228,9 @@ typedef void (*Keyfold__V1__Member_Closure)
 typedef void (*Keyfold__V1__KMSSettings_Closure)
                  (const Keyfold__V1__KMSSettings *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__KMSCredentials_Closure)
+                 (const Keyfold__V1__KMSCredentials *message,
+                  void *closure_data);
 typedef void (*Keyfold__V1__Command_Closure)
                  (const Keyfold__V1__Command *message,
                   void *closure_data);
@@ -2222,6 +2336,7 @@ extern const ProtobufCEnumDescriptor    keyfold__v1__verdict_kind__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__revocation_reason__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__outage_reason__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__provider__descriptor;
+extern const ProtobufCEnumDescriptor    keyfold__v1__credentials_kind__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__outcome__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__fault_code__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__user_outcome__descriptor;
@@ -2244,6 +2359,7 @@ extern const ProtobufCMessageDescriptor keyfold__v1__welcome__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__member__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__kmscredentials__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__command__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__form_shard__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__resync__descriptor;

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+extension KMSProvider: WireChoice { static let wireOrder: [KMSProvider] = [.aws, .azure, .gcp] }
+
+extension KMSCredentials.Kind: WireChoice {
+  static let wireOrder: [KMSCredentials.Kind] = [
+    .awsAccessKey, .awsRole, .azureClientSecret, .azureManagedIdentity, .googleServiceAccount, .googleMetadata,
+  ]
+}
+
+extension KMSSettings: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    // A coordinator from before there were other credentials names an access key only.
+    let named: KMSCredentials? = try wire.optional("credentials")
+    let credentials: KMSCredentials
+    if let named { credentials = named } else { credentials = .awsAccessKey(id: try wire.text("access_key_id")) }
+    self.init(
+      provider: try wire.choice("provider"), keyID: try wire.text("key_id"), region: try wire.text("region"),
+      endpoint: try wire.optionalText("endpoint"),
+      certificateAuthorityPEM: try wire.optionalText("certificate_authority_pem"),
+      credentials: credentials,
+      issuerEndpoint: try wire.optionalText("issuer_endpoint"),
+      metadataEndpoint: try wire.optionalText("metadata_endpoint"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    wire.set("provider", provider)
+    try wire.set("key_id", keyID)
+    try wire.set("region", region)
+    try wire.set("endpoint", optional: endpoint)
+    try wire.set("certificate_authority_pem", optional: certificateAuthorityPEM)
+    if case .awsAccessKey(let id) = credentials { try wire.set("access_key_id", id) }
+    try wire.set("credentials", credentials)
+    try wire.set("issuer_endpoint", optional: issuerEndpoint)
+    try wire.set("metadata_endpoint", optional: metadataEndpoint)
+  }
+}
+
+extension KMSCredentials: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    func text(_ field: StaticString) throws(MessageError) -> String {
+      if let text = try wire.optionalText(field) { return text }
+      throw MessageError(.missing, field: "\(field)", "these credentials need it")
+    }
+    let kind: Kind = try wire.choice("kind")
+    switch kind {
+    case .awsAccessKey: self = .awsAccessKey(id: try text("access_key_id"))
+    case .awsRole:
+      self = .awsRole(
+        arn: try text("role_arn"), externalID: try wire.optionalText("external_id"),
+        accessKeyID: try wire.optionalText("access_key_id"))
+    case .azureClientSecret: self = .azureClientSecret(tenant: try text("tenant"), clientID: try text("client_id"))
+    case .azureManagedIdentity: self = .azureManagedIdentity(clientID: try wire.optionalText("client_id"))
+    case .googleServiceAccount: self = .googleServiceAccount
+    case .googleMetadata: self = .googleMetadata
+    }
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    wire.set("kind", kind)
+    switch self {
+    case .awsAccessKey(let id): try wire.set("access_key_id", optional: id)
+    case .awsRole(let arn, let externalID, let accessKeyID):
+      try wire.set("role_arn", optional: arn)
+      try wire.set("external_id", optional: externalID)
+      try wire.set("access_key_id", optional: accessKeyID)
+    case .azureClientSecret(let tenant, let clientID):
+      try wire.set("tenant", optional: tenant)
+      try wire.set("client_id", optional: clientID)
+    case .azureManagedIdentity(let clientID): try wire.set("client_id", optional: clientID)
+    case .googleServiceAccount, .googleMetadata: break
+    }
+  }
+}
