@@ -185,7 +185,7 @@ let package = Package(
       "DocumentServerTests",
       ["ClusterModel", "DocumentServer", "Documents", "Sealing", "Secrets", logging, nioCore, nioPosix, nioTLS]),
     tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
-    tests("AgentRuntimeTests", ["AgentRuntime", logging]),
+    tests("AgentRuntimeTests", ["AgentRuntime", "ClusterModel", "Transport", logging]),
     tests("CoordinatorCoreTests", ["ClusterModel", "CoordinatorCore"]),
     tests("StateStoreTests", ["ClusterModel", "CoordinatorCore", "StateStore"]),
     tests(
