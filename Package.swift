@@ -187,7 +187,7 @@ let package = Package(
       "DocumentServerTests",
       ["ClusterModel", "DocumentServer", "Documents", "Sealing", "Secrets", logging, nioCore, nioPosix, nioTLS]),
     tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
-    tests("AgentRuntimeTests", ["AgentRuntime", logging]),
+    tests("AgentRuntimeTests", ["AgentRuntime", "ClusterModel", "Transport", logging]),
     tests("CoordinatorCoreTests", ["ClusterModel", "CoordinatorCore"]),
     tests("AuditTrailTests", ["AuditTrail", "ClusterModel"]),
     tests("StateStoreTests", ["AuditTrail", "ClusterModel", "CoordinatorCore", "StateStore", sqlite]),

@@ -123,7 +123,7 @@ extension TestCluster {
     ]
   }
 
-  /// Writes large documents without pause while `body` runs.
+  /// Writes large documents without pause while `body` runs: the longer it takes, the longer would a copy.
   fileprivate func whilePumping(_ body: () async throws -> Void) async throws {
     let end = End()
     let port = try await driverPort(of: try await primary())

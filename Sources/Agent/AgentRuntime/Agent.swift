@@ -88,7 +88,7 @@ public struct Agent: Service {
     let measures = AgentMeasures()
     let shell = AgentShell(
       configuration: configuration, directory: directory, network: network, engine: engine, disk: disk,
-      workshop: workshop, measures: measures, logger: logger)
+      proof: try PartialProof(identity), workshop: workshop, measures: measures, logger: logger)
     let (events, queue) = AsyncStream.makeStream(of: LinkEvent.self, bufferingPolicy: .bufferingOldest(1_024))
     let link = try MessageLink(
       endpoint: configuration.coordinator.address, serverKey: coordinatorKey, identity: identity, logger: logger

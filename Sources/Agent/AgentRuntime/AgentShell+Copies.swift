@@ -74,7 +74,9 @@ extension AgentShell {
   /// Tries again to destroy what could not be destroyed.
   func destroyLeftovers() async {
     for id in leftovers where core.runningWork == nil { await destroy(id) }
-    if let partial, core.runningWork == nil, partial.isStale { await giveUp(partial) }
+    // A node that was shut down keeps no copy it had begun, also if it crashed meanwhile.
+    let isUnwanted = core.assignment.map { !$0.running || $0.disabledReason != nil } ?? false
+    if let partial, core.runningWork == nil, partial.isStale || isUnwanted { await giveUp(partial) }
   }
 
   func note(_ progress: CopyProgress) { if core.runningWork != nil { self.progress = progress } }

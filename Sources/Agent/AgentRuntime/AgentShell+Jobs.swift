@@ -76,6 +76,13 @@ extension AgentShell {
     }
     if let fault = sealed.misplaced(in: id) { throw OpenStop(failure: .damaged(fault)) }
     guard isReported(sealed, of: id) else { throw OpenStop(failure: .changedOnDisk) }
+    return try await unseal(sealed, of: id, startedAt: startedAt)
+  }
+
+  /// Unwraps the master key of a keystore that may be opened, and opens it.
+  func unseal(
+    _ sealed: SealedKeystore, of id: GenerationID, startedAt: Int64
+  ) async throws -> (Keystore, CheckReport?) {
     guard let keys, let cluster = core.assignment?.cluster else {
       throw OpenStop(failure: .other(reason: "the coordinator has sent no KMS settings"))
     }

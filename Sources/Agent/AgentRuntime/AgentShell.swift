@@ -42,6 +42,7 @@ actor AgentShell {
   let factory: KeyManagementFactory
   let logger: Logger
   let measures: AgentMeasures
+  let proof: PartialProof
   let jobs: AsyncStream<Job>
   let jobQueue: AsyncStream<Job>.Continuation
   let started = ContinuousClock.now
@@ -71,7 +72,7 @@ actor AgentShell {
 
   init(
     configuration: AgentConfiguration, directory: GenerationDirectory, network: ReplicationNetwork, engine: NodeEngine,
-    disk: DiskState, workshop: Workshop, measures: AgentMeasures, logger: Logger
+    disk: DiskState, proof: PartialProof, workshop: Workshop, measures: AgentMeasures, logger: Logger
   ) {
     self.configuration = configuration
     self.directory = directory
@@ -84,6 +85,7 @@ actor AgentShell {
     auditMemo = AuditMemo(directory: directory.root, logger: logger)
     factory = KeyManagementFactory(measures: measures.kms)
     partial = disk.partial
+    self.proof = proof
     core = AgentCore(
       node: configuration.node, boot: .random(), generation: disk.generation, damage: disk.damage,
       timing: AgentTiming(), seed: UInt64.random(in: .min ... .max))

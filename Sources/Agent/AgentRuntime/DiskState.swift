@@ -23,8 +23,8 @@ struct DiskState: Sendable {
     do throws(MemberError) {
       let live = try directory.current()
       for old in try directory.superseded(by: live) {
-        if state.partial == nil, let purpose = directory.partialPurpose(of: old) {
-          state.partial = PartialGeneration(id: old, purpose: purpose)
+        if state.partial == nil, let mark = directory.partialMark(of: old) {
+          state.partial = PartialGeneration(id: old, purpose: PartialProof.purpose(of: mark))
           continue
         }
         logger.notice("destroying a superseded generation", metadata: ["generation": "\(old)"])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import AgentCore
 internal import ClusterModel
+internal import KeyHierarchy
 internal import Logging
 internal import Replication
 
@@ -11,7 +12,7 @@ struct PartialGeneration: Sendable {
   static let keep = Duration.seconds(600)
 
   let id: GenerationID
-  /// The plan, and whether the generation is encrypted.
+  /// The plan, and under which customer key the generation is.
   let purpose: String
   /// Whether an earlier attempt has made it.
   var isResumed = true
@@ -31,7 +32,8 @@ extension AgentShell {
   func copyTarget(encrypted: Bool) async -> PartialGeneration {
     progressStartedAt = Self.wallClock
     progress = CopyProgress(stage: "making keys")
-    let purpose = "\(core.runningPlan?.text ?? "none") \(encrypted ? "encrypted" : "plain")"
+    let keys = encrypted ? "under \(keys?.customerKeyID ?? "none")" : "plain"
+    let purpose = "\(core.runningPlan?.text ?? "none") \(keys)"
     if let partial {
       if partial.purpose == purpose, core.runningPlan != nil { return partial }
       await giveUp(partial)
@@ -43,11 +45,12 @@ extension AgentShell {
   func openTarget(_ target: PartialGeneration, encrypted: Bool) async throws -> OpenGeneration {
     guard target.isResumed else {
       let fresh = try await makeGeneration(target.id, encrypted: encrypted)
-      try directory.markPartial(target.id, target.purpose)
+      let mark = try proof.mark(target.id, purpose: target.purpose, master: fresh.keys.keystore?.wrappedMasterKey)
+      try directory.markPartial(target.id, mark)
       return fresh
     }
     logger.notice("going on with a copy", metadata: ["generation": "\(target.id)"])
-    let keystore = encrypted ? try await openKeystore(target.id, startedAt: Self.wallClock).0 : nil
+    let keystore = encrypted ? try await openKeystore(of: target) : nil
     let keys = GenerationKeys(keystore: keystore)
     return try await workshop.run { [directory, cacheBytes, events = storeEvents(of: target.id)] in
       do {
@@ -57,6 +60,19 @@ extension AgentShell {
         throw error
       }
     }
+  }
+
+  /// Opens the keystore of a copy that was interrupted if it is the one this node made for it.
+  private func openKeystore(of target: PartialGeneration) async throws -> Keystore {
+    let sealed = try SealedKeystore.read(from: directory.keystorePath(of: target.id))
+    let mark = directory.partialMark(of: target.id)
+    guard
+      try proof.isSound(mark, target.id, purpose: target.purpose, master: sealed.wrappedMasterKey),
+      sealed.misplaced(in: target.id) == nil
+    else {
+      throw AgentError(.keys, "the keys of the interrupted copy are not those this node made; it is begun anew")
+    }
+    return try await unseal(sealed, of: target.id, startedAt: Self.wallClock).0
   }
 
   /// After a failure: what only a source or the node's end interrupted is kept to go on with; anything else is

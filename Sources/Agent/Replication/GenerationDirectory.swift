@@ -95,16 +95,17 @@ public struct GenerationDirectory: Sendable {
     FailurePoint.reach("served.after")
   }
 
-  /// Notes that a copy is being made into a generation, and for what: it may go on after a crash.
-  public func markPartial(_ id: GenerationID, _ purpose: String) throws(MemberError) {
-    do { try DurableFile.replace("\(path(of: id))/\(Self.partialMarker)", with: Array(purpose.utf8)) } catch {
+  /// Notes that a copy is being made into a generation: it may go on after a crash. `mark` is the caller's.
+  public func markPartial(_ id: GenerationID, _ mark: String) throws(MemberError) {
+    do { try DurableFile.replace("\(path(of: id))/\(Self.partialMarker)", with: Array(mark.utf8)) } catch {
       throw MemberError(error)
     }
   }
 
-  /// What a copy is being made into a generation for; nil if none is, or if it has served since.
-  public func partialPurpose(of id: GenerationID) -> String? {
-    guard !hasServed(id), let bytes = try? DurableFile.read("\(path(of: id))/\(Self.partialMarker)", limit: 256) else {
+  /// The mark of a generation that a copy is being made into; nil if none is, or if it has served since.
+  public func partialMark(of id: GenerationID) -> String? {
+    guard !hasServed(id), let bytes = try? DurableFile.read("\(path(of: id))/\(Self.partialMarker)", limit: 4_096)
+    else {
       return nil
     }
     return String(decoding: bytes, as: UTF8.self)
