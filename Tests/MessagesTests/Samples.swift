@@ -42,7 +42,7 @@ enum Samples {
     NodeAssignment(
       version: 4, project: ProjectName(checked: "shop"), cluster: cluster,
       members: [
-        MemberAddress(node: node, replicationAddress: "127.0.0.1:7450", driverAddress: "", publicKey: "k"),
+        MemberAddress(node: node, replicationAddress: "127.0.0.1:7450", driverAddress: "", publicKey: "k", boot: boot),
         MemberAddress(node: NodeName(checked: "orders-2"), replicationAddress: "", driverAddress: "d:1", publicKey: ""),
       ],
       kms: KMSSettings(

@@ -60,6 +60,7 @@ extension AgentMetrics {
 
   static func write(_ load: NetworkLoad, to page: inout MetricsPage) {
     page.set(syncsServed, load.copiesServed)
+    page.set(refusedIncarnations, load.refusedIncarnations)
     page.setQueue("replication in", items: load.inbox.values, limit: load.inbox.valueLimit)
     page.setQueue("replication in", bytes: load.inbox.bytes, limit: load.inbox.byteLimit)
     page.setQueue("entries to slow members", refused: load.heldBack)

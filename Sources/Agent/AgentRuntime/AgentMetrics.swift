@@ -36,6 +36,10 @@ enum AgentMetrics {
     .gauge, "keyfold_raft_member_silence_seconds", labels: ["member"],
     "On the primary: how long ago a member was heard last.")
 
+  static let refusedIncarnations = Metric(
+    .counter, "keyfold_replication_refused_incarnations_total",
+    "Messages in a member's name that were dropped because another process of it has its place.")
+
   // Copies.
   static let syncing = Metric(.gauge, "keyfold_sync_in_progress", "1 while the node copies into a new generation.")
   static let syncDocuments = Metric(.gauge, "keyfold_sync_documents", "Documents copied by the copy under way.")
@@ -63,7 +67,7 @@ enum AgentMetrics {
   static let all = [
     phase, connected, commands, superseded, role, takesWrites, term, lastIndex, commitIndex, appliedIndex, oplogBytes,
     oplogEntries, oplogWindow, recovering, voters,
-    needsSync, lag, silence, syncing, syncDocuments, syncExpected, syncBytes, syncsServed, verdict, checkAge, encrypted,
+    needsSync, lag, silence, refusedIncarnations, syncing, syncDocuments, syncExpected, syncBytes, syncsServed, verdict, checkAge, encrypted,
     masterKeyAge, keystoreVersion, databaseKeys, cache, cacheDirty, cacheLimit,
   ]
 }

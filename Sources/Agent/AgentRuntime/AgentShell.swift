@@ -67,8 +67,8 @@ actor AgentShell {
   var replicationAddress = ""
 
   init(
-    configuration: AgentConfiguration, directory: GenerationDirectory, network: ReplicationNetwork, engine: NodeEngine,
-    disk: DiskState, workshop: Workshop, measures: AgentMeasures, logger: Logger
+    configuration: AgentConfiguration, boot: BootID, directory: GenerationDirectory, network: ReplicationNetwork,
+    engine: NodeEngine, disk: DiskState, workshop: Workshop, measures: AgentMeasures, logger: Logger
   ) {
     self.configuration = configuration
     self.directory = directory
@@ -80,7 +80,7 @@ actor AgentShell {
     leftovers = disk.leftovers
     factory = KeyManagementFactory(measures: measures.kms)
     core = AgentCore(
-      node: configuration.node, boot: .random(), generation: disk.generation, damage: disk.damage,
+      node: configuration.node, boot: boot, generation: disk.generation, damage: disk.damage,
       timing: AgentTiming(), seed: UInt64.random(in: .min ... .max))
     (jobs, jobQueue) = AsyncStream.makeStream()
   }
@@ -185,6 +185,7 @@ actor AgentShell {
   }
 
   func onLink(connected: Bool) {
+    network.hearsCoordinator(connected)
     perform(core.onCoordinator(connected: connected))
     guard connected else { return }
     reportedKeystoreVersion = 0

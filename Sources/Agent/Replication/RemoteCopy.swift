@@ -17,15 +17,18 @@ actor RemoteCopy: CopySource {
   private let link: MessageLink
   private let inbox: Mailbox<(Envelope, [UInt8])>
   private let node: NodeName
+  private let boot: BootID
   private let stream: UInt64
   private var sequence: UInt64 = 0
 
   init(
-    from source: MemberAddress, node: NodeName, identity: CurveIdentity, sourceAddress: String?, logger: Logger
+    from source: MemberAddress, node: NodeName, boot: BootID, identity: CurveIdentity, sourceAddress: String?,
+    logger: Logger
   ) throws {
     let inbox = Mailbox<(Envelope, [UInt8])>(capacity: Int(Self.window) + 8, byteCapacity: Self.inboxByteCapacity)
     self.inbox = inbox
     self.node = node
+    self.boot = boot
     stream = UInt64.random(in: 1...UInt64.max)
     link = try MessageLink(
       endpoint: source.replicationAddress, from: sourceAddress, serverKey: try CurvePublicKey(source.publicKey),
@@ -83,7 +86,7 @@ actor RemoteCopy: CopySource {
     return message
   }
 
-  private func send(_ body: MessageBody) throws { try link.send(Envelope(body, node: node)) }
+  private func send(_ body: MessageBody) throws { try link.send(Envelope(body, node: node, boot: boot)) }
 
   private func unexpected(_ envelope: Envelope) -> MemberError {
     if case .syncEnd(let end) = envelope.body, !end.succeeded {
@@ -100,6 +103,6 @@ extension ReplicationNetwork {
       throw MemberError(.syncFailed, "the address of \(peer) is not known yet")
     }
     return try RemoteCopy(
-      from: address, node: node, identity: identity, sourceAddress: sourceAddress, logger: logger)
+      from: address, node: node, boot: boot, identity: identity, sourceAddress: sourceAddress, logger: logger)
   }
 }

@@ -120,7 +120,10 @@ extension CoordinatorCore {
     contacts[node, default: Contact(report: nil)].hear(Self.bounded(report), now: now)
     remember(node, report: report)
     watchHealth(of: node, report: report, now: now)
-    if before?.replicationAddress != report.replicationAddress || before?.driverAddress != report.driverAddress {
+    let isNew = before?.boot != report.boot
+    if isNew || before?.replicationAddress != report.replicationAddress
+      || before?.driverAddress != report.driverAddress
+    {
       if let cluster = nodeRecords[node]?.cluster { staleAssignments.insert(cluster) }
       refreshAddresses(now: now)
     }

@@ -2168,7 +2168,7 @@ void   keyfold__v1__user__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__user__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[30] =
+static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[31] =
 {
   {
     "protocol_version",
@@ -2251,6 +2251,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[3
     offsetof(Keyfold__V1__Envelope, deadline_ms),
     NULL,
     NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "boot",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Envelope, boot),
+    NULL,
+    &protobuf_c_empty_string,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
@@ -2532,46 +2544,47 @@ static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[3
   },
 };
 static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
-  19,   /* field[19] = append_entries */
-  20,   /* field[20] = append_response */
+  20,   /* field[20] = append_entries */
+  21,   /* field[21] = append_response */
+  7,   /* field[7] = boot */
   3,   /* field[3] = cluster */
-  10,   /* field[10] = command */
-  11,   /* field[11] = command_result */
+  11,   /* field[11] = command */
+  12,   /* field[12] = command_result */
   2,   /* field[2] = correlation_id */
   6,   /* field[6] = deadline_ms */
   5,   /* field[5] = epoch */
-  16,   /* field[16] = fault */
-  9,   /* field[9] = heartbeat */
-  7,   /* field[7] = hello */
-  13,   /* field[13] = ip_list */
-  12,   /* field[12] = keys_report */
+  17,   /* field[17] = fault */
+  10,   /* field[10] = heartbeat */
+  8,   /* field[8] = hello */
+  14,   /* field[14] = ip_list */
+  13,   /* field[13] = keys_report */
   1,   /* field[1] = message_id */
-  22,   /* field[22] = need_sync */
+  23,   /* field[23] = need_sync */
   4,   /* field[4] = node */
-  15,   /* field[15] = operator_reply */
-  14,   /* field[14] = operator_request */
+  16,   /* field[16] = operator_reply */
+  15,   /* field[15] = operator_request */
   0,   /* field[0] = protocol_version */
-  17,   /* field[17] = request_vote */
-  24,   /* field[24] = sync_begin */
-  25,   /* field[25] = sync_chunk */
-  26,   /* field[26] = sync_credit */
-  27,   /* field[27] = sync_end */
-  23,   /* field[23] = sync_request */
-  21,   /* field[21] = timeout_now */
-  29,   /* field[29] = user_reply */
-  28,   /* field[28] = user_request */
-  18,   /* field[18] = vote_response */
-  8,   /* field[8] = welcome */
+  18,   /* field[18] = request_vote */
+  25,   /* field[25] = sync_begin */
+  26,   /* field[26] = sync_chunk */
+  27,   /* field[27] = sync_credit */
+  28,   /* field[28] = sync_end */
+  24,   /* field[24] = sync_request */
+  22,   /* field[22] = timeout_now */
+  30,   /* field[30] = user_reply */
+  29,   /* field[29] = user_request */
+  19,   /* field[19] = vote_response */
+  9,   /* field[9] = welcome */
 };
 static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[6 + 1] =
 {
   { 1, 0 },
   { 8, 6 },
-  { 16, 7 },
-  { 32, 17 },
-  { 40, 23 },
-  { 50, 28 },
-  { 0, 30 }
+  { 16, 8 },
+  { 32, 18 },
+  { 40, 24 },
+  { 50, 29 },
+  { 0, 31 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
 {
@@ -2581,7 +2594,7 @@ const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
   "Keyfold__V1__Envelope",
   "keyfold.v1",
   sizeof(Keyfold__V1__Envelope),
-  30,
+  31,
   keyfold__v1__envelope__field_descriptors,
   keyfold__v1__envelope__field_indices_by_name,
   6,  keyfold__v1__envelope__number_ranges,
@@ -4064,7 +4077,7 @@ const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor =
   (ProtobufCMessageInit) keyfold__v1__assignment__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__member__field_descriptors[4] =
+static const ProtobufCFieldDescriptor keyfold__v1__member__field_descriptors[5] =
 {
   {
     "node",
@@ -4114,8 +4127,21 @@ static const ProtobufCFieldDescriptor keyfold__v1__member__field_descriptors[4] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "boot",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Member, boot),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__member__field_indices_by_name[] = {
+  4,   /* field[4] = boot */
   2,   /* field[2] = driver_address */
   0,   /* field[0] = node */
   3,   /* field[3] = public_key */
@@ -4124,7 +4150,7 @@ static const unsigned keyfold__v1__member__field_indices_by_name[] = {
 static const ProtobufCIntRange keyfold__v1__member__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__member__descriptor =
 {
@@ -4134,7 +4160,7 @@ const ProtobufCMessageDescriptor keyfold__v1__member__descriptor =
   "Keyfold__V1__Member",
   "keyfold.v1",
   sizeof(Keyfold__V1__Member),
-  4,
+  5,
   keyfold__v1__member__field_descriptors,
   keyfold__v1__member__field_indices_by_name,
   1,  keyfold__v1__member__number_ranges,

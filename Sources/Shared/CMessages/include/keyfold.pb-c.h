@@ -219,6 +219,10 @@ struct  Keyfold__V1__Envelope
    * Unix milliseconds, 0 for none
    */
   int64_t deadline_ms;
+  /*
+   * between members: which process of the node speaks; empty elsewhere
+   */
+  char *boot;
   Keyfold__V1__Envelope__BodyCase body_case;
   union {
     Keyfold__V1__Hello *hello;
@@ -248,7 +252,7 @@ struct  Keyfold__V1__Envelope
 };
 #define KEYFOLD__V1__ENVELOPE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__envelope__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, KEYFOLD__V1__ENVELOPE__BODY__NOT_SET, {0} }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, (char *)protobuf_c_empty_string, KEYFOLD__V1__ENVELOPE__BODY__NOT_SET, {0} }
 
 
 /*
@@ -584,10 +588,14 @@ struct  Keyfold__V1__Member
   char *replication_address;
   char *driver_address;
   char *public_key;
+  /*
+   * the process that has the node's place; empty while none is known
+   */
+  char *boot;
 };
 #define KEYFOLD__V1__MEMBER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__member__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 typedef enum {
