@@ -35,6 +35,7 @@ public struct Agent: Service {
     }
     try Self.checkReplication(configuration.replication)
     try configuration.checkOplog()
+    try configuration.checkScrub()
     do throws(ServerError) {
       tls = try configuration.drivers?.tls.map { (tls) throws(ServerError) in
         try DriverTLS(
@@ -165,6 +166,11 @@ public struct Agent: Service {
         await shell.member?.checkpoint()
         await shell.destroyLeftovers()
       }
+    }
+    group.addTask { await shell.scrub() }
+    group.addTask {
+      await shell.measureDisk()
+      await Self.every(DiskSpace.interval) { await shell.measureDisk() }
     }
     group.addTask { await shell.runJobs() }
   }

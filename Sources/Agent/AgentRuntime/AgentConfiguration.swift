@@ -11,7 +11,7 @@ public struct AgentConfiguration: DaemonConfiguration {
     "drivers.advertise", "drivers.tls.mode", "drivers.tls.certificateFile", "drivers.tls.keyFile", "drivers.tls.caFile",
     "replication.address", "replication.port", "replication.advertise", "replication.sourceAddress", "cacheMegabytes",
     "secureHeapKilobytes", "checkpointSeconds", "oplogMegabytes", "oplogMinimumHours", "oplogMaximumMegabytes",
-    "kmsSourceAddress", "metrics.address", "metrics.port", "logLevel",
+    "scrubMegabytesPerSecond", "scrubHours", "kmsSourceAddress", "metrics.address", "metrics.port", "logLevel",
   ]
 
   /// Where the coordinator is and which key it has.
@@ -93,6 +93,10 @@ public struct AgentConfiguration: DaemonConfiguration {
   public var oplogMinimumHours: Double?
   /// The oplog's size in MiB above which entries go whatever their age; ten times `oplogMegabytes` by default.
   public var oplogMaximumMegabytes: Int?
+  /// How many MiB of rows are read in a second to find damage; 4 by default, 0 for none.
+  public var scrubMegabytesPerSecond: Double?
+  /// The hours from the beginning of one reading of all tables to that of the next; 168 by default.
+  public var scrubHours: Double?
   /// The address of this machine that calls to the KMS come from, nil for the system's choice.
   public var kmsSourceAddress: String?
   /// The least severe messages logged; info by default.

@@ -31,6 +31,10 @@ extension AgentMetrics {
       page.set(syncExpected, progress.documentsTotal)
       page.set(syncBytes, progress.bytes)
     }
+    if let scrub = snapshot.scrub {
+      page.set(scrubPaused, scrub.pause != nil)
+      if scrub.lastPassAtMilliseconds > 0 { page.set(scrubAge, age(of: scrub.lastPassAtMilliseconds, now: now)) }
+    }
     if let use = snapshot.cache {
       page.set(cache, use.usedBytes)
       page.set(cacheDirty, use.dirtyBytes)

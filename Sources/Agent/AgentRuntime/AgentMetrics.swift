@@ -58,6 +58,12 @@ enum AgentMetrics {
   static let databaseKeys = Metric(
     .gauge, "keyfold_database_keys", "Keys below the master key, with the system's and the oplog's.")
 
+  // Scrub.
+  static let scrubAge = Metric(
+    .gauge, "keyfold_scrub_last_pass_age_seconds",
+    "How long ago all tables of the open generation had been read; none before they were.")
+  static let scrubPaused = Metric(.gauge, "keyfold_scrub_paused", "1 while the scrub is off or waits.")
+
   // Memory.
   static let cache = Metric(.gauge, "keyfold_cache_used_bytes", "Memory that the engine's pages take.")
   static let cacheDirty = Metric(.gauge, "keyfold_cache_dirty_bytes", "The part of it that is not written yet.")
@@ -67,7 +73,8 @@ enum AgentMetrics {
   static let all = [
     phase, connected, commands, superseded, role, takesWrites, term, lastIndex, commitIndex, appliedIndex, oplogBytes,
     oplogEntries, oplogWindow, recovering, voters,
-    needsSync, lag, silence, refusedIncarnations, syncing, syncDocuments, syncExpected, syncBytes, syncsServed, verdict, checkAge, encrypted,
-    masterKeyAge, keystoreVersion, databaseKeys, cache, cacheDirty, cacheLimit,
+    needsSync, lag, silence, refusedIncarnations, syncing, syncDocuments, syncExpected, syncBytes, syncsServed, verdict,
+    checkAge, encrypted,
+    masterKeyAge, keystoreVersion, databaseKeys, scrubAge, scrubPaused, cache, cacheDirty, cacheLimit,
   ]
 }

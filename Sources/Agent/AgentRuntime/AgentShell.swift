@@ -63,6 +63,8 @@ actor AgentShell {
   /// Counts closes, and which of them has not ended.
   var closes = (last: 0, open: 0)
   var driverAddress = ""
+  var scrubStatus: ScrubStatus?
+  var disk: DiskReport?
   var drivers: (server: DocumentServer, tls: DriverTLSMode)?
   var replicationAddress = ""
 

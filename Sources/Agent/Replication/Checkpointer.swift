@@ -40,6 +40,15 @@ actor Checkpointer {
     return true
   }
 
+  /// Reads some rows of a table's last checkpoint to find damage; nil, and nothing done, if the generation is not the
+  /// live one here.
+  func scrub(
+    _ generation: GenerationID, _ table: String, after key: [UInt8]?, budget: Int
+  ) throws(MemberError) -> ScrubbedRows? {
+    guard let bound, bound.generation == generation else { return nil }
+    do { return try bound.session.scrub(table, after: key, budget: budget) } catch { throw MemberError(error) }
+  }
+
   /// Notes how far a member's oplog is durable.
   func raise(_ keeper: FloorKeeper, to end: LogPosition, stamp: Int) throws(MemberError) {
     try keeper.raise(to: end, stamp: stamp)

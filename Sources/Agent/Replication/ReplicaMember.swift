@@ -59,6 +59,10 @@ public actor ReplicaMember {
   var sweepable: [CollectionID] = []
   var idleWaiters: [CheckedContinuation<Void, Never>] = []
   var openCopies: [SnapshotReader] = []
+  /// The scrub of a generation.
+  var scrubCourse: (generation: GenerationID, course: ScrubCourse)?
+  /// Where that stands.
+  public internal(set) var scrubStatus = ScrubStatus()
   /// Where the copy under way comes from.
   var copySource: (any CopySource)?
   /// Whether `CURRENT` and the member's sessions are just going over to a new generation.

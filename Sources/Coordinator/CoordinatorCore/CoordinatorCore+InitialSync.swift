@@ -145,6 +145,7 @@ extension CoordinatorCore {
     case .serving, .failed, .empty, .notApproved: break
     default: return "waiting for \(node): \(Self.words(report.phase))"
     }
+    if let reason = lackOfRoom(at: node, in: cluster) { return reason }
     let others = cluster.nodes.filter { $0 != node }
     let troubles = others.map { blocker(at: $0, in: cluster, now: now) }
     if report.phase == .serving, report.replication?.needsInitialSync != true {

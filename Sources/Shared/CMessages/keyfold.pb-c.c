@@ -278,6 +278,96 @@ void   keyfold__v1__node_report__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__node_report__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__disk__init
+                     (Keyfold__V1__Disk         *message)
+{
+  static const Keyfold__V1__Disk init_value = KEYFOLD__V1__DISK__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__disk__get_packed_size
+                     (const Keyfold__V1__Disk *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__disk__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__disk__pack
+                     (const Keyfold__V1__Disk *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__disk__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__disk__pack_to_buffer
+                     (const Keyfold__V1__Disk *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__disk__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__Disk *
+       keyfold__v1__disk__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__Disk *)
+     protobuf_c_message_unpack (&keyfold__v1__disk__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__disk__free_unpacked
+                     (Keyfold__V1__Disk *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__disk__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   keyfold__v1__scrub__init
+                     (Keyfold__V1__Scrub         *message)
+{
+  static const Keyfold__V1__Scrub init_value = KEYFOLD__V1__SCRUB__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__scrub__get_packed_size
+                     (const Keyfold__V1__Scrub *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__scrub__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__scrub__pack
+                     (const Keyfold__V1__Scrub *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__scrub__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__scrub__pack_to_buffer
+                     (const Keyfold__V1__Scrub *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__scrub__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__Scrub *
+       keyfold__v1__scrub__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__Scrub *)
+     protobuf_c_message_unpack (&keyfold__v1__scrub__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__scrub__free_unpacked
+                     (Keyfold__V1__Scrub *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__scrub__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__driver_port__init
                      (Keyfold__V1__DriverPort         *message)
 {
@@ -2759,7 +2849,7 @@ const ProtobufCMessageDescriptor keyfold__v1__heartbeat__descriptor =
   (ProtobufCMessageInit) keyfold__v1__heartbeat__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[16] =
+static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[18] =
 {
   {
     "node",
@@ -2953,12 +3043,37 @@ static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "scrub",
+    43,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__NodeReport, scrub),
+    &keyfold__v1__scrub__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "disk",
+    44,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__NodeReport, disk),
+    &keyfold__v1__disk__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   2,   /* field[2] = agent_version */
   11,   /* field[11] = assignment_version */
   1,   /* field[1] = boot */
   14,   /* field[14] = damage */
+  17,   /* field[17] = disk */
   5,   /* field[5] = driver_address */
   15,   /* field[15] = driver_port */
   7,   /* field[7] = generation */
@@ -2969,14 +3084,16 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   4,   /* field[4] = phase_reason */
   9,   /* field[9] = replication */
   6,   /* field[6] = replication_address */
+  16,   /* field[16] = scrub */
   8,   /* field[8] = superseded_generations */
   10,   /* field[10] = work */
 };
-static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[2 + 1] =
+static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 40, 15 },
-  { 0, 16 }
+  { 43, 16 },
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
 {
@@ -2986,11 +3103,165 @@ const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
   "Keyfold__V1__NodeReport",
   "keyfold.v1",
   sizeof(Keyfold__V1__NodeReport),
-  16,
+  18,
   keyfold__v1__node_report__field_descriptors,
   keyfold__v1__node_report__field_indices_by_name,
-  2,  keyfold__v1__node_report__number_ranges,
+  3,  keyfold__v1__node_report__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__node_report__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__disk__field_descriptors[3] =
+{
+  {
+    "free",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Disk, free),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "total",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Disk, total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "data",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Disk, data),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__disk__field_indices_by_name[] = {
+  2,   /* field[2] = data */
+  0,   /* field[0] = free */
+  1,   /* field[1] = total */
+};
+static const ProtobufCIntRange keyfold__v1__disk__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__disk__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.Disk",
+  "Disk",
+  "Keyfold__V1__Disk",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__Disk),
+  3,
+  keyfold__v1__disk__field_descriptors,
+  keyfold__v1__disk__field_indices_by_name,
+  1,  keyfold__v1__disk__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__disk__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__scrub__field_descriptors[5] =
+{
+  {
+    "bytes",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Scrub, bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tables_done",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Scrub, tables_done),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tables_total",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Scrub, tables_total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_pass_at_ms",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Scrub, last_pass_at_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pause",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Scrub, pause),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__scrub__field_indices_by_name[] = {
+  0,   /* field[0] = bytes */
+  3,   /* field[3] = last_pass_at_ms */
+  4,   /* field[4] = pause */
+  1,   /* field[1] = tables_done */
+  2,   /* field[2] = tables_total */
+};
+static const ProtobufCIntRange keyfold__v1__scrub__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__scrub__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.Scrub",
+  "Scrub",
+  "Keyfold__V1__Scrub",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__Scrub),
+  5,
+  keyfold__v1__scrub__field_descriptors,
+  keyfold__v1__scrub__field_indices_by_name,
+  1,  keyfold__v1__scrub__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__scrub__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__driver_port__field_descriptors[3] =
