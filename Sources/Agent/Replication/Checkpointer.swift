@@ -34,9 +34,11 @@ actor Checkpointer {
   /// Removes the oplog's entries up to `base`; false, and nothing done, if the generation is not the live one here.
   func trim(_ generation: GenerationID, to base: LogPosition, membership: Membership) throws(MemberError) -> Bool {
     guard let bound, bound.generation == generation else { return false }
+    FailurePoint.reach("oplog.trim.before")
     do { try MemberTables.trim(bound.session, to: base, membership: membership) } catch {
       throw MemberError.carrying(error)
     }
+    FailurePoint.reach("oplog.trim.after")
     return true
   }
 

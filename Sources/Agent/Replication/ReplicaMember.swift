@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import ClusterModel
 internal import EncryptedStore
+internal import FailurePoints
 public import Logging
 public import ReplicationCore
 internal import Synchronization
@@ -117,10 +118,13 @@ public actor ReplicaMember {
     do { membership = try Membership(voters: voters) } catch { throw MemberError(.invalid, error.description) }
     let tables = try MemberTables(generation)
     defer { tables.close() }
+    FailurePoint.reach("shard.found.before")
     try tables.writeBase(.origin, membership: membership, hardState: .initial)
     _ = try FloorKeeper.create(
       at: generation.directory.floorPath(of: generation.id), AcknowledgedFloor(hardState: .initial, end: .origin))
+    FailurePoint.reach("shard.floor.after")
     try tables.storing { try tables.schema.checkpoint() }
+    FailurePoint.reach("shard.found.after")
   }
 
   /// The generation it serves from.
