@@ -9,6 +9,9 @@ final class ChildProcess: Sendable {
   let pid: Int32
   private let status = Mutex<Int32?>(nil)
 
+  /// What a child is given beyond its input and output, by mistake: closing what is not open does no harm.
+  private static let inheritable = Int32(3)..<1024
+
   /// Starts `executable`; its output goes to the file `output`, its input is empty.
   init(_ executable: String, _ arguments: [String], environment: [String: String], output: String) throws {
     var actions = unsafe posix_spawn_file_actions_t()
@@ -17,6 +20,9 @@ final class ChildProcess: Sendable {
     unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     unsafe posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
     unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    // What else is open here stays here: a child that outlives a test that was broken off would hold the runner's pipes
+    // open, and the runner would wait for their end.
+    for descriptor in Self.inheritable { unsafe posix_spawn_file_actions_addclose(&actions, descriptor) }
     // A thread of the concurrency pool blocks most signals, and a child inherits that: it would never hear SIGTERM.
     var attributes = posix_spawnattr_t()
     unsafe posix_spawnattr_init(&attributes)

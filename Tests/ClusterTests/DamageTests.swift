@@ -29,6 +29,31 @@ import Testing
     }
   }
 
+  @Test("a bit that flips in a table nobody reads is found by the scrub, on a secondary and on the primary")
+  func scrubbed() async throws {
+    var options = ClusterOptions()
+    options.agents = AgentSettings(scrubMegabytesPerSecond: 100, scrubHours: 0.0003)
+    try await TestCluster.with(nodes: 3, options: options) { cluster in
+      try cluster.encrypt()
+      try await fill(cluster)
+      for isPrimary in [false, true] {
+        let primary = try await cluster.primary()
+        let victim = isPrimary ? primary : cluster.nodes.first { $0 !== primary } ?? primary
+        _ = try await eventually("\(victim.name) has read all its tables") { () -> Bool? in
+          let view = try cluster.query("node", "show", victim.name) as? [String: Any]
+          return (view?["scrub"] as? [String: Any])?["lastPassAt"] is String ? true : nil
+        }
+        let files = try NodeFiles(victim)
+        let table = try files.largestTable()
+        try files.flipInPlace("store/" + table, at: stride(from: 0.1, to: 1.0, by: 0.05).map { $0 })
+        let plan = try await cluster.initialSync(of: victim, at: 1, reading: nil)
+        #expect(plan.contains(table), "the plan does not name \(table): \(plan)")
+        #expect(victim.logText.contains(table))
+        _ = try await cluster.primary()
+      }
+    }
+  }
+
   private func fill(_ cluster: TestCluster) async throws {
     let client = try await cluster.client(try await cluster.primary())
     for number in 0..<200 {
@@ -110,6 +135,20 @@ struct NodeFiles {
 
   func flip(_ name: String, at place: Double) throws {
     try change(name) { bytes in bytes[Int(Double(bytes.count - 1) * place)] ^= 0x10 }
+  }
+
+  /// Flips bits of a file that is in use.
+  func flipInPlace(_ name: String, at places: [Double]) throws {
+    let file = try FileHandle(forUpdating: URL(fileURLWithPath: path(name)))
+    defer { try? file.close() }
+    let size = try file.seekToEnd()
+    for place in places {
+      let offset = UInt64(Double(size - 1) * place)
+      try file.seek(toOffset: offset)
+      guard let old = try file.read(upToCount: 1)?.first else { continue }
+      try file.seek(toOffset: offset)
+      try file.write(contentsOf: Data([old ^ 0x10]))
+    }
   }
 
   func cut(_ name: String, to part: Double) throws {

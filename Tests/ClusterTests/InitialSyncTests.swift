@@ -73,12 +73,12 @@ extension TestCluster {
   @discardableResult
   func initialSync(
     of node: Daemon, at count: Int,
-    reading: (database: String, collection: String) = (
+    reading: (database: String, collection: String)? = (
       Workload.database, Workload.collection
     )
   ) async throws -> String {
     try await eventually(within: .seconds(120), "initial sync of \(node.name)") { () -> String? in
-      if let client = try? await client(node) {
+      if let reading, let client = try? await client(node) {
         _ = try? client.run([
           "find": .string(reading.collection), "filter": ["text": "nothing"], "$db": .string(reading.database),
           "$readPreference": ["mode": "secondaryPreferred"],

@@ -12,7 +12,7 @@ enum OfficialDriver {
     let output = FileManager.default.temporaryDirectory.appendingPathComponent("venv-\(UUID().uuidString)").path
     defer { try? FileManager.default.removeItem(atPath: output) }
     let process = try ChildProcess(
-      "\(scripts)/venv.sh", ["pymongo", "pymongo==4.20.0", "pytest==9.2.0"],
+      "\(scripts)/venv.sh", ["pymongo-tests", "pymongo==4.20.0", "pytest==9.2.0"],
       environment: ProcessInfo.processInfo.environment, output: output)
     guard process.wait() == 0 else { return nil }
     // What pip said may stand before it.

@@ -88,9 +88,14 @@ final class TestCluster: Sendable {
           "metrics": ["port": 0],
         ].merging(options.agents.fields) { $1 }, to: node.name + ".json")
       try operate("node", "enroll", node.name, "--cluster", Self.name, "--key", key)
-      try await node.start()
+      let points = Dictionary(uniqueKeysWithValues: zip(nodes.map(\.name), options.deathsAtCreation))
+      try await node.start(with: points[node.name].map { ["KEYFOLD_FAILPOINT": $0] } ?? [:])
     }
-    try operate("cluster", "create", Self.name, "--project", Self.project, "--wait", "--timeout", "60")
+    if options.deathsAtCreation.isEmpty {
+      try operate("cluster", "create", Self.name, "--project", Self.project, "--wait", "--timeout", "60")
+    } else {
+      try operate("cluster", "create", Self.name, "--project", Self.project)
+    }
   }
 
   /// Makes a key in the local KMS and gives it to the project; answers its ARN.
@@ -201,14 +206,17 @@ final class TestCluster: Sendable {
     return value
   }
 
-  /// A port that is free now. Nodes keep theirs over restarts, as an operator's would.
+  /// A port that is free now. Nodes keep theirs over restarts, as an operator's would: it lies below those that the
+  /// system gives to outgoing connections, one of which could have it when its node starts again.
   private static func freePort() -> Int {
-    let listener = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(listener) }
-    var address = LoopbackAddress(port: 0)
-    _ = unsafe address.withAddress { unsafe bind(listener, $0, $1) }
-    unsafe address.fill { unsafe getsockname(listener, $0, $1) }
-    return address.port
+    for _ in 0..<1_000 {
+      let port = Int.random(in: 12_000..<32_000)
+      let listener = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      defer { close(listener) }
+      let result = unsafe LoopbackAddress(port: port).withAddress { unsafe bind(listener, $0, $1) }
+      if result == 0 { return port }
+    }
+    return 0
   }
 
   private func tearDown() {

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a driver with a user sees; each command ends with 0 and a line, or with 1 and what went wrong."""
+import socket
+import ssl
 import sys
 import time
 
@@ -62,5 +64,13 @@ def hold(uri, database, marker, *options):
         sys.exit("still allowed")
 
 
+def certificate(port, authority):
+    """Prints the certificate that is served there, which has to be of the authority."""
+    context = ssl.create_default_context(cafile=authority)
+    with socket.create_connection(("localhost", int(port)), timeout=15) as connection:
+        with context.wrap_socket(connection, server_hostname="localhost") as link:
+            print(ssl.DER_cert_to_PEM_cert(link.getpeercert(binary_form=True)))
+
+
 if __name__ == "__main__":
-    {"codes": codes, "databases": databases, "hold": hold}[sys.argv[1]](*sys.argv[2:])
+    {"codes": codes, "databases": databases, "hold": hold, "certificate": certificate}[sys.argv[1]](*sys.argv[2:])

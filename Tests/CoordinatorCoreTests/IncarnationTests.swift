@@ -59,6 +59,8 @@ struct IncarnationTests {
     try bench.order { core, now throws(CoordinatorError) in try core.approveNode(node, by: admin, now: now) }
     #expect(bench.core.liveBoot(of: node) == clone.boot)
     #expect(bench.assignments(to: node).first?.kms == Bench.settings)
+    let told = bench.assignments(to: Bench.node(1)).last?.members.first { $0.node == node }
+    #expect(told?.boot == clone.boot, "the other members hear of it, and refuse the first")
     #expect(refusals(bench) == [first])
     #expect(bench.openAlerts.contains(.secondIncarnation), "two run still")
     bench.take(bench.core.onDisconnected(node, boot: first, now: bench.now))

@@ -65,6 +65,28 @@ struct InitialSyncTests {
     #expect(!bench.openAlerts.contains(.initialSync))
   }
 
+  @Test("a copy for which there is no room is not begun, says so with figures, and goes on once there is")
+  func room() throws {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: false)
+    for number in 1...2 {
+      bench.change(number) { $0.disk = DiskReport(freeBytes: 9 << 30, totalBytes: 20 << 30, dataBytes: 2 << 30) }
+    }
+    bench.change(3) {
+      $0.phase = .failed(reason: "oplog.wt: no space left on device")
+      $0.damage = [DamageReport(file: "oplog.wt", reason: "no space left on device")]
+      $0.replication = nil
+      $0.disk = DiskReport(freeBytes: 1 << 30, totalBytes: 20 << 30, dataBytes: 2 << 30)
+    }
+    bench.pass(.seconds(60))
+    #expect(throws: TestFailure.self) { _ = try order(bench) }
+    let alert = try #require(bench.core.alerts.first { $0.kind == .initialSync && $0.closedAt == nil })
+    #expect(alert.text.contains("1.0 GiB free") && alert.text.contains("needs 2.3 GiB"), "\(alert.text)")
+    #expect(bench.core.view(of: try plan(bench), now: bench.now).waitingReason?.contains("make room") == true)
+    bench.change(3) { $0.disk?.freeBytes = 3 << 30 }
+    _ = try order(bench)
+  }
+
   private func comeBack(_ bench: inout Bench, number: Int, recovering: Bool = false, encrypted: Bool = false) {
     bench.change(number) {
       $0.phase = .serving

@@ -31,7 +31,7 @@ def specifications(folder):
     target = os.path.join(folder, f"tests-{version}")
     if not os.path.isdir(os.path.join(target, "test")):
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                   "--no-binary", ":all:", "--dest", folder, f"pymongo=={version}"]
+                   "--no-binary", "pymongo", "--dest", folder, f"pymongo=={version}"]
         # pip prepares the package to learn its name; NO_EXT spares compiling its C modules for that.
         if subprocess.run(command, stdout=sys.stderr, env={**os.environ, "NO_EXT": "1"}).returncode:
             print("driver_specs: pip cannot fetch pymongo's source distribution", file=sys.stderr)

@@ -34,6 +34,9 @@ enum Samples {
       verdict: .revoked(.keyPendingDeletion, detail: "pending"), customerKeyID: "arn", settingsVersion: 4,
       startedAtMilliseconds: 5)
     report.driverPort = DriverPortReport(tls: .required, authentication: .on, waiting: "no user")
+    report.disk = DiskReport(freeBytes: 1, totalBytes: .max, dataBytes: 3)
+    report.scrub = ScrubReport(
+      bytes: 1 << 40, tablesDone: 2, tablesTotal: 3, lastPassAtMilliseconds: 4, pause: "no primary is heard")
     report.damage = [DamageReport(file: "a.wt", reason: "checksum"), DamageReport(file: "b.wt", reason: "")]
     return report
   }
@@ -42,7 +45,8 @@ enum Samples {
     NodeAssignment(
       version: 4, project: ProjectName(checked: "shop"), cluster: cluster,
       members: [
-        MemberAddress(node: node, replicationAddress: "127.0.0.1:7450", driverAddress: "", publicKey: "k"),
+        MemberAddress(
+          node: node, replicationAddress: "127.0.0.1:7450", driverAddress: "", publicKey: "k", boot: boot),
         MemberAddress(node: NodeName(checked: "orders-2"), replicationAddress: "", driverAddress: "d:1", publicKey: ""),
       ],
       kms: KMSSettings(

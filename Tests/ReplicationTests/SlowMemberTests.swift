@@ -23,7 +23,7 @@ struct SlowMemberTests {
       logger: logger
     ) { event in if case .message = event { gate.wait() } }
     let port = try listener.start()
-    let network = ReplicationNetwork(node: primary, identity: ownKey, logger: logger)
+    let network = ReplicationNetwork(node: primary, boot: .random(), identity: ownKey, logger: logger)
     network.updatePeers([
       MemberAddress(
         node: slow, replicationAddress: "127.0.0.1:\(port)", driverAddress: "", publicKey: slowKey.publicKey.text)

@@ -35,6 +35,7 @@ public struct Agent: Service {
     }
     try Self.checkReplication(configuration.replication)
     try configuration.checkOplog()
+    try configuration.checkScrub()
     do throws(ServerError) {
       tls = try configuration.drivers?.tls.map { (tls) throws(ServerError) in
         try DriverTLS(
@@ -78,8 +79,9 @@ public struct Agent: Service {
     let workshop = try Workshop()
     let disk = try await workshop.run { [logger] in DiskState.inspect(directory, logger: logger) }
 
+    let boot = BootID.random()
     let network = ReplicationNetwork(
-      node: configuration.node, identity: identity, sourceAddress: configuration.replication?.sourceAddress,
+      node: configuration.node, boot: boot, identity: identity, sourceAddress: configuration.replication?.sourceAddress,
       logger: logger)
     let replicationPort = try network.start(
       address: configuration.replication?.address ?? "127.0.0.1",
@@ -87,7 +89,7 @@ public struct Agent: Service {
     let engine = NodeEngine(node: configuration.node)
     let measures = AgentMeasures()
     let shell = AgentShell(
-      configuration: configuration, directory: directory, network: network, engine: engine, disk: disk,
+      configuration: configuration, boot: boot, directory: directory, network: network, engine: engine, disk: disk,
       proof: try PartialProof(identity), workshop: workshop, measures: measures, logger: logger)
     let (events, queue) = AsyncStream.makeStream(of: LinkEvent.self, bufferingPolicy: .bufferingOldest(1_024))
     let link = try MessageLink(
@@ -164,6 +166,11 @@ public struct Agent: Service {
         await shell.member?.checkpoint()
         await shell.destroyLeftovers()
       }
+    }
+    group.addTask { await shell.scrub() }
+    group.addTask {
+      await shell.measureDisk()
+      await Self.every(DiskSpace.interval) { await shell.measureDisk() }
     }
     group.addTask { await shell.runJobs() }
   }

@@ -11,7 +11,8 @@ public struct AgentConfiguration: DaemonConfiguration {
     "drivers.advertise", "drivers.tls.mode", "drivers.tls.certificateFile", "drivers.tls.keyFile", "drivers.tls.caFile",
     "replication.address", "replication.port", "replication.advertise", "replication.sourceAddress", "cacheMegabytes",
     "secureHeapKilobytes", "checkpointSeconds", "oplogMegabytes", "oplogMinimumHours", "oplogMaximumMegabytes",
-    "copyCheckpointMegabytes", "kmsSourceAddress", "metrics.address", "metrics.port", "logLevel",
+    "copyCheckpointMegabytes", "scrubMegabytesPerSecond", "scrubHours", "kmsSourceAddress", "metrics.address",
+    "metrics.port", "logLevel",
   ]
 
   /// Where the coordinator is and which key it has.
@@ -95,6 +96,10 @@ public struct AgentConfiguration: DaemonConfiguration {
   public var oplogMaximumMegabytes: Int?
   /// How much of an initial sync, in MiB, a crash can cost: what lies between two checkpoints of it; 512 by default.
   public var copyCheckpointMegabytes: Int?
+  /// How many MiB of rows are read in a second to find damage; 4 by default, 0 for none.
+  public var scrubMegabytesPerSecond: Double?
+  /// The hours from the beginning of one reading of all tables to that of the next; 168 by default.
+  public var scrubHours: Double?
   /// The address of this machine that calls to the KMS come from, nil for the system's choice.
   public var kmsSourceAddress: String?
   /// The least severe messages logged; info by default.

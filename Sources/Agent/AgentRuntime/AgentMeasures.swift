@@ -23,6 +23,7 @@ final class AgentMeasures: Sendable {
     var supersededGenerations = 0
     var progress: CopyProgress?
     var cache: CacheUse?
+    var scrub: ScrubReport?
   }
 
   let registry = MetricsRegistry()

@@ -35,6 +35,10 @@ extension AgentMetrics {
       if let seconds = progress.secondsLeft { page.set(syncSecondsLeft, seconds) }
       if let seconds = progress.oplogSeconds { page.set(syncOplogSeconds, seconds) }
     }
+    if let scrub = snapshot.scrub {
+      page.set(scrubPaused, scrub.pause != nil)
+      if scrub.lastPassAtMilliseconds > 0 { page.set(scrubAge, age(of: scrub.lastPassAtMilliseconds, now: now)) }
+    }
     if let use = snapshot.cache {
       page.set(cache, use.usedBytes)
       page.set(cacheDirty, use.dirtyBytes)
@@ -64,6 +68,7 @@ extension AgentMetrics {
 
   static func write(_ load: NetworkLoad, to page: inout MetricsPage) {
     page.set(syncsServed, load.copiesServed)
+    page.set(refusedIncarnations, load.refusedIncarnations)
     page.setQueue("replication in", items: load.inbox.values, limit: load.inbox.valueLimit)
     page.setQueue("replication in", bytes: load.inbox.bytes, limit: load.inbox.byteLimit)
     page.setQueue("entries to slow members", refused: load.heldBack)

@@ -36,6 +36,10 @@ enum AgentMetrics {
     .gauge, "keyfold_raft_member_silence_seconds", labels: ["member"],
     "On the primary: how long ago a member was heard last.")
 
+  static let refusedIncarnations = Metric(
+    .counter, "keyfold_replication_refused_incarnations_total",
+    "Messages in a member's name that were dropped because another process of it has its place.")
+
   // Copies.
   static let syncing = Metric(.gauge, "keyfold_sync_in_progress", "1 while the node copies into a new generation.")
   static let syncDocuments = Metric(.gauge, "keyfold_sync_documents", "Documents copied by the copy under way.")
@@ -65,6 +69,12 @@ enum AgentMetrics {
   static let databaseKeys = Metric(
     .gauge, "keyfold_database_keys", "Keys below the master key, with the system's and the oplog's.")
 
+  // Scrub.
+  static let scrubAge = Metric(
+    .gauge, "keyfold_scrub_last_pass_age_seconds",
+    "How long ago all tables of the open generation had been read; none before they were.")
+  static let scrubPaused = Metric(.gauge, "keyfold_scrub_paused", "1 while the scrub is off or waits.")
+
   // Memory.
   static let cache = Metric(.gauge, "keyfold_cache_used_bytes", "Memory that the engine's pages take.")
   static let cacheDirty = Metric(.gauge, "keyfold_cache_dirty_bytes", "The part of it that is not written yet.")
@@ -74,8 +84,8 @@ enum AgentMetrics {
   static let all = [
     phase, connected, commands, superseded, role, takesWrites, term, lastIndex, commitIndex, appliedIndex, oplogBytes,
     oplogEntries, oplogWindow, recovering, voters,
-    needsSync, lag, silence, syncing, syncDocuments, syncDocumentsBefore, syncExpected, syncBytes, syncBytesExpected,
-    syncSecondsLeft, syncOplogSeconds, syncsServed, verdict, checkAge, encrypted,
-    masterKeyAge, keystoreVersion, databaseKeys, cache, cacheDirty, cacheLimit,
+    needsSync, lag, silence, refusedIncarnations, syncing, syncDocuments, syncDocumentsBefore, syncExpected, syncBytes,
+    syncBytesExpected, syncSecondsLeft, syncOplogSeconds, syncsServed, verdict, checkAge, encrypted, masterKeyAge,
+    keystoreVersion, databaseKeys, scrubAge, scrubPaused, cache, cacheDirty, cacheLimit,
   ]
 }

@@ -16,6 +16,7 @@ extension AgentShell {
     snapshot.databaseKeys = keystore.map(\.keys.count)
     snapshot.supersededGenerations = leftovers.count
     snapshot.progress = progress
+    snapshot.scrub = scrubReport
     measures.publish(snapshot)
   }
 

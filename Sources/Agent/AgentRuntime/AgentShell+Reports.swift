@@ -30,6 +30,8 @@ extension AgentShell {
     report.ipListVersion = ipList.version
     report.lastCheck = core.lastCheck
     report.damage = core.damage
+    report.scrub = scrubReport
+    report.disk = disk
     report.driverPort = drivers.map { drivers in
       DriverPortReport(
         tls: drivers.tls, authentication: drivers.server.authentication,

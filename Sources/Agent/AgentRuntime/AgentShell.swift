@@ -67,12 +67,15 @@ actor AgentShell {
   /// Counts closes, and which of them has not ended.
   var closes = (last: 0, open: 0)
   var driverAddress = ""
+  var scrubStatus: ScrubStatus?
+  var disk: DiskReport?
   var drivers: (server: DocumentServer, tls: DriverTLSMode)?
   var replicationAddress = ""
 
   init(
-    configuration: AgentConfiguration, directory: GenerationDirectory, network: ReplicationNetwork, engine: NodeEngine,
-    disk: DiskState, proof: PartialProof, workshop: Workshop, measures: AgentMeasures, logger: Logger
+    configuration: AgentConfiguration, boot: BootID, directory: GenerationDirectory, network: ReplicationNetwork,
+    engine: NodeEngine, disk: DiskState, proof: PartialProof, workshop: Workshop, measures: AgentMeasures,
+    logger: Logger
   ) {
     self.configuration = configuration
     self.directory = directory
@@ -87,7 +90,7 @@ actor AgentShell {
     partial = disk.partial
     self.proof = proof
     core = AgentCore(
-      node: configuration.node, boot: .random(), generation: disk.generation, damage: disk.damage,
+      node: configuration.node, boot: boot, generation: disk.generation, damage: disk.damage,
       timing: AgentTiming(), seed: UInt64.random(in: .min ... .max))
     (jobs, jobQueue) = AsyncStream.makeStream()
   }
@@ -195,6 +198,7 @@ actor AgentShell {
   }
 
   func onLink(connected: Bool) {
+    network.hearsCoordinator(connected)
     perform(core.onCoordinator(connected: connected))
     guard connected else { return }
     reportedKeystoreVersion = 0

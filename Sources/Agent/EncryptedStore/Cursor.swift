@@ -102,6 +102,12 @@ internal import CWiredTiger
     return try unsafe body(key, value)
   }
 
+  /// How many bytes key and value under the cursor have, both read from disk if they were not in memory.
+  func rowBytes() throws(StoreError) -> Int {
+    let cursor = try unsafe live()
+    return try unsafe lend(cursor, keyfold_cursor_key).count + lend(cursor, keyfold_cursor_value).count
+  }
+
   /// A copy of the key under the cursor.
   public func key() throws(StoreError) -> [UInt8] {
     try unsafe [UInt8](lend(live(), keyfold_cursor_key))

@@ -34,10 +34,21 @@ actor Checkpointer {
   /// Removes the oplog's entries up to `base`; false, and nothing done, if the generation is not the live one here.
   func trim(_ generation: GenerationID, to base: LogPosition, membership: Membership) throws(MemberError) -> Bool {
     guard let bound, bound.generation == generation else { return false }
+    FailurePoint.reach("oplog.trim.before")
     do { try MemberTables.trim(bound.session, to: base, membership: membership) } catch {
       throw MemberError.carrying(error)
     }
+    FailurePoint.reach("oplog.trim.after")
     return true
+  }
+
+  /// Reads some rows of a table's last checkpoint to find damage; nil, and nothing done, if the generation is not the
+  /// live one here.
+  func scrub(
+    _ generation: GenerationID, _ table: String, after key: [UInt8]?, budget: Int
+  ) throws(MemberError) -> ScrubbedRows? {
+    guard let bound, bound.generation == generation else { return nil }
+    do { return try bound.session.scrub(table, after: key, budget: budget) } catch { throw MemberError(error) }
   }
 
   /// Notes how far a member's oplog is durable.

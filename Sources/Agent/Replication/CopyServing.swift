@@ -123,7 +123,7 @@ extension ReplicationNetwork {
     return sequence
   }
 
-  private func refuse(_ route: CopyRoute, _ reason: String) {
+  func refuse(_ route: CopyRoute, _ reason: String) {
     _ = try? reply(
       .syncEnd(SyncEnd(streamID: route.stream, sequence: 0, succeeded: false, reason: String(reason.prefix(500)))),
       to: route.route)

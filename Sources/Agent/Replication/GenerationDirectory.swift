@@ -73,8 +73,10 @@ public struct GenerationDirectory: Sendable {
 
   /// Makes the folder of a new generation.
   public func create(_ id: GenerationID) throws(MemberError) {
+    FailurePoint.reach("generation.create.before")
     try makeFolder(path(of: id))
     try sync(root + "/" + Self.folder)
+    FailurePoint.reach("generation.create.after")
   }
 
   /// Makes `id` the live generation, durably.

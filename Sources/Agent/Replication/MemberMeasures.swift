@@ -13,13 +13,20 @@ public struct MemberMeasures: Sendable {
   static let copiedBytes = Metric(
     .counter, "keyfold_sync_copied_bytes_total", "Bytes of documents copied into new generations of this node.")
 
+  static let scrubbedBytes = Metric(
+    .counter, "keyfold_scrub_bytes_total", "Bytes of rows that the scrub read, and found sound.")
+  static let scrubDamage = Metric(
+    .counter, "keyfold_scrub_damage_total", "How often the scrub found damage; the node failed by it.")
+
   /// All that is measured here.
-  public static let all = [writeSeconds, batchWrites, copiedDocuments, copiedBytes]
+  public static let all = [writeSeconds, batchWrites, copiedDocuments, copiedBytes, scrubbedBytes, scrubDamage]
 
   private let writes = Histogram(writeSeconds, bounds: Histogram.seconds)
   private let batches = Histogram(batchWrites, bounds: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024])
   private let documents = Counter(copiedDocuments)
   private let bytes = Counter(copiedBytes)
+  private let scrubbed = Counter(scrubbedBytes)
+  private let damage = Counter(scrubDamage)
 
   /// Makes measures that nobody shows.
   public init() {}
@@ -30,11 +37,17 @@ public struct MemberMeasures: Sendable {
     registry.add(batches)
     registry.add(documents)
     registry.add(bytes)
+    registry.add(scrubbed)
+    registry.add(damage)
   }
 
   func wrote(since arrival: ContinuousClock.Instant) { writes.record(arrival.duration(to: .now)) }
 
   func batched(_ writes: Int) { batches.record(Double(writes)) }
+
+  func scrubbed(bytes: Int) { scrubbed.add(UInt64(clamping: bytes)) }
+
+  func scrubFoundDamage() { damage.add() }
 
   func copied(documents: Int, bytes: Int) {
     self.documents.add(UInt64(clamping: documents))

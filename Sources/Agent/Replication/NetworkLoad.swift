@@ -9,6 +9,8 @@ public struct NetworkLoad: Sendable {
   public var copiesServed = 0
   /// Messages with entries that were not sent because their peer was slow.
   public var heldBack: UInt64 = 0
+  /// Messages of processes that do not have the place of the member whose name they bear.
+  public var refusedIncarnations: UInt64 = 0
   /// What all links and the listening socket counted.
   public var counters = TransportCounters()
   /// What waits to be sent.

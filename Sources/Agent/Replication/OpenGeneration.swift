@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import ClusterModel
 public import EncryptedStore
+internal import FailurePoints
 
 /// A generation whose store is open: what all sessions of a node hang on.
 public final class OpenGeneration: Sendable {
@@ -36,6 +37,7 @@ public final class OpenGeneration: Sendable {
         TableOptions(keyID: keys.oplogKeyID.map(EngineKeyName.name(of:)), logged: true, leafPageBytes: 32 << 10))
       try session.createTable(MemberTables.raft, TableOptions(logged: true))
       session.close()
+      FailurePoint.reach("generation.store.after")
       return OpenGeneration(id: id, keys: keys, store: store, directory: directory)
     } catch { throw MemberError(error) }
   }

@@ -14,12 +14,14 @@ actor RemoteCopy: CopySource {
   private let link: MessageLink
   private let inbox: Mailbox<(Envelope, [UInt8])>
   private let node: NodeName
+  private let boot: BootID
   private var stream = UInt64.random(in: 1...(UInt64.max / 2))
   private var sequence: UInt64 = 0
   private var isConnected = false
 
   init(
-    from source: MemberAddress, node: NodeName, identity: CurveIdentity, sourceAddress: String?, logger: Logger
+    from source: MemberAddress, node: NodeName, boot: BootID, identity: CurveIdentity, sourceAddress: String?,
+    logger: Logger
   ) throws {
     // Every chunk on its way is charged at least the minimum; begin and end messages come on top.
     let inbox = Mailbox<(Envelope, [UInt8])>(
@@ -27,6 +29,7 @@ actor RemoteCopy: CopySource {
       byteCapacity: Int(CopyLimits.readerBudgetBytes) + ReplicationNetwork.largestChunkBytes)
     self.inbox = inbox
     self.node = node
+    self.boot = boot
     link = try MessageLink(
       endpoint: source.replicationAddress, from: sourceAddress, serverKey: try CurvePublicKey(source.publicKey),
       identity: identity, limits: .replication, logger: logger
@@ -96,7 +99,7 @@ actor RemoteCopy: CopySource {
     sequence = 0
     let request = SyncRequest(
       streamID: stream, collection: collection, budgetBytes: CopyLimits.readerBudgetBytes, fromIndex: index)
-    try link.send(Envelope(.syncRequest(request), node: node), payload: key ?? [])
+    try link.send(Envelope(.syncRequest(request), node: node, boot: boot), payload: key ?? [])
     let (envelope, payload) = try await receive()
     guard case .syncBegin(let begin) = envelope.body else { throw unexpected(envelope) }
     return (begin, payload)
@@ -109,7 +112,7 @@ actor RemoteCopy: CopySource {
     throw MemberError(.syncFailed, "the copy was given up")
   }
 
-  private func send(_ body: MessageBody) throws { try link.send(Envelope(body, node: node)) }
+  private func send(_ body: MessageBody) throws { try link.send(Envelope(body, node: node, boot: boot)) }
 
   private func unexpected(_ envelope: Envelope) -> MemberError {
     if case .syncEnd(let end) = envelope.body, !end.succeeded {
@@ -140,7 +143,7 @@ extension ReplicationNetwork {
       throw MemberError(.syncFailed, "the address of \(peer) is not known yet")
     }
     return try RemoteCopy(
-      from: address, node: node, identity: identity, sourceAddress: sourceAddress, logger: logger)
+      from: address, node: node, boot: boot, identity: identity, sourceAddress: sourceAddress, logger: logger)
   }
 
   /// These members as sources, the best first.

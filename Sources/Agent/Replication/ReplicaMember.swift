@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import ClusterModel
 internal import EncryptedStore
+internal import FailurePoints
 public import Logging
 public import ReplicationCore
 internal import Synchronization
@@ -62,6 +63,10 @@ public actor ReplicaMember {
   /// Whether a copy into a new generation is under way, and what runs it.
   var isCopying = false
   var copyRun: CopyRun?
+  /// The scrub of a generation.
+  var scrubCourse: (generation: GenerationID, course: ScrubCourse)?
+  /// Where that stands.
+  public internal(set) var scrubStatus = ScrubStatus()
   /// Whether `CURRENT` and the member's sessions are just going over to a new generation.
   var isSwapping = false
   var swapWaiters: [CheckedContinuation<Void, Never>] = []
@@ -114,10 +119,13 @@ public actor ReplicaMember {
     do { membership = try Membership(voters: voters) } catch { throw MemberError(.invalid, error.description) }
     let tables = try MemberTables(generation)
     defer { tables.close() }
+    FailurePoint.reach("shard.found.before")
     try tables.writeBase(.origin, membership: membership, hardState: .initial)
     _ = try FloorKeeper.create(
       at: generation.directory.floorPath(of: generation.id), AcknowledgedFloor(hardState: .initial, end: .origin))
+    FailurePoint.reach("shard.floor.after")
     try tables.storing { try tables.schema.checkpoint() }
+    FailurePoint.reach("shard.found.after")
   }
 
   /// The generation it serves from.

@@ -30,6 +30,8 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
     var peers: [MemberID: MemberAddress] = [:]
     var member: ReplicaMember?
     var copies: [CopyRoute: CopySession] = [:]
+    var incarnations = PeerIncarnations()
+    var refusedIncarnations: UInt64 = 0
   }
 
   enum Event: Sendable {
@@ -39,6 +41,7 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
   }
 
   let node: NodeName
+  let boot: BootID
   let identity: CurveIdentity
   let sourceAddress: String?
   let logger: Logger
@@ -48,11 +51,15 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
   private let listener: Mutex<MessageListener?> = Mutex(nil)
   /// Messages with entries that were not sent because their peer is slow.
   private let heldBack = Mutex<UInt64>(0)
+  private let start = ContinuousClock.now
 
-  /// Makes the network of a node; nothing is bound before `start`. Connections to members come from `sourceAddress`,
-  /// or from what the system chooses.
-  public init(node: NodeName, identity: CurveIdentity, sourceAddress: String? = nil, logger: Logger) {
+  /// Makes the network of a node's process `boot`; nothing is bound before `start`. Connections to members come from
+  /// `sourceAddress`, or from what the system chooses.
+  public init(
+    node: NodeName, boot: BootID, identity: CurveIdentity, sourceAddress: String? = nil, logger: Logger
+  ) {
     self.node = node
+    self.boot = boot
     self.identity = identity
     self.sourceAddress = sourceAddress
     self.logger = logger
@@ -81,14 +88,40 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
     let wanted = Dictionary(
       members.filter { $0.node != node && !$0.replicationAddress.isEmpty }.map { ($0.node, $0) },
       uniquingKeysWith: { first, _ in first })
+    let now = ContinuousClock.now - start
     let unwanted = state.withLock { state -> [MessageLink] in
       state.peers = wanted
-      let gone = state.links.filter { wanted[$0.key] != $0.value.address }
+      state.incarnations.onNamed(members.filter { $0.node != node }.map { ($0.node, $0.boot) }, now: now)
+      let gone = state.links.filter { wanted[$0.key]?.isReached(like: $0.value.address) != true }
       for name in gone.keys { state.links[name] = nil }
       return gone.values.map(\.link)
     }
     for link in unwanted { link.close() }
     for address in wanted.values { connect(to: address) }
+  }
+
+  /// Tells whether the coordinator is heard, which then alone says which process of a node may take part.
+  public func hearsCoordinator(_ isHeard: Bool) { state.withLock { $0.incarnations.hearsCoordinator = isHeard } }
+
+  /// Whether a message that came in a peer's name is of the process that has its place.
+  private func admits(_ message: Inbound, from sender: MemberID) -> Bool {
+    let verdict = state.withLock { state in
+      let verdict = state.incarnations.onMessage(
+        of: sender, boot: message.envelope.boot, now: ContinuousClock.now - start)
+      if verdict != .admitted { state.refusedIncarnations += 1 }
+      return verdict
+    }
+    guard case .refused(let isNews) = verdict else { return true }
+    if isNews {
+      logger.warning(
+        "a process that does not have the member's place is not heard",
+        metadata: ["member": "\(sender)", "boot": "\(message.envelope.boot?.text ?? "not said")"])
+    }
+    // Raft expects messages to get lost; whoever copies waits for an answer.
+    if case .syncRequest(let request) = message.envelope.body {
+      refuse(CopyRoute(route: message.route, stream: request.streamID), "another process has the place of \(sender)")
+    }
+    return false
   }
 
   /// The address of a peer that can be copied from, nil if it is not known.
@@ -123,13 +156,16 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
     guard payload.isEmpty || link.outbound.bytes < Self.outboundByteLimit else {
       return heldBack.withLock { $0 += 1 }
     }
-    _ = try? link.send(Envelope(body, node: node), payload: payload)
+    _ = try? link.send(Envelope(body, node: node, boot: boot), payload: payload)
   }
 
   /// What waits, in and out, and what was counted since the start, over all connections of now.
   public var load: NetworkLoad {
-    let (links, copies) = state.withLock { ($0.links.values.map(\.link), $0.copies.count) }
-    var load = NetworkLoad(inbox: inbox.load, copiesServed: copies, heldBack: heldBack.withLock { $0 })
+    let (links, copies, refused) = state.withLock {
+      ($0.links.values.map(\.link), $0.copies.count, $0.refusedIncarnations)
+    }
+    var load = NetworkLoad(
+      inbox: inbox.load, copiesServed: copies, heldBack: heldBack.withLock { $0 }, refusedIncarnations: refused)
     for link in links { load.add(link.counters, link.outbound) }
     if let listener = listener.withLock({ $0 }) { load.add(listener.counters, listener.outbound) }
     return load
@@ -152,7 +188,7 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
     guard let listener = listener.withLock({ $0 }) else {
       throw TransportError(.closed, "the replication port is closed")
     }
-    try listener.send(Envelope(body, node: node), payload: payload, to: route)
+    try listener.send(Envelope(body, node: node, boot: boot), payload: payload, to: route)
   }
 
   private func connect(to address: MemberAddress) {
@@ -182,7 +218,7 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
   private func onListener(_ event: ListenerEvent) {
     switch event {
     case .message(let inbound):
-      guard let sender = inbound.peer.node else { return }
+      guard let sender = inbound.peer.node, admits(inbound, from: sender) else { return }
       switch inbound.envelope.body {
       case .syncRequest(let request):
         let route = CopyRoute(route: inbound.route, stream: request.streamID)
@@ -198,5 +234,12 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
       let sessions = state.withLock { state in state.copies.filter { $0.key.route == route }.map(\.value) }
       for session in sessions { session.end() }
     }
+  }
+}
+
+extension MemberAddress {
+  /// Whether a connection to the one is a connection to the other.
+  fileprivate func isReached(like other: MemberAddress) -> Bool {
+    replicationAddress == other.replicationAddress && publicKey == other.publicKey
   }
 }

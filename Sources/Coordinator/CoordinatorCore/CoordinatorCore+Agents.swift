@@ -123,7 +123,10 @@ extension CoordinatorCore {
     contacts[node, default: Contact(report: nil)].hear(Self.bounded(report), now: now)
     remember(node, report: report)
     watchHealth(of: node, report: report, now: now)
-    if before?.replicationAddress != report.replicationAddress || before?.driverAddress != report.driverAddress {
+    let isNew = before?.boot != report.boot
+    if isNew || before?.replicationAddress != report.replicationAddress
+      || before?.driverAddress != report.driverAddress
+    {
       if let cluster = nodeRecords[node]?.cluster { staleAssignments.insert(cluster) }
       refreshAddresses(now: now)
     }
@@ -174,6 +177,7 @@ extension CoordinatorCore {
     case .notApproved(let reason): report.phase = .notApproved(reason: bounded(reason))
     case .awaitingSettings, .empty, .opening, .serving, .stopped: break
     }
+    if let pause = report.scrub?.pause { report.scrub?.pause = bounded(pause) }
     report.damage = report.damage.prefix(16).map { DamageReport(file: bounded($0.file), reason: bounded($0.reason)) }
     return report
   }

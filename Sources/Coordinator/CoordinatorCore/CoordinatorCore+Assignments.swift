@@ -83,7 +83,8 @@ extension CoordinatorCore {
     }
     return MemberAddress(
       node: node, replicationAddress: known(report?.replicationAddress, last?.replicationAddress),
-      driverAddress: known(report?.driverAddress, last?.driverAddress), publicKey: nodeRecords[node]?.publicKey ?? "")
+      driverAddress: known(report?.driverAddress, last?.driverAddress), publicKey: nodeRecords[node]?.publicKey ?? "",
+      boot: report?.boot ?? last?.boot)
   }
 
   /// Works the IP list out anew from what nodes said; a changed one gets the next version and goes to every node.

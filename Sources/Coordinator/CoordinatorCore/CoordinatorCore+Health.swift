@@ -63,6 +63,7 @@ extension CoordinatorCore {
       if let phase = contacts[node]?.report?.phase, phase != .serving {
         return "waiting for \(node): \(Self.words(phase))"
       }
+      if step.kind == .resync, let reason = lackOfRoom(at: node, in: cluster) { return reason }
       return others.lazy.compactMap { self.blocker(at: $0, in: cluster, now: now) }.first
     case .handOver:
       let reasons = others.map { blocker(at: $0, in: cluster, now: now) }

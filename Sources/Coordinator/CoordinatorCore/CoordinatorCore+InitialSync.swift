@@ -75,8 +75,8 @@ extension CoordinatorCore {
     }
   }
 
-  /// A node that came back without the copy (somebody put its files back, or made room) needs none any more, unless it is
-  /// plain in an encrypted cluster.
+  /// A node that came back without the copy (somebody put its files back, or made room) needs none any more, unless it
+  /// is plain in an encrypted cluster.
   private mutating func withdrawSync(of node: NodeName, in cluster: ClusterRecord, now: Instant) {
     guard let plan = syncPlan(of: node, in: cluster.name), plan.reason != nil,
       let report = contacts[node]?.report, blocker(at: node, in: cluster, now: now) == nil,
@@ -143,15 +143,16 @@ extension CoordinatorCore {
   }
 
   /// Why a node can't be asked to copy now. One that serves and is well keeps its old generation until the new one is
-  /// whole, so the others only have to be well. One that is only behind has lost nothing: the primary's copy saves it the
-  /// way through the oplog, as a snapshot of Raft does, and the shard may not commit anything without it. One that has
-  /// lost its data leaves the shard to the majority without it.
+  /// whole, so the others only have to be well. One that is only behind has lost nothing: the primary's copy saves it
+  /// the way through the oplog, as a snapshot of Raft does, and the shard may not commit anything without it. One that
+  /// has lost its data leaves the shard to the majority without it.
   func hindranceToInitialSync(of node: NodeName, in cluster: ClusterRecord, now: Instant) -> String? {
     guard let report = contacts[node]?.report else { return "waiting for \(node)" }
     switch report.phase {
     case .serving, .failed, .empty, .notApproved: break
     default: return "waiting for \(node): \(Self.words(report.phase))"
     }
+    if let reason = lackOfRoom(at: node, in: cluster) { return reason }
     let others = cluster.nodes.filter { $0 != node }
     let troubles = others.map { blocker(at: $0, in: cluster, now: now) }
     if report.phase == .serving, report.replication?.needsInitialSync != true {

@@ -11,8 +11,9 @@ extension CoordinatorCore {
     }
   }
 
-  /// Why a plan to start comes to nothing: every node that is left has failed for a while since it was asked, or has
-  /// not the data it would open. A plan that waited on would keep others, which could repair the node, from its cluster.
+  /// Why a plan to start comes to nothing: every node that is left has failed for a while since it was asked, or
+  /// has not the data it would open. A plan that waited on would keep others, which could repair the node, from its
+  /// cluster.
   func hopeless(_ plan: PlanRecord, now: Instant) -> String? {
     guard plan.kind == .start else { return nil }
     var reasons: [String] = []

@@ -88,6 +88,9 @@ public enum CoordinatorLimits {
   static let furthestAssignment: UInt64 = 1 << 20
   /// How often nodes are told where the audit record ends, if it went on.
   public static let auditHeadInterval = Duration.seconds(60)
+  /// How many bytes have to be free beside a copy and the tenth that it may be larger than its source: its journal, and
+  /// what is written meanwhile.
+  public static let copyReserve: UInt64 = 64 << 20
   /// Finished plans kept for operators.
   static let finishedPlans = 200
   /// Closed alerts kept for operators.

@@ -36,7 +36,8 @@ enum NodeRendering {
       ("distrusted", node.distrust.map { Table.Cell($0, .bad) }),
       ("second agent", node.secondBoot.map { Table.Cell("boot \($0)", .bad) }),
     ]
-    return Table.facts(own + data(node) + check(node), palette) + remarks([node], palette)
+    return Table.facts(own + data(node) + [("scrub", node.scrub.map { scrub($0, now: now) })] + check(node), palette)
+      + remarks([node], palette)
   }
 
   private static func logIn(_ port: DriverPortReport) -> Table.Cell {
@@ -67,6 +68,7 @@ enum NodeRendering {
         }
       ),
       ("oplog kept", node.oplog.flatMap(kept)),
+      ("disk", node.disk.map(room)),
       ("catching up", node.oplog.flatMap(trouble)),
       ("assignment", "version \(node.assignmentVersion)"),
       ("IP list", "version \(node.ipListVersion)"),
@@ -87,6 +89,22 @@ enum NodeRendering {
     guard oplog.recovering else { return nil }
     return Table.Cell(
       "it lost what it had acknowledged, and neither votes nor is elected until it has caught up", .warning)
+  }
+
+  private static func room(_ disk: DiskReport) -> Table.Cell {
+    let text =
+      "\(DiskReport.text(disk.freeBytes)) free of \(DiskReport.text(disk.totalBytes)), data takes "
+      + DiskReport.text(disk.dataBytes)
+    return Table.Cell(text, disk.freeBytes < disk.dataBytes ? .warning : nil)
+  }
+
+  /// How far the reading of all tables has come.
+  private static func scrub(_ scrub: ScrubView, now: OperatorTime) -> Table.Cell {
+    var parts = [scrub.lastPassAt.map { "all tables read \(Wording.ago($0, now: now))" } ?? "not all tables read yet"]
+    if scrub.tablesTotal > 0 { parts.append("\(scrub.tablesDone) of \(scrub.tablesTotal) of this pass") }
+    parts.append("\(Wording.bytes(Double(scrub.bytes))) since the start")
+    if let pause = scrub.pause { parts.append("waits: \(pause)") }
+    return Table.Cell(parts.joined(separator: ", "), scrub.pause == nil ? nil : .warning)
   }
 
   private static func check(_ node: NodeView) -> [(String, Table.Cell?)] {

@@ -278,6 +278,96 @@ void   keyfold__v1__node_report__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__node_report__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__disk__init
+                     (Keyfold__V1__Disk         *message)
+{
+  static const Keyfold__V1__Disk init_value = KEYFOLD__V1__DISK__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__disk__get_packed_size
+                     (const Keyfold__V1__Disk *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__disk__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__disk__pack
+                     (const Keyfold__V1__Disk *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__disk__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__disk__pack_to_buffer
+                     (const Keyfold__V1__Disk *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__disk__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__Disk *
+       keyfold__v1__disk__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__Disk *)
+     protobuf_c_message_unpack (&keyfold__v1__disk__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__disk__free_unpacked
+                     (Keyfold__V1__Disk *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__disk__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   keyfold__v1__scrub__init
+                     (Keyfold__V1__Scrub         *message)
+{
+  static const Keyfold__V1__Scrub init_value = KEYFOLD__V1__SCRUB__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__scrub__get_packed_size
+                     (const Keyfold__V1__Scrub *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__scrub__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__scrub__pack
+                     (const Keyfold__V1__Scrub *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__scrub__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__scrub__pack_to_buffer
+                     (const Keyfold__V1__Scrub *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__scrub__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__Scrub *
+       keyfold__v1__scrub__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__Scrub *)
+     protobuf_c_message_unpack (&keyfold__v1__scrub__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__scrub__free_unpacked
+                     (Keyfold__V1__Scrub *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__scrub__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__driver_port__init
                      (Keyfold__V1__DriverPort         *message)
 {
@@ -2264,7 +2354,7 @@ void   keyfold__v1__user__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__user__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[31] =
+static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[32] =
 {
   {
     "protocol_version",
@@ -2347,6 +2437,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[3
     offsetof(Keyfold__V1__Envelope, deadline_ms),
     NULL,
     NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "boot",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Envelope, boot),
+    NULL,
+    &protobuf_c_empty_string,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
@@ -2640,47 +2742,48 @@ static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[3
   },
 };
 static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
-  19,   /* field[19] = append_entries */
-  20,   /* field[20] = append_response */
-  30,   /* field[30] = audit_head */
+  20,   /* field[20] = append_entries */
+  21,   /* field[21] = append_response */
+  31,   /* field[31] = audit_head */
+  7,   /* field[7] = boot */
   3,   /* field[3] = cluster */
-  10,   /* field[10] = command */
-  11,   /* field[11] = command_result */
+  11,   /* field[11] = command */
+  12,   /* field[12] = command_result */
   2,   /* field[2] = correlation_id */
   6,   /* field[6] = deadline_ms */
   5,   /* field[5] = epoch */
-  16,   /* field[16] = fault */
-  9,   /* field[9] = heartbeat */
-  7,   /* field[7] = hello */
-  13,   /* field[13] = ip_list */
-  12,   /* field[12] = keys_report */
+  17,   /* field[17] = fault */
+  10,   /* field[10] = heartbeat */
+  8,   /* field[8] = hello */
+  14,   /* field[14] = ip_list */
+  13,   /* field[13] = keys_report */
   1,   /* field[1] = message_id */
-  22,   /* field[22] = need_sync */
+  23,   /* field[23] = need_sync */
   4,   /* field[4] = node */
-  15,   /* field[15] = operator_reply */
-  14,   /* field[14] = operator_request */
+  16,   /* field[16] = operator_reply */
+  15,   /* field[15] = operator_request */
   0,   /* field[0] = protocol_version */
-  17,   /* field[17] = request_vote */
-  24,   /* field[24] = sync_begin */
-  25,   /* field[25] = sync_chunk */
-  26,   /* field[26] = sync_credit */
-  27,   /* field[27] = sync_end */
-  23,   /* field[23] = sync_request */
-  21,   /* field[21] = timeout_now */
-  29,   /* field[29] = user_reply */
-  28,   /* field[28] = user_request */
-  18,   /* field[18] = vote_response */
-  8,   /* field[8] = welcome */
+  18,   /* field[18] = request_vote */
+  25,   /* field[25] = sync_begin */
+  26,   /* field[26] = sync_chunk */
+  27,   /* field[27] = sync_credit */
+  28,   /* field[28] = sync_end */
+  24,   /* field[24] = sync_request */
+  22,   /* field[22] = timeout_now */
+  30,   /* field[30] = user_reply */
+  29,   /* field[29] = user_request */
+  19,   /* field[19] = vote_response */
+  9,   /* field[9] = welcome */
 };
 static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[6 + 1] =
 {
   { 1, 0 },
   { 8, 6 },
-  { 16, 7 },
-  { 32, 17 },
-  { 40, 23 },
-  { 50, 28 },
-  { 0, 31 }
+  { 16, 8 },
+  { 32, 18 },
+  { 40, 24 },
+  { 50, 29 },
+  { 0, 32 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
 {
@@ -2690,7 +2793,7 @@ const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
   "Keyfold__V1__Envelope",
   "keyfold.v1",
   sizeof(Keyfold__V1__Envelope),
-  31,
+  32,
   keyfold__v1__envelope__field_descriptors,
   keyfold__v1__envelope__field_indices_by_name,
   6,  keyfold__v1__envelope__number_ranges,
@@ -2855,7 +2958,7 @@ const ProtobufCMessageDescriptor keyfold__v1__heartbeat__descriptor =
   (ProtobufCMessageInit) keyfold__v1__heartbeat__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[16] =
+static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[18] =
 {
   {
     "node",
@@ -3049,12 +3152,37 @@ static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "scrub",
+    43,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__NodeReport, scrub),
+    &keyfold__v1__scrub__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "disk",
+    44,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__NodeReport, disk),
+    &keyfold__v1__disk__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   2,   /* field[2] = agent_version */
   11,   /* field[11] = assignment_version */
   1,   /* field[1] = boot */
   14,   /* field[14] = damage */
+  17,   /* field[17] = disk */
   5,   /* field[5] = driver_address */
   15,   /* field[15] = driver_port */
   7,   /* field[7] = generation */
@@ -3065,14 +3193,16 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   4,   /* field[4] = phase_reason */
   9,   /* field[9] = replication */
   6,   /* field[6] = replication_address */
+  16,   /* field[16] = scrub */
   8,   /* field[8] = superseded_generations */
   10,   /* field[10] = work */
 };
-static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[2 + 1] =
+static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 40, 15 },
-  { 0, 16 }
+  { 43, 16 },
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
 {
@@ -3082,11 +3212,165 @@ const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
   "Keyfold__V1__NodeReport",
   "keyfold.v1",
   sizeof(Keyfold__V1__NodeReport),
-  16,
+  18,
   keyfold__v1__node_report__field_descriptors,
   keyfold__v1__node_report__field_indices_by_name,
-  2,  keyfold__v1__node_report__number_ranges,
+  3,  keyfold__v1__node_report__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__node_report__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__disk__field_descriptors[3] =
+{
+  {
+    "free",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Disk, free),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "total",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Disk, total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "data",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Disk, data),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__disk__field_indices_by_name[] = {
+  2,   /* field[2] = data */
+  0,   /* field[0] = free */
+  1,   /* field[1] = total */
+};
+static const ProtobufCIntRange keyfold__v1__disk__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__disk__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.Disk",
+  "Disk",
+  "Keyfold__V1__Disk",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__Disk),
+  3,
+  keyfold__v1__disk__field_descriptors,
+  keyfold__v1__disk__field_indices_by_name,
+  1,  keyfold__v1__disk__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__disk__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__scrub__field_descriptors[5] =
+{
+  {
+    "bytes",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Scrub, bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tables_done",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Scrub, tables_done),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tables_total",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Scrub, tables_total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_pass_at_ms",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Scrub, last_pass_at_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pause",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Scrub, pause),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__scrub__field_indices_by_name[] = {
+  0,   /* field[0] = bytes */
+  3,   /* field[3] = last_pass_at_ms */
+  4,   /* field[4] = pause */
+  1,   /* field[1] = tables_done */
+  2,   /* field[2] = tables_total */
+};
+static const ProtobufCIntRange keyfold__v1__scrub__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__scrub__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.Scrub",
+  "Scrub",
+  "Keyfold__V1__Scrub",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__Scrub),
+  5,
+  keyfold__v1__scrub__field_descriptors,
+  keyfold__v1__scrub__field_indices_by_name,
+  1,  keyfold__v1__scrub__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__scrub__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__driver_port__field_descriptors[3] =
@@ -4199,7 +4483,7 @@ const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor =
   (ProtobufCMessageInit) keyfold__v1__assignment__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__member__field_descriptors[4] =
+static const ProtobufCFieldDescriptor keyfold__v1__member__field_descriptors[5] =
 {
   {
     "node",
@@ -4249,8 +4533,21 @@ static const ProtobufCFieldDescriptor keyfold__v1__member__field_descriptors[4] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "boot",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Member, boot),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__member__field_indices_by_name[] = {
+  4,   /* field[4] = boot */
   2,   /* field[2] = driver_address */
   0,   /* field[0] = node */
   3,   /* field[3] = public_key */
@@ -4259,7 +4556,7 @@ static const unsigned keyfold__v1__member__field_indices_by_name[] = {
 static const ProtobufCIntRange keyfold__v1__member__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__member__descriptor =
 {
@@ -4269,7 +4566,7 @@ const ProtobufCMessageDescriptor keyfold__v1__member__descriptor =
   "Keyfold__V1__Member",
   "keyfold.v1",
   sizeof(Keyfold__V1__Member),
-  4,
+  5,
   keyfold__v1__member__field_descriptors,
   keyfold__v1__member__field_indices_by_name,
   1,  keyfold__v1__member__number_ranges,

@@ -55,6 +55,7 @@ extension KMSSettings: Codable {
     case accessKeyID
   }
 
+  /// Decodes settings as they are stored.
   public init(from decoder: any Decoder) throws {
     let fields = try decoder.container(keyedBy: Field.self)
     let credentials = try fields.decodeIfPresent(KMSCredentials.self, forKey: .credentials)
@@ -69,6 +70,7 @@ extension KMSSettings: Codable {
       metadataEndpoint: try fields.decodeIfPresent(String.self, forKey: .metadataEndpoint))
   }
 
+  /// Encodes settings as they are stored.
   public func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: Field.self)
     try fields.encode(provider, forKey: .provider)

@@ -24,13 +24,18 @@ public struct MemberAddress: Sendable, Codable, Equatable {
   public var driverAddress: String
   /// Its CURVE public key in Z85, 40 characters.
   public var publicKey: String
+  /// The process that has the node's place: others refuse any other one. Nil while none is known.
+  public var boot: BootID?
 
   /// Makes an address of its parts.
-  public init(node: NodeName, replicationAddress: String, driverAddress: String, publicKey: String) {
+  public init(
+    node: NodeName, replicationAddress: String, driverAddress: String, publicKey: String, boot: BootID? = nil
+  ) {
     self.node = node
     self.replicationAddress = replicationAddress
     self.driverAddress = driverAddress
     self.publicKey = publicKey
+    self.boot = boot
   }
 }
 

@@ -286,6 +286,10 @@ public struct NodeReport: Sendable, Codable, Equatable {
   public var damage: [DamageReport]
   /// How drivers get in, nil from an agent that does not say.
   public var driverPort: DriverPortReport?
+  /// Where its scrub stands, nil while the engine is closed.
+  public var scrub: ScrubReport?
+  /// The room on its disk, nil if it can't say.
+  public var disk: DiskReport?
 
   /// Makes a report with nothing opened yet.
   public init(node: NodeName, boot: BootID, agentVersion: String, phase: NodePhase) {

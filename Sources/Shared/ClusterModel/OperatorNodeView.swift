@@ -52,6 +52,10 @@ public struct NodeView: Sendable, Codable, Equatable {
   public var damage: [DamageReport]
   /// How drivers get in, nil if it has not said.
   public var driverPort: DriverPortReport?
+  /// Where its scrub stands, nil while its engine is closed.
+  public var scrub: ScrubView?
+  /// The room on its disk, nil if it has not said.
+  public var disk: DiskReport?
 
   /// Makes a view of what was enrolled and of the node's last report, at `nowMilliseconds` since 1970.
   public init(
@@ -85,6 +89,8 @@ public struct NodeView: Sendable, Codable, Equatable {
     self.secondBoot = secondBoot
     damage = report?.damage ?? []
     driverPort = report?.driverPort
+    scrub = report?.scrub.map { ScrubView($0) }
+    disk = report?.disk
   }
 }
 

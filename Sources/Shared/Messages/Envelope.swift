@@ -18,6 +18,8 @@ public struct Envelope: Sendable {
   public var cluster: ClusterName?
   /// The node that speaks or is spoken to; a node's own messages have to carry its authenticated name.
   public var node: NodeName?
+  /// Between members: which process of the node speaks; nil elsewhere.
+  public var boot: BootID?
   /// The coordinator's epoch, nil in messages of which it is no part.
   public var epoch: Epoch?
   /// When the message stops to matter, milliseconds since 1970; 0 for never.
@@ -27,14 +29,15 @@ public struct Envelope: Sendable {
 
   /// Makes a message; the transport fills in its id.
   public init(
-    _ body: MessageBody, cluster: ClusterName? = nil, node: NodeName? = nil, epoch: Epoch? = nil,
-    messageID: UInt64 = 0, correlationID: UInt64 = 0, deadlineMilliseconds: Int64 = 0
+    _ body: MessageBody, cluster: ClusterName? = nil, node: NodeName? = nil, boot: BootID? = nil,
+    epoch: Epoch? = nil, messageID: UInt64 = 0, correlationID: UInt64 = 0, deadlineMilliseconds: Int64 = 0
   ) {
     protocolVersion = Self.currentProtocolVersion
     self.messageID = messageID
     self.correlationID = correlationID
     self.cluster = cluster
     self.node = node
+    self.boot = boot
     self.epoch = epoch
     self.deadlineMilliseconds = deadlineMilliseconds
     self.body = body

@@ -88,7 +88,8 @@ extension MemberAddress: WireMapped {
   init(wire: WireReader) throws(MessageError) {
     self.init(
       node: try wire.name("node"), replicationAddress: try wire.text("replication_address"),
-      driverAddress: try wire.text("driver_address"), publicKey: try wire.text("public_key"))
+      driverAddress: try wire.text("driver_address"), publicKey: try wire.text("public_key"),
+      boot: try wire.idUnlessEmpty("boot"))
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -96,6 +97,7 @@ extension MemberAddress: WireMapped {
     try wire.set("replication_address", replicationAddress)
     try wire.set("driver_address", driverAddress)
     try wire.set("public_key", publicKey)
+    try wire.set("boot", boot?.text ?? "")
   }
 }
 

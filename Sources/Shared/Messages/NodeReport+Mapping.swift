@@ -20,6 +20,8 @@ extension NodeReport: WireMapped {
     lastCheck = try wire.optional("last_check")
     damage = try wire.list("damage", limit: maximumDamageEntries)
     driverPort = try wire.optional("driver_port")
+    scrub = try wire.optional("scrub")
+    disk = try wire.optional("disk")
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -38,6 +40,38 @@ extension NodeReport: WireMapped {
     try wire.set("last_check", lastCheck)
     try wire.set("damage", list: Array(damage.prefix(maximumDamageEntries)))
     try wire.set("driver_port", driverPort)
+    try wire.set("scrub", scrub)
+    try wire.set("disk", disk)
+  }
+}
+
+extension DiskReport: WireMapped {
+  init(wire: WireReader) {
+    self.init(freeBytes: wire.uint64("free"), totalBytes: wire.uint64("total"), dataBytes: wire.uint64("data"))
+  }
+
+  func write(to wire: WireWriter) {
+    wire.set("free", freeBytes)
+    wire.set("total", totalBytes)
+    wire.set("data", dataBytes)
+  }
+}
+
+extension ScrubReport: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    let pause = try wire.text("pause")
+    self.init(
+      bytes: wire.uint64("bytes"), tablesDone: Int(wire.uint32("tables_done")),
+      tablesTotal: Int(wire.uint32("tables_total")), lastPassAtMilliseconds: wire.int64("last_pass_at_ms"),
+      pause: pause.isEmpty ? nil : pause)
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    wire.set("bytes", bytes)
+    wire.set("tables_done", UInt32(clamping: tablesDone))
+    wire.set("tables_total", UInt32(clamping: tablesTotal))
+    wire.set("last_pass_at_ms", lastPassAtMilliseconds)
+    try wire.set("pause", pause ?? "")
   }
 }
 

@@ -150,6 +150,11 @@ extension WireReader {
     return try Self.accepted(field) { () throws(ModelError) in try ID(text) }
   }
 
+  /// A UUID that may be absent from a plain field: its text is empty then.
+  func idUnlessEmpty<ID: UUIDIdentifier>(_ field: StaticString) throws(MessageError) -> ID? {
+    try text(field).isEmpty ? nil : id(field)
+  }
+
   /// A UUID that is the only member of its oneof, nil if it is absent.
   func optionalID<ID: UUIDIdentifier>(_ field: StaticString) throws(MessageError) -> ID? {
     try optionalText(field) == nil ? nil : id(field)

@@ -10,6 +10,8 @@ struct ClusterOptions: Sendable {
   var environment: [String: String] = [:]
   /// Whether the nodes' disks can be broken.
   var disks: DiskFaults?
+  /// Where the first nodes die, one point each, when the cluster is created; `with` then waits for nothing.
+  var deathsAtCreation: [String] = []
 }
 
 /// Settings of the nodes that some tests need otherwise than by default.
@@ -18,11 +20,14 @@ struct AgentSettings: Sendable {
   var oplogMaximumMegabytes: Int?
   var oplogMinimumHours: Int?
   var copyCheckpointMegabytes: Int?
+  var scrubMegabytesPerSecond: Double?
+  var scrubHours: Double?
 
   var fields: [String: Any] {
-    let all: [String: Int?] = [
+    let all: [String: Any?] = [
       "oplogMegabytes": oplogMegabytes, "oplogMaximumMegabytes": oplogMaximumMegabytes,
       "oplogMinimumHours": oplogMinimumHours, "copyCheckpointMegabytes": copyCheckpointMegabytes,
+      "scrubMegabytesPerSecond": scrubMegabytesPerSecond, "scrubHours": scrubHours,
     ]
     return all.compactMapValues { $0 }
   }

@@ -44,6 +44,30 @@ import Testing
     }
   }
 
+  @Test("full keeps its node from being copied anew, which says how much is missing, until there is room")
+  func noRoom() async throws {
+    try await TestCluster.with(nodes: 3, options: ClusterOptions(disks: try await DiskFaults())) { cluster in
+      try await cluster.underLoad { load in
+        let primary = try await cluster.primary()
+        let victim = cluster.nodes.first { $0 !== primary } ?? primary
+        try DiskFaults.set(.full, on: victim)
+        _ = try await failure(of: victim, in: cluster)
+        let text = try await eventually("\(victim.name) says what is missing") { () -> String? in
+          let view = try cluster.query("node", "show", victim.name) as? [String: Any]
+          guard let text = view?["initialSync"] as? String, text.contains("free, and a copy needs") else { return nil }
+          return text
+        }
+        #expect(text.contains("0 bytes free"), "\(text)")
+        try await load.progress(by: 50)
+        #expect(try DiskScan.generations(of: victim) == 1, "a copy was begun")
+        #expect(!victim.logText.contains("the initial sync failed"), "a copy was begun")
+        try DiskFaults.set(nil, on: victim)
+        _ = try await cluster.initialSync(of: victim, at: 1, reading: nil)
+        try await load.progress(by: 50)
+      }
+    }
+  }
+
   private func failure(of node: Daemon, in cluster: TestCluster) async throws -> [NodeList.Damage] {
     try await eventually(within: .seconds(60), "\(node.name) reports its disk") {
       guard let list = try? await blocking({ try NodeList(cluster) }) else { return nil }

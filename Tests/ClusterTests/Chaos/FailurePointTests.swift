@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import Documents
 import Foundation
 import Testing
 
@@ -30,6 +31,51 @@ struct FailurePointTests {
         try await die(at: Points.rotation, cluster, load, whenOrdered: ["keys", "rotate", TestCluster.name])
         for points in Points.writes.chunked(by: 2) { try await die(at: points, cluster, load, whenOrdered: nil) }
         try await die(at: Points.elections, cluster, load, whenOrdered: ["cluster", "stepdown", TestCluster.name])
+      }
+    }
+  }
+
+  @Test("while its shard is formed starts again, and the shard comes to be all the same")
+  func formation() async throws {
+    for points in Points.formation.chunked(by: 3) {
+      var options = ClusterOptions()
+      options.deathsAtCreation = points
+      try await TestCluster.with(nodes: 3, options: options) { cluster in
+        for (node, point) in zip(cluster.nodes, points) {
+          try await isDead(node, at: point)
+          try await node.start()
+        }
+        try await plansEnd(cluster)
+        try await cluster.underLoad { load in try await load.progress(by: 20) }
+        for node in cluster.nodes {
+          _ = try await eventually("\(node.name) has one generation") {
+            try DiskScan.generations(of: node) == 1 ? true : nil
+          }
+        }
+      }
+    }
+  }
+
+  @Test("while its oplog is shortened starts again, and nothing is lost")
+  func trimming() async throws {
+    var options = ClusterOptions()
+    options.agents = AgentSettings(oplogMegabytes: 1, oplogMinimumHours: 0)
+    try await TestCluster.with(nodes: 3, options: options) { cluster in
+      try await cluster.underLoad { load in
+        for (node, point) in zip(cluster.nodes, Points.trimming) {
+          node.stop()
+          try await node.start(with: ["KEYFOLD_FAILPOINT": point])
+          let text = String(repeating: "oplog ", count: 20_000)
+          _ = try await eventually(within: .seconds(120), "\(node.name) dies at \(point)") { () -> Bool? in
+            if !node.isRunning { return true }
+            let client = try? await cluster.client(try await cluster.primary())
+            _ = try? client?.run(["insert": "big", "$db": "trim", "documents": [["text": .string(text)]]])
+            return nil
+          }
+          try await isDead(node, at: point)
+          try await node.start()
+          try await load.progress(by: 20)
+        }
       }
     }
   }
@@ -145,6 +191,11 @@ enum Points {
     "oplog.append.before", "oplog.append.after", "oplog.sync.after", "checkpoint.before", "checkpoint.after",
   ]
   static let elections = ["raft.term.before", "raft.term.after"]
+  static let formation = [
+    "generation.create.before", "generation.create.after", "generation.store.after", "shard.found.before",
+    "shard.floor.after", "shard.found.after", "current.before", "current.after", "served.before",
+  ]
+  static let trimming = ["oplog.trim.before", "oplog.trim.after"]
   static let coordinatorStart = ["coordinator.epoch.before", "coordinator.epoch.after"]
   static let coordinator = ["coordinator.commit.before", "coordinator.commit.after"]
   static let kms = ["kms.rename.before", "kms.rename.after", "kms.sync.after"]
@@ -153,7 +204,7 @@ enum Points {
   static let copies = ["copy.serve.chunk"]
 
   static var all: [String] {
-    copies + encryption + rotation + writes + elections + coordinatorStart + coordinator + kms
+    copies + encryption + rotation + writes + elections + formation + trimming + coordinatorStart + coordinator + kms
   }
 
   static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -11,33 +11,37 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 enum fault { NONE, SLOW, FULL, BROKEN };
 
-static enum fault fault_of(int descriptor, long *milliseconds) {
+// The fault that a file has, by its path.
+static enum fault fault_at(const char *path, long *milliseconds) {
   const char *root = getenv("KEYFOLD_DISK_ROOT"), *control = getenv("KEYFOLD_DISK_FAULT");
-  char link[64], path[4096], text[64] = "";
-  if (!root || !control) return NONE;
+  char text[64] = "";
+  if (!root || !control || strncmp(path, root, strlen(root))) return NONE;
   int saved = errno;
   int file = open(control, O_RDONLY | O_CLOEXEC);
-  if (file < 0) {
-    errno = saved;
-    return NONE;
-  }
-  if (read(file, text, sizeof text - 1) < 0) text[0] = 0;
-  close(file);
+  if (file >= 0 && read(file, text, sizeof text - 1) < 0) text[0] = 0;
+  if (file >= 0) close(file);
+  errno = saved;
+  if (sscanf(text, "slow %ld", milliseconds) == 1) return SLOW;
+  if (!strncmp(text, "full", 4)) return FULL;
+  return strncmp(text, "broken", 6) ? NONE : BROKEN;
+}
+
+static enum fault fault_of(int descriptor, long *milliseconds) {
+  char link[64], path[4096];
+  int saved = errno;
   snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
   ssize_t length = readlink(link, path, sizeof path - 1);
   errno = saved;
   if (length < 0) return NONE;
   path[length] = 0;
-  if (strncmp(path, root, strlen(root))) return NONE;
-  if (sscanf(text, "slow %ld", milliseconds) == 1) return SLOW;
-  if (!strncmp(text, "full", 4)) return FULL;
-  return strncmp(text, "broken", 6) ? NONE : BROKEN;
+  return fault_at(path, milliseconds);
 }
 
 static int refuses_to_write(int descriptor) {
@@ -80,3 +84,12 @@ int fallocate(int descriptor, int mode, off_t offset, off_t length) {
 int fsync(int descriptor) { return refuses_to_sync(descriptor) ? -1 : syscall(SYS_fsync, descriptor); }
 
 int fdatasync(int descriptor) { return refuses_to_sync(descriptor) ? -1 : syscall(SYS_fdatasync, descriptor); }
+
+// A full disk has no room.
+int statvfs(const char *path, struct statvfs *found) {
+  long unused;
+  int (*next)(const char *, struct statvfs *) = dlsym(RTLD_NEXT, "statvfs");
+  int result = next(path, found);
+  if (!result && fault_at(path, &unused) == FULL) found->f_bavail = 0;
+  return result;
+}

@@ -22,6 +22,8 @@ typedef struct Keyfold__V1__Epoch Keyfold__V1__Epoch;
 typedef struct Keyfold__V1__Hello Keyfold__V1__Hello;
 typedef struct Keyfold__V1__Heartbeat Keyfold__V1__Heartbeat;
 typedef struct Keyfold__V1__NodeReport Keyfold__V1__NodeReport;
+typedef struct Keyfold__V1__Disk Keyfold__V1__Disk;
+typedef struct Keyfold__V1__Scrub Keyfold__V1__Scrub;
 typedef struct Keyfold__V1__DriverPort Keyfold__V1__DriverPort;
 typedef struct Keyfold__V1__Generation Keyfold__V1__Generation;
 typedef struct Keyfold__V1__Replication Keyfold__V1__Replication;
@@ -233,6 +235,10 @@ struct  Keyfold__V1__Envelope
    * Unix milliseconds, 0 for none
    */
   int64_t deadline_ms;
+  /*
+   * between members: which process of the node speaks; empty elsewhere
+   */
+  char *boot;
   Keyfold__V1__Envelope__BodyCase body_case;
   union {
     Keyfold__V1__Hello *hello;
@@ -263,7 +269,7 @@ struct  Keyfold__V1__Envelope
 };
 #define KEYFOLD__V1__ENVELOPE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__envelope__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, KEYFOLD__V1__ENVELOPE__BODY__NOT_SET, {0} }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, (char *)protobuf_c_empty_string, KEYFOLD__V1__ENVELOPE__BODY__NOT_SET, {0} }
 
 
 /*
@@ -335,6 +341,8 @@ struct  Keyfold__V1__NodeReport
   size_t n_damage;
   Keyfold__V1__Damage **damage;
   Keyfold__V1__DriverPort *driver_port;
+  Keyfold__V1__Scrub *scrub;
+  Keyfold__V1__Disk *disk;
   Keyfold__V1__NodeReport__OptPhaseReasonCase opt_phase_reason_case;
   union {
     char *phase_reason;
@@ -342,7 +350,45 @@ struct  Keyfold__V1__NodeReport
 };
 #define KEYFOLD__V1__NODE_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__node_report__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0} }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, NULL, NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0} }
+
+
+/*
+ * The room on a node's disk, in bytes.
+ */
+struct  Keyfold__V1__Disk
+{
+  ProtobufCMessage base;
+  uint64_t free;
+  uint64_t total;
+  uint64_t data;
+};
+#define KEYFOLD__V1__DISK__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__disk__descriptor) \
+    , 0, 0, 0 }
+
+
+/*
+ * The reading of all tables to find damage.
+ */
+struct  Keyfold__V1__Scrub
+{
+  ProtobufCMessage base;
+  uint64_t bytes;
+  uint32_t tables_done;
+  uint32_t tables_total;
+  /*
+   * Unix milliseconds, 0 for none
+   */
+  int64_t last_pass_at_ms;
+  /*
+   * why it does not go on; empty if it does
+   */
+  char *pause;
+};
+#define KEYFOLD__V1__SCRUB__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__scrub__descriptor) \
+    , 0, 0, 0, 0, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -604,10 +650,14 @@ struct  Keyfold__V1__Member
   char *replication_address;
   char *driver_address;
   char *public_key;
+  /*
+   * the process that has the node's place; empty while none is known
+   */
+  char *boot;
 };
 #define KEYFOLD__V1__MEMBER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__member__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 typedef enum {
@@ -1329,6 +1379,44 @@ Keyfold__V1__NodeReport *
                       const uint8_t       *data);
 void   keyfold__v1__node_report__free_unpacked
                      (Keyfold__V1__NodeReport *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__Disk methods */
+void   keyfold__v1__disk__init
+                     (Keyfold__V1__Disk         *message);
+size_t keyfold__v1__disk__get_packed_size
+                     (const Keyfold__V1__Disk   *message);
+size_t keyfold__v1__disk__pack
+                     (const Keyfold__V1__Disk   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__disk__pack_to_buffer
+                     (const Keyfold__V1__Disk   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__Disk *
+       keyfold__v1__disk__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__disk__free_unpacked
+                     (Keyfold__V1__Disk *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__Scrub methods */
+void   keyfold__v1__scrub__init
+                     (Keyfold__V1__Scrub         *message);
+size_t keyfold__v1__scrub__get_packed_size
+                     (const Keyfold__V1__Scrub   *message);
+size_t keyfold__v1__scrub__pack
+                     (const Keyfold__V1__Scrub   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__scrub__pack_to_buffer
+                     (const Keyfold__V1__Scrub   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__Scrub *
+       keyfold__v1__scrub__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__scrub__free_unpacked
+                     (Keyfold__V1__Scrub *message,
                       ProtobufCAllocator *allocator);
 /* Keyfold__V1__DriverPort methods */
 void   keyfold__v1__driver_port__init
@@ -2189,6 +2277,12 @@ typedef void (*Keyfold__V1__Heartbeat_Closure)
 typedef void (*Keyfold__V1__NodeReport_Closure)
                  (const Keyfold__V1__NodeReport *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__Disk_Closure)
+                 (const Keyfold__V1__Disk *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__Scrub_Closure)
+                 (const Keyfold__V1__Scrub *message,
+                  void *closure_data);
 typedef void (*Keyfold__V1__DriverPort_Closure)
                  (const Keyfold__V1__DriverPort *message,
                   void *closure_data);
@@ -2346,6 +2440,8 @@ extern const ProtobufCMessageDescriptor keyfold__v1__epoch__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__hello__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__heartbeat__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__disk__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__scrub__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__driver_port__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__generation__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor;
