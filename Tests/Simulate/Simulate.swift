@@ -62,7 +62,8 @@ struct Simulate {
   static func main() {
     guard let arguments = Arguments(Array(CommandLine.arguments.dropFirst())) else {
       say(
-        "keyfold-simulate: the options are --seconds N, --seed S, --from S, --break RULE and\n--fleet NODES, --days N, --site N\n",
+        "keyfold-simulate: the options are --seconds N, --seed S, --from S, --break RULE, --trace,\n"
+          + "and of a fleet --fleet NODES, --days N, --site N\n",
         to: .standardError)
       exit(2)
     }
