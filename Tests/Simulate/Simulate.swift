@@ -10,6 +10,11 @@ struct Arguments {
   var broken: BrokenRule?
   /// Print all that happens.
   var traces = false
+  /// How many nodes a fleet has, nil if single clusters are to be played.
+  var fleet: Int?
+  var days: Int64 = 90
+  var site: UInt64?
+  var brokenFleet: BrokenFleetRule?
 
   /// Nil if something is not understood.
   init?(_ arguments: [String]) {
@@ -28,8 +33,17 @@ struct Arguments {
         guard let number = UInt64(value) else { return nil }
         if option == "--seed" { seed = number } else { from = number }
       case "--break":
-        guard let rule = BrokenRule(rawValue: value) else { return nil }
-        broken = rule
+        (broken, brokenFleet) = (BrokenRule(rawValue: value), BrokenFleetRule(rawValue: value))
+        if broken == nil, brokenFleet == nil { return nil }
+      case "--fleet", "--days", "--site":
+        guard let number = UInt64(value), number <= 1_000_000 else { return nil }
+        if option == "--fleet" {
+          fleet = Int(number)
+        } else if option == "--days" {
+          days = Int64(number)
+        } else {
+          site = number
+        }
       default: return nil
       }
     }
@@ -47,10 +61,13 @@ struct Simulate {
 
   static func main() {
     guard let arguments = Arguments(Array(CommandLine.arguments.dropFirst())) else {
-      say("keyfold-simulate: the options are --seconds N, --seed S, --from S and --break RULE\n", to: .standardError)
+      say(
+        "keyfold-simulate: the options are --seconds N, --seed S, --from S, --break RULE, --trace,\n"
+          + "and of a fleet --fleet NODES, --days N, --site N\n",
+        to: .standardError)
       exit(2)
     }
-    exit(run(arguments))
+    exit(arguments.fleet.map { Fleet.run(arguments, nodes: $0) } ?? run(arguments))
   }
 
   private static func run(_ arguments: Arguments) -> Int32 {
@@ -89,7 +106,7 @@ struct Simulate {
       + "\(Int(Double(total.events) / seconds)) events/s\n"
   }
 
-  private static func rounded(_ value: Double) -> Double { (value * 10).rounded() / 10 }
+  static func rounded(_ value: Double) -> Double { (value * 10).rounded() / 10 }
 
-  private static func say(_ text: String, to file: FileHandle = .standardOutput) { file.write(Data(text.utf8)) }
+  static func say(_ text: String, to file: FileHandle = .standardOutput) { file.write(Data(text.utf8)) }
 }

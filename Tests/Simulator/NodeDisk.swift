@@ -11,6 +11,8 @@ final class GenerationFiles {
   /// The keystore before a replacement whose folder is not synced yet.
   var keystoreBefore: KeystoreContents?
   var hasServed = false
+  /// Whether it can't be opened any more.
+  var isDamaged = false
   var store: SimulatedDisk
   /// Keys that bytes on the disk need.
   var usedKeys: Set<KeyID> = []
@@ -21,6 +23,8 @@ final class GenerationFiles {
   }
 
   var isEncrypted: Bool { keystore != nil }
+  /// Whether it can be opened, by a member that has all it acknowledged.
+  var isWhole: Bool { !isDamaged && store.durable.mode == .full && store.durable.floor.lostTerm == nil }
 
   var report: GenerationReport {
     guard let keystore else { return GenerationReport(id: id, encrypted: false) }
@@ -54,9 +58,13 @@ final class NodeDisk {
     before = nil
   }
 
-  /// Destroys a generation: its keystore first, then its files.
+  /// Destroys a generation: its keystore first, then its files. What `CURRENT` names, or may name again after a power
+  /// loss, is never destroyed: whatever heals that loss later, it is one.
   func destroy(_ id: GenerationID, _ step: (String) throws -> Void) throws {
     guard let files = files(id) else { return }
+    if id == current || before == .some(.some(id)) {
+      throw BrokenPromise(sentence: "generation \(id) is destroyed while CURRENT names it")
+    }
     try step("destroy a keystore")
     files.keystore = nil
     try step("destroy a store")

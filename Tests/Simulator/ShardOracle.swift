@@ -28,6 +28,8 @@ package struct ShardOracle {
   private var votes: [Ballot: MemberID] = [:]
   private var written: [LogPosition: Written] = [:]
   private var revealed: [MemberID: UInt64] = [:]
+  /// Members built anew after a loss that have not caught up with a primary elected without them.
+  private var recovering: Set<MemberID> = []
 
   package static func chain(_ before: UInt64, _ entry: LogEntry) -> UInt64 {
     var hash = before ^ 0xCBF2_9CE4_8422_2325
@@ -120,6 +122,7 @@ package struct ShardOracle {
   }
 
   private mutating func vote(of voter: MemberID, for candidate: MemberID, in term: UInt64) throws {
+    try require(!recovering.contains(voter), "\(voter) votes in term \(term) before it has recovered what it lost")
     let before = votes.updateValue(candidate, forKey: Ballot(voter: voter, term: term))
     try require(
       (before ?? candidate) == candidate, "\(voter) voted in term \(term) for \(before?.text ?? "") and \(candidate)")
@@ -130,6 +133,11 @@ package struct ShardOracle {
     revealed[member] = nil
     votes = votes.filter { $0.key.voter != member || $0.value != member }
   }
+
+  /// The member was built anew from a copy: what it acknowledged and whom it voted for, nobody knows.
+  package mutating func wasBuiltAnew(_ member: MemberID) { recovering.insert(member) }
+
+  package mutating func hasRecovered(_ member: MemberID) { recovering.remove(member) }
 
   private func require(_ condition: Bool, _ sentence: @autoclosure () -> String) throws {
     if !condition { throw BrokenPromise(sentence: sentence()) }

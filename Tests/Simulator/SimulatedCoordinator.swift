@@ -5,8 +5,9 @@ internal import CoordinatorCore
 /// A running coordinator; the core is changed in place.
 final class CoordinatorProcess {
   var core: CoordinatorCore
-  /// The link of each node's last hello.
-  var routes: [NodeName: UInt64] = [:]
+  /// The link of each process's last hello, and which process of which node is behind each link.
+  var routes: [BootID: UInt64] = [:]
+  var speakers: [UInt64: (node: NodeName, boot: BootID)] = [:]
   init(core: CoordinatorCore) { self.core = core }
 }
 
@@ -77,15 +78,19 @@ final class SimulatedCoordinator {
         node.report()
       }
     case .checkKMS(_, let version): check(version)
-    case .alertOpened(let alert): world.note("alert: \(alert.text)")
+    case .alertOpened(let alert):
+      world.note("alert: \(alert.text)")
+      if alert.kind == .secondIncarnation { world.approveSoon(alert.subject) }
     case .refuse(let name, let boot, _): world.note("\(name) is refused: boot \(boot)")
     case .alertClosed, .allowListChanged, .tellAuditHead: break
     }
   }
 
-  /// Sends on the link of the node's last hello; what is on its way arrives even if the coordinator is gone by then.
+  /// Sends on the link of the process that has the node's place; what is on its way arrives even if the coordinator is
+  /// gone by then.
   private func send(to name: NodeName, _ body: @escaping (SimulatedNode, Epoch) -> Void) {
-    guard let process, let route = process.routes[name], let node = world.node(name), node.process?.link?.id == route
+    guard let process, let boot = process.core.liveBoot(of: name), let route = process.routes[boot],
+      let node = world.node(name), node.process?.link?.id == route
     else { return }
     let (life, epoch) = (node.process, process.core.epoch)
     world.travel(from: world.coordinatorPlace, to: node.index) { node.enter(life) { _ in body(node, epoch) } }
@@ -105,21 +110,27 @@ final class SimulatedCoordinator {
 
   func greet(_ node: SimulatedNode, _ report: NodeReport, highestEpoch: Epoch?, link: UInt64) {
     guard let process else { return }
-    if let seen = highestEpoch, seen.number > process.core.epoch.number { takeOver(above: seen.number) }
-    process.routes[node.name] = link
+    let isAhead = highestEpoch.map { process.core.isAheadOfStore($0) } ?? false
+    if let seen = highestEpoch, seen.number > process.core.epoch.number { takeOver(above: seen) }
+    if let old = process.routes[report.boot] { process.speakers[old] = nil }
+    process.routes[report.boot] = link
+    process.speakers[link] = (node.name, report.boot)
     let report = asHeard(report)
-    input { $0.onHello(node.name, report: report, now: $1) }
+    input { $0.onHello(node.name, report: report, isAheadOfStore: isAhead, now: $1) }
   }
 
-  func hear(
-    _ name: NodeName, link: UInt64, _ body: (inout CoordinatorCore, Instant) -> [CoordinatorDirective]
-  ) {
-    guard process?.routes[name] == link else { return }
-    input(body)
+  /// A result of the process that has the node's place.
+  func hearResult(_ result: CommandResult, of name: NodeName, link: UInt64) {
+    guard let process, let speaker = process.speakers[link], process.core.liveBoot(of: name) == speaker.boot else {
+      return
+    }
+    input { $0.onCommandResult(name, result: result, now: $1) }
   }
 
   func hearReport(_ report: NodeReport, link: UInt64) {
-    hear(report.node, link: link) { [heard = asHeard(report)] in $0.onHeartbeat(heard.node, report: heard, now: $1) }
+    guard process?.speakers[link]?.boot == report.boot else { return }
+    let heard = asHeard(report)
+    input { $0.onHeartbeat(heard.node, report: heard, now: $1) }
   }
 
   /// What the coordinator takes from a report.
@@ -135,10 +146,10 @@ final class SimulatedCoordinator {
     return report
   }
 
-  func linkEnded(_ link: UInt64, of name: NodeName) {
-    guard process?.routes[name] == link else { return }
-    process?.routes[name] = nil
-    input { $0.onDisconnected(name, now: $1) }
+  func linkEnded(_ link: UInt64) {
+    guard let process, let speaker = process.speakers.removeValue(forKey: link) else { return }
+    process.routes[speaker.boot] = nil
+    input { $0.onDisconnected(speaker.node, boot: speaker.boot, now: $1) }
   }
 
   // MARK: Life
@@ -166,9 +177,7 @@ final class SimulatedCoordinator {
       let life = node.process
       world.after(world.dice.within(1...3000)) { [unowned self] in
         // A new coordinator's link is not the one that broke.
-        guard let life, node.process === life, life.link != nil, process?.routes[node.name] != life.link?.id else {
-          return
-        }
+        guard let life, node.process === life, let link = life.link, process?.speakers[link.id] == nil else { return }
         node.dropLink()
         node.connect()
       }
@@ -201,13 +210,18 @@ final class SimulatedCoordinator {
   }
 
   /// This coordinator's memory is older than what an agent saw: it goes on under an epoch above that.
-  private func takeOver(above seen: UInt64) {
+  private func takeOver(above seen: Epoch) {
     guard let process else { return }
-    world.note("the coordinator takes over above epoch \(seen)")
-    epoch = max(epoch, seen + 1)
-    let reports = process.routes.keys.sorted().compactMap { name in process.core.report(of: name).map { (name, $0) } }
+    world.note("the coordinator takes over above epoch \(seen.number)")
+    world.statistics.count("take-over")
+    let own = process.core.epoch
+    epoch = max(epoch, seen.number) + 1
+    let live = Set(process.speakers.values.map(\.node)).sorted().compactMap { process.core.lastHello(of: $0) }
     do { process.core = try makeCore() } catch { return world.fail("the coordinator can't take over: \(error)") }
-    for (name, report) in reports { input { $0.onHello(name, report: report, now: $1) } }
+    input { $0.onEpochAhead(seen, own: own, now: $1) }
+    for hello in live {
+      input { $0.onHello(hello.report.node, report: hello.report, isAheadOfStore: hello.isAheadOfStore, now: $1) }
+    }
   }
 
   private func withOtherCommandIDs(_ record: StateRecord) -> StateRecord {

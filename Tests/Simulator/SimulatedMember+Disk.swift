@@ -4,8 +4,8 @@ internal import ReplicationCore
 
 /// Checkpoints, trimming, and what a copy shows.
 extension SimulatedMember {
-  /// How many entries stay behind the checkpoint when the oplog is trimmed.
-  static let keptEntries: UInt64 = 30
+  /// How many entries stay behind the checkpoint when the oplog is trimmed: twice as long as a copy takes at most.
+  private var keptEntries: UInt64 { UInt64(max(30_000 / world.profile.writeInterval, 10)) }
 
   /// The data becomes durable; then the oplog may be trimmed to it.
   func checkpoint() throws {
@@ -14,9 +14,10 @@ extension SimulatedMember {
     try node.step("checkpoint")
     files.store.replace {
       ($0.appliedIndex, $0.appliedChain, $0.databases) = (index, chain, databases)
+      $0.floor.end = $0.last
     }
-    guard world.profile.trims, index > files.store.durable.base.index + 2 * Self.keptEntries else { return }
-    let base = index - Self.keptEntries
+    guard world.profile.trims, index > files.store.durable.base.index + 2 * keptEntries else { return }
+    let base = index - keptEntries
     guard let entry = files.store.durable.entry(at: base), core.persistedIndex >= base else { return }
     try node.step("trim the oplog")
     let membership = core.memberships.membership(at: base)
@@ -37,27 +38,17 @@ extension SimulatedMember {
       databases: databases)
   }
 
-  /// Brings a copy into the place of data and oplog: the way back for a member that is too far behind.
-  func install(_ copy: CopySnapshot, electableFrom: UInt64) throws {
-    guard copy.base.index >= core.commitIndex, core.role != .leader, batch == nil else { return }
-    let keepsTail = core.log.contains(copy.base)
-    try node.step("install a copy")
-    for database in 0..<4 where copy.databases & (1 << UInt64(database)) != 0 {
-      try needKey(ofDatabase: database, keys)
-    }
-    files.store.replace {
-      if keepsTail { $0.entries.removeFirst(Int(copy.base.index - $0.base.index)) } else { $0.entries = [] }
-      $0.base = copy.base
-      $0.baseMembership = copy.membership
+  /// Goes over to a copy of a shard whose oplog starts too late for this member: term and vote stay.
+  func install(_ copy: CopySnapshot, in fresh: GenerationFiles) throws -> [RaftDirective] {
+    let directives = try core.onBaseInstalled(
+      copy.base, membership: copy.membership, electableFrom: copy.base.index, now: now)
+    let (hardState, mode) = (core.hardState, files.store.durable.mode)
+    fresh.store.replace {
+      ($0.base, $0.baseMembership, $0.hardState, $0.mode) = (copy.base, copy.membership, hardState, mode)
       ($0.appliedIndex, $0.appliedChain, $0.databases) = (copy.base.index, copy.chain, copy.databases)
-      $0.electableFrom = electableFrom
-      if copy.base.term > $0.hardState.term { $0.hardState = HardState(term: copy.base.term, vote: nil) }
     }
     (appliedChain, databases) = (copy.chain, copy.databases)
-    try perform(
-      core.onBaseInstalled(copy.base, membership: copy.membership, electableFrom: electableFrom, now: now))
-    world.note("\(node.name) has installed a copy at \(copy.base)")
-    world.statistics.count("initial sync")
+    return directives
   }
 }
 

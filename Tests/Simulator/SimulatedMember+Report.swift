@@ -13,6 +13,7 @@ extension SimulatedMember {
       }
     return ReplicationReport(
       role: role, term: core.term, primary: core.leader, lastIndex: core.lastPosition.index,
-      commitIndex: core.commitIndex, appliedIndex: core.appliedIndex)
+      commitIndex: core.commitIndex, appliedIndex: core.appliedIndex, needsInitialSync: core.needsInitialSync,
+      isRecovering: core.isRecovering)
   }
 }

@@ -25,6 +25,8 @@ final class SimulatedMember {
   var isPaused = false
   var isClosed = false
   var isCopying = false
+  /// Whether it was told to copy everything anew.
+  private var isBehind = false
   private var directives: [RaftDirective] = []
   private var next = 0
   private var isPerforming = false
@@ -37,13 +39,7 @@ final class SimulatedMember {
     self.files = files
     self.keys = keys
     startedAt = node.world.now
-    var restored = try files.store.restored()
-    if node.world.profile.broken == .resyncedVotesAtOnce, restored.mode != .full {
-      restored.mode = .full
-      if restored.hardState.term < restored.log.last.term {
-        restored.hardState = HardState(term: restored.log.last.term, vote: nil)
-      }
-    }
+    let restored = try files.store.restored(ignoringFloor: node.world.profile.broken == .resyncedVotesAtOnce)
     core = try RaftCore(
       me: node.name, settings: RaftSettings(), restored: restored, seed: node.world.dice.next(), now: .zero)
     appliedChain = files.store.durable.appliedChain
@@ -98,6 +94,11 @@ final class SimulatedMember {
     case .truncateLog(let index):
       if index < core.appliedIndex { throw BrokenPromise(sentence: "\(node.name) truncates applied entries") }
       try node.step("truncate the oplog")
+      let content = files.store.current
+      let end = content.entry(at: index)?.position ?? content.base
+      files.store.write(.floor { if $0.end.index > index { $0.end = end } })
+      if !breaksSync { files.store.sync() }
+      try node.step("truncate the oplog below its floor")
       files.store.write(.truncate(after: index))
       if !breaksSync { files.store.sync() }
     case .appendEntries(let entries): try append(entries)
@@ -111,15 +112,19 @@ final class SimulatedMember {
       world.note("\(node.name) leads term \(core.term)")
       world.statistics.count("election")
       try world.oracle.becameLeader(node.name, core)
-    case .needsInitialSync(let reason): node.needsInitialSync(reason, self)
+    case .needsInitialSync(let reason):
+      if !isBehind { world.note("\(node.name) needs an initial sync: \(reason)") }
+      isBehind = true
+      if case .contradiction = reason { throw BrokenPromise(sentence: "\(node.name) contradicts its primary") }
     case .recoveryFinished:
       try node.step("note the recovery")
       world.note("\(node.name) has recovered")
+      world.oracle.hasRecovered(node.name)
       world.statistics.count("recovery")
-      files.store.replace { $0.mode = .full }
+      files.store.replace { ($0.mode, $0.floor.lostTerm) = (.full, nil) }
     case .lostAcknowledged(let term):
       try node.step("note a loss")
-      files.store.replace { $0.mode = .recovering(lostTerm: term) }
+      files.store.replace { $0.floor.lostTerm = term }
     case .leaderReady, .peerNeedsInitialSync, .peerLostAcknowledged, .membershipChanged: break
     }
   }
@@ -129,6 +134,9 @@ final class SimulatedMember {
     try node.frequentStep("persist term and vote")
     files.store.write(.hardState(state))
     if !breaksSync { files.store.sync() }
+    try node.frequentStep("raise the floor")
+    files.store.write(.floor { $0.hardState = state })
+    if !breaksSync { files.store.sync() }
   }
 
   private func append(_ entries: [LogEntry]) throws {
@@ -136,7 +144,7 @@ final class SimulatedMember {
       try world.oracle.wrote(node.name, entry, after: files.store.current.last)
       files.store.write(.append(entry))
     }
-    if let keys, let id = keys.contents.current[.oplog] { try use(id) }
+    if let keys, let id = keys.contents.current[.oplog] { try node.use(id, files) }
     hasUnflushed = true
   }
 
@@ -174,27 +182,7 @@ final class SimulatedMember {
     appliedChain = try world.oracle.applied(node.name, entry, on: appliedChain, term: core.term)
     guard entry.kind == .data, let database = entry.payload.first else { return }
     databases |= 1 << UInt64(database)
-    try needKey(ofDatabase: Int(database), keys)
-  }
-
-  /// The key of a database is on disk before anything is written under it.
-  func needKey(ofDatabase database: Int, _ keys: OpenKeystore?) throws {
-    guard let keys else { return }
-    let scope = OpenKeystore.scope(of: database)
-    if keys.contents.current[scope] == nil {
-      try keys.addKeys([try KeyID(scope.keyIDPrefix + "." + world.dice.uuid())], node.step)
-    }
-    if let id = keys.contents.current[scope] { try use(id, keys.files) }
-  }
-
-  private func use(_ id: KeyID) throws { try use(id, files) }
-
-  private func use(_ id: KeyID, _ files: GenerationFiles) throws {
-    guard !files.usedKeys.contains(id) else { return }
-    guard let stored = files.keystore, stored.entries.contains(where: { $0.id == id }) else {
-      throw BrokenPromise(sentence: "\(node.name) encrypts with key \(id), which its keystore does not hold")
-    }
-    files.usedKeys.insert(id)
+    try node.needKey(ofDatabase: Int(database), keys)
   }
 
   // MARK: Writes

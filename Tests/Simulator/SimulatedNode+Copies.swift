@@ -5,7 +5,7 @@ internal import KeyHierarchy
 internal import ReplicationCore
 
 /// A re-sync on its way.
-private struct Resync {
+struct Resync {
   let command: CommandID
   let member: SimulatedMember
   let fresh: GenerationFiles
@@ -49,27 +49,34 @@ extension SimulatedNode {
     finish(resync.command, .failed(reason: reason), generation: resync.member.files.report)
   }
 
-  /// Copies from a secondary if there is one, from itself if it is alone.
+  /// Copies from a secondary if one can show a copy, else from the primary; from itself if it is alone.
   private func beginCopy(_ resync: Resync) throws {
     let voters = resync.member.core.membership.voters.filter { $0 != name }
     let leader = resync.member.core.leader
-    let source = voters.first { $0 != leader } ?? voters.first
+    let others = voters.filter { $0 != leader } + voters.filter { $0 == leader }
     process?.stage = "copying"
-    guard let source = source.map({ world.node($0) }) ?? self else { return }
+    copy(from: others.isEmpty ? [self] : others.compactMap { world.node($0) }) { [unowned self] snapshot in
+      guard let snapshot else { return try abandon(resync, "no member shows a copy") }
+      try load(snapshot, resync)
+    }
+  }
+
+  /// Copies from the first of some members that shows a copy and goes on to its end; nil if none does.
+  func copy(from sources: [SimulatedNode], _ done: @escaping (CopySnapshot?) throws -> Void) {
+    guard let source = sources.first else { return later(0) { _ in try done(nil) } }
+    let rest = Array(sources.dropFirst())
     askForSnapshot(of: source) { [unowned self] snapshot, served in
-      guard let snapshot, let served else { return try abandon(resync, "\(source.name) shows no copy") }
+      guard let snapshot, let served else { return copy(from: rest, done) }
       later(world.dice.within(500...15_000)) { [unowned self] _ in
-        guard !served.isClosed, !isCut(from: source.index) else {
-          return try abandon(resync, "the copy from \(source.name) broke off")
-        }
-        try load(snapshot, resync)
+        guard !served.isClosed, !isCut(from: source.index) else { return copy(from: rest, done) }
+        try done(snapshot)
       }
     }
   }
 
   private func isCut(from place: Int) -> Bool { world.isFaulty && world.cuts.contains(place * 16 + index) }
 
-  func askForSnapshot(
+  private func askForSnapshot(
     of source: SimulatedNode, _ done: @escaping (CopySnapshot?, SimulatedMember?) throws -> Void
   ) {
     var isAnswered = false
@@ -89,7 +96,7 @@ extension SimulatedNode {
   /// The copy is there: the keys of its databases, then its data.
   private func load(_ snapshot: CopySnapshot, _ resync: Resync) throws {
     for database in 0..<4 where snapshot.databases & (1 << UInt64(database)) != 0 {
-      try resync.member.needKey(ofDatabase: database, resync.keys)
+      try needKey(ofDatabase: database, resync.keys)
     }
     try step("checkpoint a copy")
     process?.stage = "catching up"
@@ -100,6 +107,7 @@ extension SimulatedNode {
     let member = resync.member
     guard !member.isClosed, world.now < deadline else { return try abandon(resync, "the oplog did not reach the copy") }
     guard member.core.commitIndex >= snapshot.base.index else {
+      if member.core.needsInitialSync { return try installWhenIdle(snapshot, resync) }
       return later(200) { [unowned self] _ in try catchUp(snapshot, resync, until: deadline) }
     }
     guard member.core.log.contains(snapshot.base) else {
@@ -120,6 +128,19 @@ extension SimulatedNode {
     later(world.dice.within(5...300)) { [unowned self] _ in try swapWhenIdle(resync) }
   }
 
+  /// The primary's oplog starts too late for this member: the copy takes the place of data and oplog.
+  private func installWhenIdle(_ snapshot: CopySnapshot, _ resync: Resync) throws {
+    let member = resync.member
+    guard !member.isClosed, snapshot.base.index >= member.core.commitIndex, member.core.role != .leader else {
+      return try abandon(resync, "the copy can't be installed")
+    }
+    try step("install a copy")
+    let directives = try member.install(snapshot, in: resync.fresh)
+    world.statistics.count("initial sync of one that was behind")
+    try goOver(resync)
+    try member.perform(directives)
+  }
+
   private func applyCarried(_ snapshot: CopySnapshot, _ resync: Resync) throws {
     var (chain, databases) = (snapshot.chain, snapshot.databases)
     var applied = snapshot.base.index
@@ -128,7 +149,7 @@ extension SimulatedNode {
       chain = try world.oracle.applied(name, entry, on: chain, term: resync.member.core.term)
       if entry.kind == .data, let database = entry.payload.first {
         databases |= 1 << UInt64(database)
-        try resync.member.needKey(ofDatabase: Int(database), resync.keys)
+        try needKey(ofDatabase: Int(database), resync.keys)
       }
       applied += 1
     }
@@ -156,7 +177,7 @@ extension SimulatedNode {
       $0.mode = member.files.store.durable.mode
     }
     for database in 0..<4 where member.databases & (1 << UInt64(database)) != 0 {
-      try member.needKey(ofDatabase: database, resync.keys)
+      try needKey(ofDatabase: database, resync.keys)
     }
     resync.fresh.store.replace {
       ($0.appliedIndex, $0.appliedChain) = (core.appliedIndex, member.appliedChain)
@@ -169,6 +190,11 @@ extension SimulatedNode {
     guard let life = process else { return }
     let (member, old) = (resync.member, resync.member.files)
     try step("mark a generation as served")
+    let floor = old.store.current.floor
+    resync.fresh.store.replace {
+      $0.floor = floor
+      $0.floor.end = $0.last
+    }
     resync.fresh.hasServed = true
     if world.profile.broken == .destroyBeforeRename { try disk.destroy(old.id, step) }
     try disk.point(at: resync.fresh.id, step)
@@ -177,6 +203,7 @@ extension SimulatedNode {
     life.stage = "swapping"
     world.note("\(name) went over to \(resync.fresh.id.text.prefix(8))")
     world.statistics.count("re-sync")
+    if resync.keys != nil { rotations += 1 }
     later(world.dice.within(0...500)) { [unowned self] life in
       member.isPaused = false
       try member.pump()
@@ -189,21 +216,5 @@ extension SimulatedNode {
   func destroyLeftovers(_ life: AgentProcess) throws {
     guard life.core.runningWork == nil, let opened = life.opened else { return }
     for id in disk.superseded(by: opened.id) where id != disk.current { try disk.destroy(id, step) }
-  }
-
-  // MARK: A member that is too far behind
-
-  /// Copies data and oplog anew from another member, in place.
-  func needsInitialSync(_ reason: SyncReason, _ member: SimulatedMember) {
-    world.note("\(name) needs an initial sync: \(reason)")
-    if case .contradiction = reason { world.fail("\(name) contradicts its primary: \(reason)") }
-    guard let source = world.dice.pick(world.nodes.filter { $0 !== self }) else { return }
-    askForSnapshot(of: source) { [unowned self] snapshot, served in
-      guard let snapshot, let served, !member.isClosed, !member.isCopying else { return }
-      later(world.dice.within(100...3000)) { life in
-        guard life.member === member, !member.isClosed, !member.isCopying, !served.isClosed else { return }
-        try member.install(snapshot, electableFrom: served.core.lastPosition.index)
-      }
-    }
   }
 }

@@ -20,12 +20,14 @@ extension SimulatedNode {
       return perform(
         life.core.onOpenFailed(.other(reason: "there is no generation to open"), now: monotonic(life)))
     }
+    if files.isDamaged { return fail(.damaged(DamageReport(file: "store", reason: "a page is torn"))) }
     guard files.isEncrypted else {
       if life.core.generation?.encrypted == true {
         return fail(.damaged(DamageReport(file: "keystore", reason: "the generation's keystore is missing")))
       }
       return later(world.dice.within(50...1500)) { [unowned self] _ in try takePart(files, nil, check: nil) }
     }
+    guard files.report == life.core.generation else { return fail(.changedOnDisk) }
     guard let version = life.settingsVersion else {
       return fail(.other(reason: "the coordinator has sent no KMS settings"))
     }
@@ -97,6 +99,26 @@ extension SimulatedNode {
       let report = SimulatedKMS.report(verdict, settingsVersion: version, at: startedAt)
       perform(life.core.onCheck(report, scheduled: scheduled, now: monotonic(life)))
     }
+  }
+
+  // MARK: Database keys
+
+  /// The key of a database is on disk before anything is written under it.
+  func needKey(ofDatabase database: Int, _ keys: OpenKeystore?) throws {
+    guard let keys else { return }
+    let scope = OpenKeystore.scope(of: database)
+    if keys.contents.current[scope] == nil {
+      try keys.addKeys([try KeyID(scope.keyIDPrefix + "." + world.dice.uuid())], step)
+    }
+    if let id = keys.contents.current[scope] { try use(id, keys.files) }
+  }
+
+  func use(_ id: KeyID, _ files: GenerationFiles) throws {
+    guard !files.usedKeys.contains(id) else { return }
+    guard let stored = files.keystore, stored.entries.contains(where: { $0.id == id }) else {
+      throw BrokenPromise(sentence: "\(name) encrypts with key \(id), which its keystore does not hold")
+    }
+    files.usedKeys.insert(id)
   }
 
   // MARK: Master keys

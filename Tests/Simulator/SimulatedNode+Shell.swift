@@ -82,7 +82,7 @@ extension SimulatedNode {
     guard world.dice.chance(800) else { return }
     let coordinatorLife = world.coordinator.process
     world.after(world.dice.within(1...1500)) { [unowned self] in
-      world.coordinator.enter(coordinatorLife) { $0.linkEnded(link.id, of: self.name) }
+      world.coordinator.enter(coordinatorLife) { $0.linkEnded(link.id) }
     }
   }
 
@@ -98,7 +98,7 @@ extension SimulatedNode {
 
   private func reply(_ result: CommandResult) {
     let name = name
-    toCoordinator { $0.hear(name, link: $1) { $0.onCommandResult(name, result: result, now: $1) } }
+    toCoordinator { $0.hearResult(result, of: name, link: $1) }
   }
 
   func report() {

@@ -46,7 +46,7 @@ final class SimulatedNode {
   unowned let world: SimulatedWorld
   let index: Int
   let name: NodeName
-  let disk = NodeDisk()
+  var disk = NodeDisk()
   var process: AgentProcess?
   /// How far the wall clock is off.
   var clockOffset: Int64 = 0
@@ -125,8 +125,11 @@ final class SimulatedNode {
         return nil
       }
       for old in disk.superseded(by: disk.current) { try disk.destroy(old, step) }
-    } catch {
+    } catch is PowerLoss {
       crash(backIn: 50...5000)
+      return nil
+    } catch {
+      world.fail("\(name): \(error)")
       return nil
     }
     if let live = disk.current.flatMap(disk.files) {

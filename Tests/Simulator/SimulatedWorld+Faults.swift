@@ -25,7 +25,7 @@ extension SimulatedWorld {
     case 8 where profile.coordinatorCrashes: coordinator.crash(backIn: 200...40_000)
     case 9 where profile.outages: beginOutage()
     case 10 where profile.revocations: if dice.chance(400) { revoke() }
-    case 11 where profile.dataLoss: loseAcknowledged(node)
+    case 11 where profile.dataLoss: loseData(node)
     default: break
     }
   }
@@ -129,32 +129,30 @@ extension SimulatedWorld {
 
   // MARK: Data
 
-  /// A member loses what it had acknowledged, and knows it; at most one at a time, as more would be the end of a
-  /// majority.
-  private func loseAcknowledged(_ node: SimulatedNode) {
+  /// A node's data is gone or can't be opened any more; one node at a time, as more would be the end of a majority.
+  private func loseData(_ node: SimulatedNode) {
     guard let id = node.disk.current, let files = node.disk.files(id), storedPlans.contains(where: { !$0.isOpen })
     else {
       return
     }
     let others = nodes.filter { $0 !== node }.compactMap { other in other.disk.current.flatMap(other.disk.files) }
-    guard others.count == nodes.count - 1, others.allSatisfy({ $0.store.durable.mode == .full }) else { return }
-    if node.process != nil { node.crash(backIn: 100...20_000) }
-    let highest = others.map(\.store.current.hardState.term).max() ?? 0
-    let (losesAll, share) = (dice.chance(500), dice.within(0...1000))
-    files.store.replace { content in
-      let term = max(highest, content.hardState.term)
-      if losesAll {
-        (content.entries, content.base, content.hardState) = ([], .origin, .initial)
-        (content.appliedIndex, content.appliedChain, content.databases) = (0, 0, 0)
-      } else {
-        let length = Int64(content.last.index - content.base.index)
-        let kept = content.base.index + UInt64(length * share / 1000)
-        content.perform(.truncate(after: max(content.appliedIndex, kept)))
-      }
-      content.mode = .recovering(lostTerm: term)
+    guard others.count == nodes.count - 1, others.allSatisfy({ $0.isWhole }) else {
+      return
     }
-    if losesAll { oracle.lostDisk(node.name) }
-    note("\(node.name) has lost \(losesAll ? "all its data" : "the end of its oplog")")
+    if node.process != nil { node.crash(backIn: 100...20_000) }
+    let kind = dice.within(0...2)
+    if kind == 0, files.store.durable.floor.end.index > files.store.durable.appliedIndex {
+      // What is missing is found by the floor, which lies beside the oplog.
+      note("\(node.name) has lost the end of its oplog")
+      files.store.replace { $0.perform(.truncate(after: $0.appliedIndex)) }
+    } else if kind == 1 {
+      note("\(node.name) has lost its data directory")
+      node.disk = NodeDisk()
+    } else {
+      note("\(node.name)'s data is damaged")
+      files.isDamaged = true
+    }
+    oracle.lostDisk(node.name)
     statistics.count("data loss")
   }
 

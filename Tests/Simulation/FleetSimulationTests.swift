@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Foundation
+import Simulator
+import Testing
+
+@Suite("A simulated fleet closes the nodes whose key is revoked, and no others")
+struct FleetSimulationTests {
+  /// A thousand nodes over ninety days take minutes even in a release build: `deploy/simulate --fleet 1000` plays them.
+  private static let nodes = 12
+  private static let days: Int64 = 3
+
+  @Test("under random outages, revocations, cuts, kills and clocks, with none wrong and none missed")
+  func closesTheRightOnes() {
+    let begin = ContinuousClock.now
+    var profile = FleetProfile(seed: 1, nodes: Self.nodes, days: Self.days)
+    profile.faultInterval = 5 * 3_600_000
+    let total = FleetRun.play(profile)
+    let seconds = ((ContinuousClock.now - begin) / .seconds(1)).rounded()
+    let line =
+      "fleet: \(total.nodes) nodes, \(total.checks) checks, \(total.shutdowns) shutdowns, \(total.wrong) wrong, "
+      + "\(total.missed) missed, \(total.stuck) stuck in \(seconds) s\n"
+    FileHandle.standardError.write(Data(line.utf8))
+    #expect(total.isWell, "\(total.findings.joined(separator: "\n"))")
+    #expect(total.nodes >= Self.nodes && total.shutdowns > 5)
+    for fault in ["outage", "revocation", "partial denial", "flapping", "cut"] {
+      #expect(total.faults[fault, default: 0] > 0, "the faults never were: \(fault)")
+    }
+  }
+
+  @Test("and it is noticed if they close wrongly, or do not close", arguments: BrokenFleetRule.allCases)
+  func noticesABrokenRule(rule: BrokenFleetRule) {
+    var profile = FleetProfile(seed: 1, nodes: 3, days: 3)
+    profile.broken = rule
+    let isFound = (UInt64(0)..<12).contains { site in
+      let total = FleetRun.play(profile, site: site)
+      return rule == .outageIsRevocation ? total.wrong > 0 : total.missed > 0
+    }
+    #expect(isFound, "no site noticed \(rule)")
+  }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// A fleet: many clusters under keys, over months, for the one question whether the right ones close, and only they.
+package struct FleetProfile: Sendable {
+  package var seed: UInt64
+  /// How many nodes there are at least; every site adds three or six.
+  package var nodes: Int
+  package var days: Int64
+  /// The mean time between two faults of a site, in milliseconds.
+  package var faultInterval: Int64 = 18 * 3_600_000
+  /// A rule that is broken on purpose, to see it found.
+  package var broken: BrokenFleetRule?
+
+  package init(seed: UInt64, nodes: Int = 1000, days: Int64 = 90) {
+    (self.seed, self.nodes, self.days) = (seed, nodes, days)
+  }
+}
+
+/// A rule of the verdicts that the simulated shells can break.
+package enum BrokenFleetRule: String, Sendable, CaseIterable {
+  /// An outage counts as a revocation.
+  case outageIsRevocation
+  /// A revocation counts as an outage.
+  case revocationIsOutage
+  /// Nodes never hear that they are to close.
+  case lockoutIsLost
+}
+
+/// What a fleet went through.
+package struct FleetStatistics: Sendable {
+  package var nodes = 0
+  package var sites = 0
+  /// Answers of the KMS to nodes and coordinators.
+  package var checks = 0
+  /// Nodes that closed while they served, because of their key.
+  package var shutdowns = 0
+  /// Those without a revocation that two vantage points saw, or that a node alone saw twice.
+  package var wrong = 0
+  /// Nodes that serve on although their key is revoked, and was so at two scheduled checks that reached the KMS.
+  package var missed = 0
+  /// Nodes that do not serve although their key has been good, and everything in reach, for long.
+  package var stuck = 0
+  package var faults: [String: Int] = [:]
+  /// The first sentences about what went wrong.
+  package var findings: [String] = []
+
+  package init() {}
+
+  package var isWell: Bool { wrong == 0 && missed == 0 && stuck == 0 && findings.isEmpty }
+
+  mutating func find(_ sentence: String) { if findings.count < 10 { findings.append(sentence) } }
+
+  package mutating func add(_ other: FleetStatistics) {
+    nodes += other.nodes
+    sites += other.sites
+    checks += other.checks
+    shutdowns += other.shutdowns
+    wrong += other.wrong
+    missed += other.missed
+    stuck += other.stuck
+    faults.merge(other.faults) { $0 + $1 }
+    for finding in other.findings { find(finding) }
+  }
+}
+
+/// One fleet's run: its sites are independent, so that they are played one after another.
+package enum FleetRun {
+  /// Plays all sites; `progress` is told after each.
+  package static func play(
+    _ profile: FleetProfile, progress: (FleetStatistics) -> Void = { _ in }
+  ) -> FleetStatistics {
+    var total = FleetStatistics()
+    var site: UInt64 = 0
+    while total.nodes < profile.nodes {
+      total.add(play(profile, site: site))
+      site += 1
+      progress(total)
+    }
+    return total
+  }
+
+  /// Plays one site; `trace` is told all that happens.
+  package static func play(
+    _ profile: FleetProfile, site: UInt64, trace: ((String) -> Void)? = nil
+  ) -> FleetStatistics {
+    let fleet = FleetSite(profile, number: site, trace: trace)
+    fleet.play()
+    return fleet.statistics
+  }
+}
