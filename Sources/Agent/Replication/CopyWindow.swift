@@ -28,8 +28,9 @@ struct CopyWindow: Sendable {
   func warning(secondsLeft: Double) -> String? {
     guard let seconds, seconds < secondsLeft else { return nil }
     return
-      "the oplog will probably not last: it reaches back to the copy's start for about \(Int(seconds)) s more, the copy "
-      + "takes about \(Int(min(secondsLeft, 1e9))) s more; give the oplog more room, or copy while there are fewer writes"
+      "the oplog will probably not last: it reaches back to the copy's start for about \(Int(seconds)) s more, the "
+      + "copy takes about \(Int(min(secondsLeft, 1e9))) s more; give the oplog more room, or copy while there are "
+      + "fewer writes"
   }
 }
 
