@@ -100,7 +100,8 @@ struct PlanRenderingTests {
         Plan 3f2a91c0  encrypt, cluster orders: running, 1 of 3 steps, 1 min
           ✓ node-b   re-sync into an encrypted generation  in 12 s
           ▶ node-c   re-sync into an encrypted generation  for 15 s
-                     copying  ▕██████████░░░░░░░░░░▏ 52%  61,234 of about 117,659 documents  4,211/s, 1.2 MB/s  13 s left
+                     copying  ▕██████████░░░░░░░░░░▏ 52%  61,234 of about 117,659 documents  \
+        4,211/s, 1.2 MB/s  13 s left
           · primary  hand over
         """)
   }

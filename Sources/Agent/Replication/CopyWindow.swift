@@ -29,8 +29,8 @@ struct CopyWindow: Sendable {
     guard let seconds, seconds < secondsLeft else { return nil }
     return
       "the oplog will probably not last: it reaches back to the copy's start for about \(Int(seconds)) s more, the "
-      + "copy takes about \(Int(min(secondsLeft, 1e9))) s more; give the oplog more room, or copy while there are fewer "
-      + "writes"
+      + "copy takes about \(Int(min(secondsLeft, 1e9))) s more; give the oplog more room, or copy while there are "
+      + "fewer writes"
   }
 }
 
