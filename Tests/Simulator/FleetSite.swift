@@ -200,6 +200,7 @@ final class FleetSite {
           switch change {
           case .put(let record): remember(record)
           case .remove(let key): records[key] = nil
+          case .append: break
           }
         }
       case .sendCommand(let name, let command): send(command, to: name)
@@ -213,7 +214,7 @@ final class FleetSite {
       case .sendIPList(let name, let list): tell(name) { $0.ipListVersion = max($0.ipListVersion, list.version) }
       case .checkKMS(_, let version): check(version)
       case .alertOpened(let alert): note("alert: \(alert.text)")
-      case .refuse, .alertClosed, .allowListChanged: break
+      case .refuse, .alertClosed, .allowListChanged, .tellAuditHead: break
       }
     }
   }

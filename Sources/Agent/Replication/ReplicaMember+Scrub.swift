@@ -63,7 +63,7 @@ extension ReplicaMember {
 
   /// Why reading everything must wait, nil if it may go on: what it finds ends this member, so others have to be there.
   private var hindranceToScrub: String? {
-    if copySource != nil { return "a copy is under way" }
+    if isCopying { return "a copy is under way" }
     guard core.membership.isVoter(core.me) else { return nil }
     let majority = core.membership.voters.count / 2 + 1
     if core.role == .leader {
