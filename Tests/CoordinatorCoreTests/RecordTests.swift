@@ -20,6 +20,10 @@ struct RecordTests {
     bench.core.audit("node approve", by: admin, on: "node-1", "for a test", now: bench.now)
     bench.take(
       bench.core.onEpochAhead(Epoch(number: 9, incarnation: 9), own: Epoch(number: 1, incarnation: 1), now: bench.now))
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.setOwners(["a@example.org"], of: Bench.project, now: now)
+    }
+    try bench.order { core, now throws(CoordinatorError) in try core.setMailServer(MailTests.server, now: now) }
     bench.verdict(.revoked(.keyDisabled, detail: "off"))
     bench.check(1, .revoked(.keyDisabled, detail: "off"))
     for (key, record) in bench.disk {

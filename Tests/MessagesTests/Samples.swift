@@ -118,7 +118,13 @@ enum Samples {
       .userRequest(
         UserRequest(id: command, action: .create, user: users.first?.name, role: .admin, credential: secret("x"))),
       .userReply(UserReply(id: command, outcome: .notNow, reason: "not primary", users: users)),
+      .settingsProof(
+        SettingsProof(id: command, outcome: .failed(kind: "accessDenied", operation: "unwrap", reason: "no"))),
+      .settingsProof(SettingsProof(id: command, outcome: .proven)),
     ]
+      + (secret("wJalrXUtnFEMI").flatMap { secret in
+        assignment.kms.map { .proveSettings(ProveSettings(id: command, settings: $0, secret: secret)) }
+      }.map { [$0] } ?? [])
   }
 
   static func envelope(_ body: MessageBody) -> Envelope {

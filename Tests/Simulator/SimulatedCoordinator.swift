@@ -79,7 +79,7 @@ final class SimulatedCoordinator {
     case .checkKMS(_, let version): check(version)
     case .alertOpened(let alert): world.note("alert: \(alert.text)")
     case .refuse(let name, let boot, _): world.note("\(name) is refused: boot \(boot)")
-    case .alertClosed, .allowListChanged: break
+    case .alertClosed, .allowListChanged, .sendMail: break
     }
   }
 

@@ -3,14 +3,32 @@
 /// What an alert is about.
 public enum AlertKind: String, Sendable, Codable, CaseIterable {
   case kmsUnreachable, keyRevoked, vantagePointsDisagree, nodeSilent, nodeFailed, nodeDamaged, keystoreDistrusted
-  case planOverdue, initialSync, secondIncarnation, storeRestored
+  case planOverdue, initialSync, secondIncarnation, storeRestored, mailNotSent
+
+  /// The alert's name, for operators.
+  public var title: String {
+    switch self {
+    case .kmsUnreachable: "KMS network access denied"
+    case .keyRevoked: "KMS key revoked"
+    case .vantagePointsDisagree: "KMS vantage points disagree"
+    case .nodeSilent: "node silent"
+    case .nodeFailed: "node failed"
+    case .nodeDamaged: "node damaged"
+    case .keystoreDistrusted: "keystore not approved"
+    case .planOverdue: "plan overdue"
+    case .initialSync: "initial sync"
+    case .secondIncarnation: "second agent"
+    case .storeRestored: "coordinator restored"
+    case .mailNotSent: "mail not sent"
+    }
+  }
 
   /// Whether data is out of reach or in danger because of it.
   public var isCritical: Bool {
     switch self {
     case .keyRevoked, .nodeFailed, .nodeDamaged, .keystoreDistrusted, .initialSync, .secondIncarnation, .storeRestored:
       true
-    case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue: false
+    case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue, .mailNotSent: false
     }
   }
 }
@@ -25,6 +43,8 @@ public struct AlertRecord: Sendable, Codable, Equatable {
   public let subject: String
   /// What is the matter.
   public var text: String
+  /// What to do about it, nil if the text says it.
+  public var next: String?
   /// Since when.
   public let openedAt: Instant
   /// Until when, nil while it lasts.

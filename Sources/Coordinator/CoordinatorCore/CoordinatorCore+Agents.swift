@@ -108,7 +108,9 @@ extension CoordinatorCore {
       watchSilence(of: cluster, now: now)
       advance(cluster, now: now)
     }
+    attendMail(now: now)
     forgetOld()
+    forgetOldMail()
     return flush()
   }
 

@@ -24,6 +24,8 @@ public struct CoordinatorCore: Sendable {
   var addresses = IPList()
   var auditRecords: [String: AuditRecord] = [:]
   var restoration: RestorationRecord?
+  var mailRecords: [String: MailRecord] = [:]
+  var mailServer: MailServerRecord?
 
   // Learned anew in each life.
   let startedAt: Instant
@@ -31,6 +33,7 @@ public struct CoordinatorCore: Sendable {
   var deliveries: [CommandID: Delivery] = [:]
   var waiting: [PlanID: String] = [:]
   var schedules: [ProjectName: CheckSchedule] = [:]
+  var mailsUnderWay: Set<MailKey> = []
 
   /// Clusters that may be commanded although no majority of their nodes has said hello in this life.
   var taughtClusters: Set<ClusterName> = []
@@ -73,6 +76,8 @@ public struct CoordinatorCore: Sendable {
     case .operatorKey(let known): operatorRecords[known.name] = known
     case .audit(let entry): auditRecords[entry.id] = entry
     case .restoration(let found): restoration = found
+    case .mail(let mail): mailRecords[mail.id] = mail
+    case .mailServer(let record): mailServer = record
     }
   }
 
@@ -138,6 +143,8 @@ extension CoordinatorCore {
     case .operatorKey: operatorRecords[OperatorName(checked: key.id)].map { .operatorKey($0) }
     case .audit: auditRecords[key.id].map { .audit($0) }
     case .restoration: restoration.map { .restoration($0) }
+    case .mail: mailRecords[key.id].map { .mail($0) }
+    case .mailServer: mailServer.map { .mailServer($0) }
     }
   }
 

@@ -40,6 +40,10 @@ public enum MessageBody: Sendable {
   case userRequest(UserRequest)
   /// Agent to coordinator: how that ended.
   case userReply(UserReply)
+  /// Coordinator to agent: try KMS settings that are not in force.
+  case proveSettings(ProveSettings)
+  /// Agent to coordinator: how that ended.
+  case settingsProof(SettingsProof)
 
   /// The kind of message, for logs and counters; carries no content.
   public var name: String {
@@ -67,6 +71,8 @@ public enum MessageBody: Sendable {
     case .syncEnd: "sync end"
     case .userRequest: "user request"
     case .userReply: "user reply"
+    case .proveSettings: "prove settings"
+    case .settingsProof: "settings proof"
     }
   }
 }
