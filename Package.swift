@@ -54,6 +54,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLSEvents = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let sqlite = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
@@ -128,10 +129,12 @@ let package = Package(
     module("Coordinator", "AuditTrail", ["ClusterModel", "Sealing"]),
     module(
       "Coordinator", "StateStore", ["AuditTrail", "ClusterModel", "CoordinatorCore", "FailurePoints", sqlite]),
+    shims("Coordinator", "CMail", links: ["curl"]),
+    module("Coordinator", "Mail", ["CMail", "ClusterModel", "Secrets"]),
     module(
       "Coordinator", "CoordinatorRuntime",
       [
-        "ClusterModel", "CoordinatorCore", "DaemonRuntime", "KeyManagement", "Messages", "Metrics", "Sealing",
+        "ClusterModel", "CoordinatorCore", "DaemonRuntime", "KeyManagement", "Mail", "Messages", "Metrics", "Sealing",
         "Secrets", "StateStore", "Transport", lifecycle, logging,
       ]),
     shims("Coordinator", "CCertificates", links: ["crypto"]),
@@ -188,13 +191,19 @@ let package = Package(
       ["ClusterModel", "DocumentServer", "Documents", "Sealing", "Secrets", logging, nioCore, nioPosix, nioTLS]),
     tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
     tests("AgentRuntimeTests", ["AgentRuntime", "ClusterModel", "Transport", logging]),
+    // A mail server for tests.
+    .target(
+      name: "MailSink", dependencies: [nioCore, nioPosix, nioTLS, nioTLSEvents], path: "Tests/MailSink",
+      swiftSettings: house),
+    tests("MailTests", ["ClusterModel", "Mail", "MailSink", "Secrets"]),
     tests("CoordinatorCoreTests", ["ClusterModel", "CoordinatorCore"]),
     tests("AuditTrailTests", ["AuditTrail", "ClusterModel"]),
     tests("StateStoreTests", ["AuditTrail", "ClusterModel", "CoordinatorCore", "StateStore", sqlite]),
     tests(
       "CoordinatorRuntimeTests",
       [
-        "ClusterModel", "CoordinatorCore", "CoordinatorRuntime", "DaemonRuntime", "KeyManagement", "Messages",
+        "ClusterModel", "CoordinatorCore", "CoordinatorRuntime", "DaemonRuntime", "KeyManagement", "MailSink",
+        "Messages",
         "Secrets", "Transport",
         logging,
       ]),
@@ -212,7 +221,8 @@ let package = Package(
     tests(
       "ClusterTests",
       [
-        "ClusterModel", "Documents", "KeyHierarchy", "KeyManagement", "LocalKMS", "Secrets", nioCore, nioPosix,
+        "ClusterModel", "Documents", "KeyHierarchy", "KeyManagement", "LocalKMS", "MailSink", "Secrets", nioCore,
+        nioPosix,
       ], exclude: ["Chaos/chaos_workload.py", "Chaos/disk_faults.c", "users.py"]),
     tests("Tidy", []),
     .executableTarget(

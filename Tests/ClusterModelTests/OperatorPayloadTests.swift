@@ -19,7 +19,13 @@ private let commands: [OperatorCommand] = [
   .shutdownCluster(name: ClusterName(checked: "c")), .restartCluster(name: ClusterName(checked: "c")),
   .encryptCluster(name: ClusterName(checked: "c")), .stepDown(cluster: ClusterName(checked: "c")),
   .keysTree(cluster: nil), .rotateKeys(cluster: ClusterName(checked: "c")), .listPlans(cluster: nil),
-  .showPlan(id: "3f"), .showIPList, .listAlerts,
+  .showPlan(id: "3f"), .showIPList, .listAlerts, .listPastAlerts, .tryAgain(cluster: ClusterName(checked: "c")),
+  .setAlerts(project: ProjectName(checked: "p"), kmsNetworkAccessDenied: false),
+  .setOwners(project: ProjectName(checked: "p"), owners: ["a@example.org"]), .showMail, .testMail(to: "a@example.org"),
+  .setMail(
+    server: MailServer(
+      host: "h", port: 587, encryption: .startTLS, user: "u", from: "a@b", certificateAuthorityPEM: "c")
+  ),
 ]
 
 @Suite("An operator's request and its answer survive the way there and back")

@@ -18,6 +18,10 @@ struct RecordTests {
         Bench.node(1), keys: [KeyReport(id: KeyID.random(for: .oplog), createdAtMilliseconds: 1)], now: bench.now))
     bench.take(
       bench.core.onEpochAhead(Epoch(number: 9, incarnation: 9), own: Epoch(number: 1, incarnation: 1), now: bench.now))
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.setOwners(["a@example.org"], of: Bench.project, now: now)
+    }
+    try bench.order { core, now throws(CoordinatorError) in try core.setMailServer(MailTests.server, now: now) }
     bench.verdict(.revoked(.keyDisabled, detail: "off"))
     bench.check(1, .revoked(.keyDisabled, detail: "off"))
     for (key, record) in bench.disk {

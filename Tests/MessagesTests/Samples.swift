@@ -128,7 +128,13 @@ enum Samples {
       .userReply(UserReply(id: command, outcome: .notNow, reason: "not primary", users: users)),
       .auditHead(AuditHeadMessage(.empty)),
       .auditHead(AuditHeadMessage(AuditHead(sequence: .max, hash: .none), replacing: .empty)),
+      .settingsProof(
+        SettingsProof(id: command, outcome: .failed(kind: "accessDenied", operation: "unwrap", reason: "no"))),
+      .settingsProof(SettingsProof(id: command, outcome: .proven)),
     ]
+      + (secret("wJalrXUtnFEMI").flatMap { secret in
+        assignment.kms.map { .proveSettings(ProveSettings(id: command, settings: $0, secret: secret)) }
+      }.map { [$0] } ?? [])
   }
 
   static func envelope(_ body: MessageBody) -> Envelope {

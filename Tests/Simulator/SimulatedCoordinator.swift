@@ -82,7 +82,7 @@ final class SimulatedCoordinator {
       world.note("alert: \(alert.text)")
       if alert.kind == .secondIncarnation { world.approveSoon(alert.subject) }
     case .refuse(let name, let boot, _): world.note("\(name) is refused: boot \(boot)")
-    case .alertClosed, .allowListChanged, .tellAuditHead: break
+    case .alertClosed, .allowListChanged, .tellAuditHead, .sendMail: break
     }
   }
 

@@ -19,7 +19,7 @@ extension AgentCore {
     case .stopDatabase: return onStop(command, now: now)
     case .startDatabase: return onStart(command)
     case .restart(let expectedBoot): return onRestart(command, boot: expectedBoot)
-    case .checkKMS: return [.check(scheduled: false), .reply(result(command, .accepted))]
+    case .checkKMS: return [.reply(result(command, .accepted))] + lookAtKeyNow()
     case .forceSoleVoter(let expecting, let lastIndex):
       guard life == .serving else { return [.reply(result(command, .failed(reason: notServing)))] }
       guard generation?.id == expecting else {

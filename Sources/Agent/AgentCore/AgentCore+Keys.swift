@@ -12,6 +12,12 @@ extension AgentCore {
     guard check.settingsVersion == assignment?.settingsVersion else { return [] }
     if let lastCheck, lastCheck.startedAtMilliseconds > check.startedAtMilliseconds { return [] }
     lastCheck = check
+    if case .unreachable = check.verdict {
+      // Looked at again soon, so that one check that flapped is told from an outage.
+      extraCheckAt = now + recheckDelay()
+    } else {
+      extraCheckAt = nil
+    }
     guard case .revoked(let reason, let detail) = check.verdict, reason.isKeyState else {
       keyStateRevocationsInARow = 0
       return [.report]
@@ -22,6 +28,16 @@ extension AgentCore {
       return disable("\(reason.rawValue): \(detail)", now: now) + [.report]
     }
     return [.report]
+  }
+
+  /// Somebody asks for a look at the key: what waits for it tries at once, everything else looks.
+  mutating func lookAtKeyNow() -> [AgentDirective] {
+    switch life {
+    case .awaitingKMS, .retrying: return beginOpening(attempt: 0) + [.report]
+    case .disabled where assignment?.disabledReason == nil && assignment?.running == true:
+      return beginOpening(attempt: 0) + [.report]
+    default: return [.check(scheduled: false)]
+    }
   }
 
   var isEncrypted: Bool { generation?.encrypted == true }

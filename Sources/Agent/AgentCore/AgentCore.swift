@@ -25,6 +25,8 @@ public struct AgentCore: Sendable {
   var work: RunningWork?
   var commands = CommandRecord()
   var nextCheckAt: Milliseconds?
+  /// When the key is looked at once more after a check that could not ask; no scheduled check.
+  var extraCheckAt: Milliseconds?
   var keyStateRevocationsInARow = 0
   var jitter: Jitter
   let timing: AgentTiming
@@ -55,6 +57,8 @@ public struct AgentCore: Sendable {
   public var runningWork: CommandID? { work?.command.id }
   /// The plan of the long job in progress, nil if none or without one.
   public var runningPlan: PlanID? { work?.command.plan }
+  /// Whether the engine is being closed because the key was taken away.
+  public var isBeingLockedOut: Bool { if case .closing(.disable) = life { true } else { false } }
   /// Whether the engine is open and drivers may be served.
   public var isServing: Bool { life == .serving }
 
@@ -83,6 +87,8 @@ public struct AgentCore: Sendable {
       directives += beginOpening(attempt: 0)
     case .serving, .opening, .awaitingKMS, .retrying:
       if let reason = new.disabledReason { directives += disable(reason, now: now) }
+      // New settings are looked at under at once: what was seen under others says nothing any more.
+      if settingsChanged, isEncrypted, life == .serving, new.kms != nil { directives.append(.check(scheduled: false)) }
     case .empty, .rebuilding, .closing, .stopped, .disabled, .failed: break
     }
     return directives + [.report]
@@ -142,6 +148,7 @@ public struct AgentCore: Sendable {
   public mutating func onClosed(now: Milliseconds) -> [AgentDirective] {
     guard case .closing(let next) = life else { return [] }
     nextCheckAt = nil
+    extraCheckAt = nil
     switch next {
     case .stop:
       life = .stopped
@@ -198,6 +205,10 @@ public struct AgentCore: Sendable {
       life = .disabled(reason: reason, recheckAt: now + recheckDelay())
       return [.check(scheduled: false)]
     case .serving:
+      if let due = extraCheckAt, now >= due {
+        extraCheckAt = nil
+        return [.check(scheduled: false)]
+      }
       guard let due = nextCheckAt, now >= due else { return [] }
       nextCheckAt = now + jitter.around(timing.checkInterval, byTenths: 1)
       return [.check(scheduled: true)]

@@ -31,6 +31,7 @@ extension AgentShell {
     case .check(let scheduled): await check(scheduled: scheduled)
     case .replaceProcessImage: replaceProcessImage()
     case .users(let request): await perform(request)
+    case .prove(let request): await prove(request)
     case .damaged(let id, let report): if id == opened?.id { perform(core.onEngineFailed(report)) }
     }
   }
@@ -181,10 +182,11 @@ extension AgentShell {
   }
 
   private func watchClose(_ number: Int) async {
-    guard (try? await Task.sleep(for: Self.closeLimit)) != nil, closes.open == number else { return }
+    let limit = core.isBeingLockedOut ? Self.lockOutLimit : Self.closeLimit
+    guard (try? await Task.sleep(for: limit)) != nil, closes.open == number else { return }
     // A stop that was asked for meanwhile is not forgotten: a new image would not know of it.
     if isShutDown { LastWait(limit: Self.closeLimit, logger: logger).endProcess() }
-    logger.critical("the engine does not close", metadata: ["limit": "\(Self.closeLimit)"])
+    logger.critical("the engine does not close", metadata: ["limit": "\(limit)"])
     replaceProcessImage()
   }
 

@@ -28,11 +28,16 @@ actor AgentShell {
     case damaged(GenerationID, DamageReport)
     case watchClose(number: Int)
     case users(UserRequest)
+    case prove(ProveSettings)
   }
 
   /// How long the engine may take to close. WiredTiger can wait for ever in a journal whose disk has failed; a process
   /// that replaces its image lets go of keys and pages all the same, and says at its next opening what is wrong.
   static let closeLimit = Duration.seconds(30)
+
+  /// The same for a lock-out: every node is to be closed within ten seconds of the verdict. What was acknowledged is in
+  /// the journal.
+  static let lockOutLimit = Duration.seconds(7)
 
   let configuration: AgentConfiguration
   let directory: GenerationDirectory
@@ -163,6 +168,9 @@ actor AgentShell {
     case .auditHead(let message):
       guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
       onAuditHead(message)
+    case .proveSettings(let request):
+      guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
+      jobQueue.yield(.prove(request))
     case .fault(let fault): logger.warning("the coordinator refused a message", metadata: ["reason": "\(fault.text)"])
     default: logger.warning("an unexpected message", metadata: ["message": "\(envelope.body.name)"])
     }

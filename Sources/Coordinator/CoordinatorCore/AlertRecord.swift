@@ -3,7 +3,26 @@
 /// What an alert is about.
 public enum AlertKind: String, Sendable, Codable, CaseIterable {
   case kmsUnreachable, keyRevoked, vantagePointsDisagree, nodeSilent, nodeFailed, nodeDamaged, keystoreDistrusted
-  case planOverdue, initialSync, secondIncarnation, storeRestored, auditContradicted
+  case planOverdue, initialSync, secondIncarnation, storeRestored, mailNotSent, auditContradicted
+
+  /// The alert's name, for operators.
+  public var title: String {
+    switch self {
+    case .kmsUnreachable: "KMS network access denied"
+    case .keyRevoked: "KMS key revoked"
+    case .vantagePointsDisagree: "KMS vantage points disagree"
+    case .nodeSilent: "node silent"
+    case .nodeFailed: "node failed"
+    case .nodeDamaged: "node damaged"
+    case .keystoreDistrusted: "keystore not approved"
+    case .planOverdue: "plan overdue"
+    case .initialSync: "initial sync"
+    case .secondIncarnation: "second agent"
+    case .storeRestored: "coordinator restored"
+    case .mailNotSent: "mail not sent"
+    case .auditContradicted: "audit record contradicted"
+    }
+  }
 
   /// Whether data is out of reach or in danger because of it.
   public var isCritical: Bool {
@@ -11,7 +30,7 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
     case .keyRevoked, .nodeFailed, .nodeDamaged, .keystoreDistrusted, .initialSync, .secondIncarnation, .storeRestored,
       .auditContradicted:
       true
-    case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue: false
+    case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue, .mailNotSent: false
     }
   }
 }
@@ -26,6 +45,8 @@ public struct AlertRecord: Sendable, Codable, Equatable {
   public let subject: String
   /// What is the matter.
   public var text: String
+  /// What to do about it, nil if the text says it.
+  public var next: String?
   /// Since when.
   public let openedAt: Instant
   /// Until when, nil while it lasts.

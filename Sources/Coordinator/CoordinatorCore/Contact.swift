@@ -27,6 +27,10 @@ struct Contact: Sendable {
   var auditToldAt: Instant?
   /// Another process with the node's identity, which waits for its turn.
   var second: SecondIncarnation?
+  /// How many checks of the node in a row could not ask the KMS.
+  var outageChecks = 0
+  /// When the last of them began.
+  var outageCheckStartedAt: Int64?
   /// Whether this life of the process follows an epoch that this store never gave out.
   var isAheadOfStore = false
 

@@ -111,7 +111,9 @@ extension CoordinatorCore {
       advance(cluster, now: now)
     }
     tellWitnesses(now: now)
+    attendMail(now: now)
     forgetOld()
+    forgetOldMail()
     return flush()
   }
 

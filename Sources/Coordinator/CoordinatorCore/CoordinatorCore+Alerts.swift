@@ -3,15 +3,16 @@ internal import ClusterModel
 
 extension CoordinatorCore {
   /// Opens an alert, or changes the text of the open one of this kind and subject.
-  mutating func openAlert(_ kind: AlertKind, subject: String, text: String, now: Instant) {
+  mutating func openAlert(_ kind: AlertKind, subject: String, text: String, next: String? = nil, now: Instant) {
     let text = Self.bounded(text)
     if var alert = openAlert(kind, subject: subject) {
       alert.text = text
+      alert.next = next
       put(alert)
       return
     }
     let id = "\(kind.rawValue)/\(subject)/\(now.milliseconds)"
-    let alert = AlertRecord(id: id, kind: kind, subject: subject, text: text, openedAt: now)
+    let alert = AlertRecord(id: id, kind: kind, subject: subject, text: text, next: next, openedAt: now)
     put(alert)
     sends.append(.alertOpened(alert))
   }

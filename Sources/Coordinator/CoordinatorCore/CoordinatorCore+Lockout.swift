@@ -8,26 +8,31 @@ extension CoordinatorCore {
     _ project: ProjectName, reason: RevocationReason, detail: String, startedAt: Int64, now: Instant
   ) {
     guard let key = projectRecords[project]?.kms?.keyID else { return }
+    let text = "the key is revoked (\(reason.rawValue)): \(detail)"
     for var cluster in clusters(of: project) where isUnderKey(cluster, key) && cluster.lockout == nil {
       var commands: [NodeName: CommandID] = [:]
       for node in cluster.nodes { commands[node] = CommandID(checked: identifiers.uuid()) }
       cluster.lockout = Lockout(
-        reason: Self.bounded("the key is revoked (\(reason.rawValue)): \(detail)"), customerKeyID: key,
+        reason: Self.bounded(text), customerKeyID: key,
         checkStartedAtMilliseconds: startedAt, since: now, commands: commands)
       put(cluster)
     }
+    let locked = clusters(of: project).filter { $0.lockout != nil }.map(\.name)
+    beginEpisode(
+      project, clusters: locked, reason: text, next: Self.advice(reason, project: project), now: now)
   }
 
   /// Lets clusters in again whose lock-out is older than this valid check.
-  mutating func readmit(_ project: ProjectName, check: CheckReport) {
+  mutating func readmit(_ project: ProjectName, check: CheckReport, now: Instant) {
     for var cluster in clusters(of: project) {
-      guard let lockout = cluster.lockout, lockout.customerKeyID == check.customerKeyID,
+      guard let lockout = cluster.lockout, CustomerKey.isSame(lockout.customerKeyID, check.customerKeyID),
         check.startedAtMilliseconds > lockout.checkStartedAtMilliseconds
       else { continue }
       for command in lockout.commands.values { deliveries[command] = nil }
       cluster.lockout = nil
       put(cluster)
     }
+    endEpisode(project, now: now)
   }
 
   /// Sends the command that locks out to every member that is heard and not locked out, also to one whose data is still

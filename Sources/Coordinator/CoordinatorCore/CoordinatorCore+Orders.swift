@@ -105,14 +105,14 @@ extension CoordinatorCore {
     return try openCluster(name, for: kind)
   }
 
-  /// The cluster, if it is meant to run and not disabled.
+  /// The cluster, if it is meant to run, and is not disabled or can queue a plan of this kind.
   func openCluster(_ name: ClusterName, for kind: PlanKind) throws(CoordinatorError) -> ClusterRecord {
     let cluster = try self.cluster(name)
-    if let lockout = cluster.lockout {
+    if let lockout = cluster.lockout, !kind.isQueuedWhileDisabled {
       throw CoordinatorError(
         .refused, "No plan to \(kind.title) was made for cluster \(name).",
         why: "The cluster is disabled: \(lockout.reason).",
-        next: "Give the key back in the KMS, then: keyfold kms check \(cluster.project)")
+        next: "Give the key back in the KMS, then: keyfold cluster try-again \(name)")
     }
     guard cluster.running else {
       throw CoordinatorError(

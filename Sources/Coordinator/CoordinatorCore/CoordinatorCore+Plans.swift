@@ -217,14 +217,20 @@ extension CoordinatorCore {
   private mutating func explainQueue(of name: ClusterName, now: Instant) {
     guard let cluster = clusterRecords[name] else { return }
     let open = openPlans(of: name)
+    if let lockout = cluster.lockout {
+      for plan in open { waiting[plan.id] = "queued until the key is back; the cluster is disabled: \(lockout.reason)" }
+    }
     guard let holder = open.first(where: { $0.id == cluster.lease }) else { return }
-    for plan in open where plan.id != holder.id {
+    for plan in open where plan.id != holder.id && cluster.lockout == nil {
       waiting[plan.id] = "waiting for the plan to \(holder.kind.title) of the same cluster (\(holder.id))"
     }
   }
 
   private mutating func watchOverdue(_ plan: PlanRecord, reason: String?, now: Instant) {
-    guard let reason else { return closeAlert(.planOverdue, subject: plan.cluster.text, now: now) }
+    // What waits for a revoked key has its alert already.
+    guard let reason, clusterRecords[plan.cluster]?.lockout == nil else {
+      return closeAlert(.planOverdue, subject: plan.cluster.text, now: now)
+    }
     guard now - plan.createdAt > CoordinatorLimits.createDeadline else { return }
     openAlert(
       .planOverdue, subject: plan.cluster.text,

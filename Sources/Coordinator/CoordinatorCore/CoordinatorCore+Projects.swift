@@ -13,12 +13,7 @@ extension CoordinatorCore {
     guard projectRecords.count < CoordinatorLimits.maximumProjects else {
       throw CoordinatorError(.refused, "There are \(CoordinatorLimits.maximumProjects) projects, the most allowed.")
     }
-    guard owners.count <= CoordinatorLimits.maximumOwners else {
-      throw CoordinatorError(.invalid, "A project has at most \(CoordinatorLimits.maximumOwners) owners.")
-    }
-    for owner in owners where !Self.isMailAddress(owner) {
-      throw CoordinatorError(.invalid, "An owner's mail address is not one.", next: "Write it like name@example.org")
-    }
+    try Self.check(owners: owners)
     let project = ProjectRecord(name: name, owners: owners, createdAt: now)
     put(project)
     return Decision(project, flush())
@@ -33,18 +28,18 @@ extension CoordinatorCore {
   {
     let project = try self.project(name)
     try Self.check(settings)
-    if let used = keyInUse(of: name), used != settings.keyID {
-      throw CoordinatorError(
-        .refused, "The KMS settings of project \(name) were not changed.",
-        why: "Nodes of the project hold data under \(used), and these settings name another key.",
-        next: "Name the same key; changing the key of encrypted data is a plan of its own.")
+    if let used = keyInUse(of: name), !CustomerKey.isSame(used, settings.keyID) {
+      throw otherKey(of: project, used: used)
     }
     return project.settingsVersion &+ 1
   }
 
   /// Takes up settings that were just proven with this canary; throws `CoordinatorError` if others were faster.
+  ///
+  /// The proof counts as a valid check that began at `startedAt`.
   public mutating func onKMSProven(
-    _ name: ProjectName, settings: KMSSettings, settingsVersion: UInt64, canary: WrappedMasterKey, now: Instant
+    _ name: ProjectName, settings: KMSSettings, settingsVersion: UInt64, canary: WrappedMasterKey,
+    startedAt: Instant? = nil, now: Instant
   ) throws(CoordinatorError) -> Decision<ProjectRecord> {
     let expected = try self.settingsVersion(proposing: settings, for: name)
     guard expected == settingsVersion else {
@@ -58,12 +53,29 @@ extension CoordinatorCore {
     project.canary = canary
     project.lastCheck = CheckReport(
       verdict: .valid, customerKeyID: settings.keyID, settingsVersion: settingsVersion,
-      startedAtMilliseconds: now.milliseconds)
+      startedAtMilliseconds: (startedAt ?? now).milliseconds)
+    project.trouble = nil
     put(project)
     schedules[name] = nil
     judge(name, now: now)
     advanceClusters(of: name, now: now)
     return Decision(project, flush())
+  }
+
+  /// Why settings of another key are refused: while the key is revoked it can't be changed at all.
+  private func otherKey(of project: ProjectRecord, used: String) -> CoordinatorError {
+    let name = project.name
+    let what = "The KMS settings of project \(name) were not changed."
+    if case .revoked(let reason, _) = project.lastCheck?.verdict {
+      return CoordinatorError(
+        .refused, what,
+        why: "The key \(used) is revoked (\(reason.rawValue)), and while it is it can't be changed for another.",
+        next:
+          "\(Self.advice(reason, project: name)). Credentials, endpoint and region of the same key can be changed now.")
+    }
+    return CoordinatorError(
+      .refused, what, why: "Nodes of the project hold data under \(used), and these settings name another key.",
+      next: "Name the same key; changing the key of encrypted data is a plan of its own.")
   }
 
   /// Adds an operator's public key; the same key twice changes nothing. Throws `CoordinatorError` if the key is none or
@@ -112,15 +124,6 @@ extension CoordinatorCore {
 // MARK: - What may stand in settings
 
 extension CoordinatorCore {
-  private static func isMailAddress(_ text: String) -> Bool {
-    let parts = text.split(separator: "@", omittingEmptySubsequences: false)
-    return text.utf8.count <= CoordinatorLimits.maximumMailAddress && parts.count == 2
-      && parts.allSatisfy { !$0.isEmpty }
-      && text.unicodeScalars.allSatisfy {
-        $0.value > 0x20 && $0.value != 0x7F && !"<>,;:\"\\()[]".unicodeScalars.contains($0)
-      }
-  }
-
   private static func check(_ settings: KMSSettings) throws(CoordinatorError) {
     do { try settings.validate() } catch {
       throw CoordinatorError(.invalid, "The KMS settings cannot be used.", why: error.description)

@@ -63,6 +63,20 @@ extension CoordinatorCore {
   /// Whether a node's link is up and it was heard of within the limit of silence.
   public func isHeard(_ node: NodeName, now: Instant) -> Bool { contacts[node]?.isHeard(now: now) ?? false }
 
+  /// The nodes that have to prove new settings of this key: they hold data under it, may open it, are heard, and have
+  /// been told whom they belong to; one that is just starting is as good as away.
+  public func provers(of project: ProjectName, key: String, now: Instant) -> [NodeName] {
+    clusters(of: project).flatMap(\.nodes).filter { node in
+      uses(node, key: key) && nodeRecords[node]?.distrust == nil && isHeard(node, now: now)
+        && contacts[node]?.report?.phase != .awaitingSettings
+    }.sorted()
+  }
+
+  /// The project's canary if this key wrapped it, nil if there is none or another key did.
+  public func canary(of project: ProjectName, wrappedBy key: String) -> WrappedMasterKey? {
+    projectRecords[project]?.canary.flatMap { CustomerKey.isSame($0.keyID, key) ? $0 : nil }
+  }
+
   /// The keys below a node's master key, as it reported them last.
   public func keys(of node: NodeName) -> [KeyReport] { keysRecords[node]?.keys ?? [] }
 

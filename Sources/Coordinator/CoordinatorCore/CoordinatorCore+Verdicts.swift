@@ -9,6 +9,7 @@ extension CoordinatorCore {
       report.settingsVersion == project.settingsVersion, report.customerKeyID == settings.keyID,
       report.startedAtMilliseconds >= project.lastCheck?.startedAtMilliseconds ?? .min
     else { return [] }
+    project.trouble = trouble(of: project, after: report)
     project.lastCheck = report
     put(project)
     planNextCheck(of: name, verdict: report.verdict, now: now)
@@ -28,6 +29,13 @@ extension CoordinatorCore {
     askCoordinator(name, now: now)
     askNodes(of: name, now: now)
     return Decision(project.settingsVersion, flush())
+  }
+
+  /// Checks the key of a cluster's project now, and lets nodes that wait for it try at once; names the project.
+  public mutating func tryAgain(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<ProjectName> {
+    let cluster = try self.cluster(name)
+    let decision = try checkKMS(cluster.project, now: now)
+    return Decision(cluster.project, decision.directives)
   }
 
   // MARK: When to check
@@ -87,12 +95,11 @@ extension CoordinatorCore {
   mutating func onNodeCheck(_ node: NodeName, project name: ProjectName, now: Instant) {
     guard let check = nodeCheck(node, of: name) else { return }
     switch check.verdict {
-    case .valid: closeAlert(.kmsUnreachable, subject: node.text, now: now)
+    case .valid: noteReach(of: node, now: now)
     case .unreachable(let reason, let detail):
-      openAlert(
-        .kmsUnreachable, subject: node.text, text: "Node \(node) can't ask the KMS (\(reason.rawValue)): \(detail)",
-        now: now)
+      noteOutage(at: node, check, reason: reason, detail: detail, project: name, now: now)
     case .revoked:
+      noteReach(of: node, now: now)
       let own = projectRecords[name]?.lastCheck
       let busy = schedules[name]?.askedAt.map { now - $0 < CoordinatorLimits.checkDeadline } ?? false
       if !busy, own?.startedAtMilliseconds ?? .min < check.startedAtMilliseconds { askCoordinator(name, now: now) }
@@ -109,11 +116,9 @@ extension CoordinatorCore {
       closeAlert(.kmsUnreachable, subject: name.text, now: now)
       closeAlert(.keyRevoked, subject: name.text, now: now)
       noteDissent(name, now: now)
-      readmit(name, check: own)
+      readmit(name, check: own, now: now)
     case .unreachable(let reason, let detail):
-      openAlert(
-        .kmsUnreachable, subject: name.text,
-        text: "The KMS of project \(name) can't be asked (\(reason.rawValue)): \(detail)", now: now)
+      noteOutage(of: name, reason: reason, detail: detail, now: now)
     case .revoked(let reason, let detail):
       judgeRevocation(name, own: own, reason: reason, detail: detail, now: now)
     }
@@ -138,9 +143,11 @@ extension CoordinatorCore {
     let earliest = min(own.startedAtMilliseconds, confirming.map(\.startedAtMilliseconds).min() ?? .max)
     let valid = others.contains { $0.verdict == .valid && $0.startedAtMilliseconds >= earliest }
     let text = "The key of project \(name) is revoked (\(reason.rawValue)): \(detail)"
+    let next = Self.advice(reason, project: name)
+    closeAlert(.kmsUnreachable, subject: name.text, now: now)
     if let newest = confirming.map(\.startedAtMilliseconds).max(), !valid {
       closeAlert(.vantagePointsDisagree, subject: name.text, now: now)
-      openAlert(.keyRevoked, subject: name.text, text: text, now: now)
+      openAlert(.keyRevoked, subject: name.text, text: text, next: next, now: now)
       lockOut(name, reason: reason, detail: detail, startedAt: max(newest, own.startedAtMilliseconds), now: now)
       return
     }
@@ -152,7 +159,7 @@ extension CoordinatorCore {
         now: now)
     }
     if clusters(of: name).allSatisfy({ $0.lockout == nil && !isUnderKey($0, own.customerKeyID) }) {
-      openAlert(.keyRevoked, subject: name.text, text: text, now: now)
+      openAlert(.keyRevoked, subject: name.text, text: text, next: next, now: now)
     }
     askForConfirmation(name, now: now)
   }
@@ -175,7 +182,7 @@ extension CoordinatorCore {
     now - Instant(milliseconds: check.startedAtMilliseconds) <= CoordinatorLimits.confirmationWindow
   }
 
-  private func nodeChecks(of name: ProjectName) -> [CheckReport] {
+  func nodeChecks(of name: ProjectName) -> [CheckReport] {
     clusters(of: name).flatMap(\.nodes).compactMap { nodeCheck($0, of: name) }
   }
 
@@ -188,7 +195,7 @@ extension CoordinatorCore {
   }
 
   func uses(_ node: NodeName, key: String) -> Bool {
-    nodeRecords[node]?.generation?.customerKeyID == key
+    nodeRecords[node]?.generation?.customerKeyID.map { CustomerKey.isSame($0, key) } ?? false
   }
 
   func isUnderKey(_ cluster: ClusterRecord, _ key: String) -> Bool { cluster.nodes.contains { uses($0, key: key) } }

@@ -5,17 +5,22 @@ public import ClusterModel
 extension CoordinatorCore {
   /// A project as an operator sees it.
   public func view(of project: ProjectRecord) -> ProjectView {
-    ProjectView(
+    var view = ProjectView(
       name: project.name, createdAt: OperatorTime(milliseconds: project.createdAt.milliseconds),
       clusters: clusters(of: project.name).map(\.name), kms: kmsView(of: project))
+    view.kmsNetworkAccessDenied = wants(.kmsUnreachable, project.name)
+    return view
   }
 
   /// A project's KMS settings as an operator sees them, nil if none are set.
   public func kmsView(of project: ProjectRecord) -> KMSView? {
     project.kms.map { settings in
-      KMSView(
+      var view = KMSView(
         project: project.name, settings: settings, settingsVersion: project.settingsVersion,
         lastCheck: project.lastCheck.map { Self.view(of: $0) })
+      view.trouble = project.trouble.map { troubleView($0, settings: settings, project: project.name) }
+      view.vantagePoints = vantagePoints(of: project)
+      return view
     }
   }
 
@@ -35,11 +40,13 @@ extension CoordinatorCore {
   public func view(of cluster: ClusterRecord, now: Instant) -> ClusterView {
     let (state, reason) = state(of: cluster, now: now)
     let encryption = cluster.encrypted ? "on" : cluster.encryptionWanted ? "turning on" : "off"
-    return ClusterView(
+    var shown = ClusterView(
       name: cluster.name, project: cluster.project, running: cluster.running, state: state, reason: reason,
       encryption: encryption, primary: primary(of: cluster, now: now), connectionString: connectionString(of: cluster),
       nodes: cluster.nodes.compactMap { nodeRecords[$0] }.map { view(of: $0, now: now) },
       openPlans: openPlans(of: cluster.name).map(\.id))
+    explainKey(of: cluster, in: &shown)
+    return shown
   }
 
   /// A plan as an operator sees it at `now`.
@@ -99,13 +106,10 @@ extension CoordinatorCore {
   }
 
   /// The alerts that are open, newest first.
-  public var alertViews: [AlertView] {
-    alerts.filter { $0.closedAt == nil }.map {
-      AlertView(
-        severity: $0.kind.isCritical ? "critical" : "warning", subject: $0.subject, text: $0.text,
-        since: OperatorTime(milliseconds: $0.openedAt.milliseconds))
-    }
-  }
+  public var alertViews: [AlertView] { alerts.filter { $0.closedAt == nil }.map { Self.view(of: $0) } }
+
+  /// The alerts that are over and still remembered, newest first.
+  public var pastAlertViews: [AlertView] { alerts.filter { $0.closedAt != nil }.map { Self.view(of: $0) } }
 
   /// A check as an operator sees it.
   static func view(of check: CheckReport) -> CheckView {

@@ -23,6 +23,8 @@ public struct CoordinatorCore: Sendable {
   var operatorRecords: [OperatorName: OperatorRecord] = [:]
   var addresses = IPList()
   var restoration: RestorationRecord?
+  var mailRecords: [String: MailRecord] = [:]
+  var mailServer: MailServerRecord?
 
   // Learned anew in each life.
   let startedAt: Instant
@@ -30,6 +32,7 @@ public struct CoordinatorCore: Sendable {
   var deliveries: [CommandID: Delivery] = [:]
   var waiting: [PlanID: String] = [:]
   var schedules: [ProjectName: CheckSchedule] = [:]
+  var mailsUnderWay: Set<MailKey> = []
 
   /// Clusters that may be commanded although no majority of their nodes has said hello in this life.
   var taughtClusters: Set<ClusterName> = []
@@ -74,6 +77,8 @@ public struct CoordinatorCore: Sendable {
     case .ipList(let list): addresses = list
     case .operatorKey(let known): operatorRecords[known.name] = known
     case .restoration(let found): restoration = found
+    case .mail(let mail): mailRecords[mail.id] = mail
+    case .mailServer(let record): mailServer = record
     }
   }
 
@@ -139,6 +144,8 @@ extension CoordinatorCore {
     case .ipList: .ipList(addresses)
     case .operatorKey: operatorRecords[OperatorName(checked: key.id)].map { .operatorKey($0) }
     case .restoration: restoration.map { .restoration($0) }
+    case .mail: mailRecords[key.id].map { .mail($0) }
+    case .mailServer: mailServer.map { .mailServer($0) }
     }
   }
 

@@ -20,6 +20,8 @@ public enum CoordinatorDirective: Sendable, Equatable {
   case tellAuditHead(NodeName, replacing: AuditHead?)
   /// Unwrap the project's canary under the settings of this version and report with `onVerdict`.
   case checkKMS(ProjectName, settingsVersion: UInt64)
+  /// Hand a mail to the server for one recipient, and report with `onMail`.
+  case sendMail(MailRecord, to: String, server: MailServerRecord)
   /// Something needs an operator's attention.
   case alertOpened(AlertRecord)
   /// It does no longer.

@@ -49,12 +49,27 @@ public enum CoordinatorLimits {
   public static let troubledCheckInterval = Duration.seconds(60)
   /// A check without an answer for this long counts as lost.
   public static let checkDeadline = Duration.seconds(90)
+  /// How many checks in a row have to find the KMS out of reach before it is an alert: one that flaps is none.
+  public static let outageChecks = 2
   /// Two checks confirm one another if both began within this span before now.
   public static let confirmationWindow = Duration.seconds(10 * 60)
   /// How often nodes are asked to confirm a revocation.
   public static let confirmationRetry = Duration.seconds(15)
   /// How old a valid check may be as proof that a node can start again: one check.
   public static let proofAge = Duration.seconds(15 * 60)
+
+  /// The first wait before a mail that the server did not take is tried again; doubles at each failure.
+  public static let firstMailRetry = Duration.seconds(30)
+  /// The longest wait between two attempts.
+  public static let longestMailRetry = Duration.seconds(60 * 60)
+  /// A mail that nobody took for so long is given up (RFC 5321, section 4.5.4.1: four to five days).
+  public static let mailPatience = Duration.seconds(5 * 24 * 60 * 60)
+  /// After so many failed attempts it is an alert.
+  static let mailAlertAttempts = 3
+  /// How many mails are on their way to the server at once.
+  static let mailsAtOnce = 4
+  /// Mails that are through kept for operators.
+  static let finishedMails = 100
 
   /// A cluster that could not begin to form its shard by then is rolled back.
   public static let createDeadline = Duration.seconds(30 * 60)

@@ -23,6 +23,16 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
   /// Whether it goes before plans that already wait, at the next boundary between two steps.
   var isUrgent: Bool { self == .shutDown || self == .start || self == .recover }
 
+  /// Whether an order for it is accepted while the cluster is disabled by a revoked key, and carried out once the key
+  /// is back, after what was ordered before: every change of what the cluster is to be. What an operator wants of the
+  /// nodes as they are now is refused then, and so is whatever changes or ends the use of the key itself.
+  var isQueuedWhileDisabled: Bool {
+    switch self {
+    case .rotateMasterKeys, .restart, .shutDown, .start: true
+    case .create, .encrypt, .handOver, .initialSync, .recover: false
+    }
+  }
+
   /// Whether steps for several nodes may be under way at once.
   var isParallel: Bool { self == .create || self == .shutDown || self == .start }
 

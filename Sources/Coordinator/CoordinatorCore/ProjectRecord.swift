@@ -17,6 +17,12 @@ public struct ProjectRecord: Sendable, Codable, Equatable {
   public var canary: WrappedMasterKey?
   /// The coordinator's last check under the present settings.
   public var lastCheck: CheckReport?
+  /// What is wrong with the key since when, nil while the coordinator's checks are valid.
+  public var trouble: KeyTrouble?
+  /// The time the key is away, nil while no cluster is locked out.
+  public var episode: KeyEpisode?
+  /// Alerts that the project does not want, nil for none.
+  public var mutedAlerts: [AlertKind]?
 
   init(name: ProjectName, owners: [String], createdAt: Instant) {
     self.name = name

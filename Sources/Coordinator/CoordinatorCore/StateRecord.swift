@@ -5,7 +5,7 @@ internal import Foundation
 /// The kinds of records; the raw value is what the store keeps.
 public enum RecordKind: String, Sendable, Codable, CaseIterable {
   case project, cluster, node, keys, plan, alert, ipList = "ip-list", operatorKey = "operator"
-  case restoration
+  case restoration, mail, mailServer = "mail-server"
 }
 
 /// Where one record is kept.
@@ -48,6 +48,13 @@ public enum StateRecord: Sendable, Equatable {
   /// That the store was restored from a copy.
   case restoration(RestorationRecord)
 
+  /// A mail to the owners of a project.
+  case mail(MailRecord)
+  /// The mail server.
+  case mailServer(MailServerRecord)
+
+  /// The id of the only mail server.
+  static let mailServerID = "current"
   /// The id of the only IP list.
   static let ipListID = "current"
   /// The id of the only record that the store was restored.
@@ -65,6 +72,8 @@ public enum StateRecord: Sendable, Equatable {
     case .ipList: RecordKey(kind: .ipList, id: Self.ipListID)
     case .operatorKey(let record): RecordKey(kind: .operatorKey, id: record.name.text)
     case .restoration: RecordKey(kind: .restoration, id: Self.restorationID)
+    case .mail(let record): RecordKey(kind: .mail, id: record.id)
+    case .mailServer: RecordKey(kind: .mailServer, id: Self.mailServerID)
     }
   }
 
@@ -83,6 +92,8 @@ public enum StateRecord: Sendable, Equatable {
       case .ipList(let record): try [UInt8](encoder.encode(record))
       case .operatorKey(let record): try [UInt8](encoder.encode(record))
       case .restoration(let record): try [UInt8](encoder.encode(record))
+      case .mail(let record): try [UInt8](encoder.encode(record))
+      case .mailServer(let record): try [UInt8](encoder.encode(record))
       }
     } catch {
       throw CoordinatorError(.damagedState, "The \(key.kind.rawValue) \(key.id) has no JSON.", why: "\(error)")
@@ -105,6 +116,8 @@ public enum StateRecord: Sendable, Equatable {
         case .ipList: .ipList(try decoder.decode(IPList.self, from: data))
         case .operatorKey: .operatorKey(try decoder.decode(OperatorRecord.self, from: data))
         case .restoration: .restoration(try decoder.decode(RestorationRecord.self, from: data))
+        case .mail: .mail(try decoder.decode(MailRecord.self, from: data))
+        case .mailServer: .mailServer(try decoder.decode(MailServerRecord.self, from: data))
         }
     } catch {
       throw CoordinatorError(

@@ -9,10 +9,11 @@ extension OperatorCommand {
     switch self {
     case .setKMS, .checkKMS, .createProject, .enrollNode, .createCluster, .startCluster, .shutdownCluster,
       .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword,
-      .approveNode, .adopt, .recover:
+      .approveNode, .adopt, .recover, .tryAgain, .setAlerts, .setOwners, .setMail, .testMail:
       true
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
-      .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery:
+      .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery,
+      .listPastAlerts, .showMail:
       false
     }
   }
@@ -30,7 +31,19 @@ extension Coordinator {
       try startProof(of: project, settings: settings, secret: secret, asker: asker)
       return nil
     case .checkKMS(let project):
-      try startCheck(of: project, asker: asker)
+      try startCheck(of: project, asker: asker) { core, now throws(CoordinatorError) in
+        try core.checkKMS(project, now: now).directives
+      }
+      return nil
+    case .tryAgain(let cluster):
+      let project = try found { () throws(CoordinatorError) in try core.cluster(named: cluster) }.project
+      try startCheck(of: project, asker: asker) { core, now throws(CoordinatorError) in
+        try core.tryAgain(cluster, now: now).directives
+      }
+      return nil
+    case .setMail(let server): return try setMail(server, password: secret)
+    case .testMail(let address):
+      try startMailTest(to: address, asker: asker)
       return nil
     case .createUser, .removeUser, .setUserPassword, .listUsers:
       try startUserRequest(command, credential: secret, asker: asker)
@@ -39,13 +52,15 @@ extension Coordinator {
     }
   }
 
-  private func startCheck(of project: ProjectName, asker: Asker) throws {
-    let now = now
+  private func startCheck(
+    of project: ProjectName, asker: Asker,
+    _ decide: (inout CoordinatorCore, Instant) throws(CoordinatorError) -> [CoordinatorDirective]
+  ) throws {
+    let directives: [CoordinatorDirective]
+    do { directives = try decide(&core, now) } catch { throw Self.failure(error) }
     // Before the directives are performed: a check that can't be made answers at once.
-    let decision: Decision<UInt64>
-    do { decision = try core.checkKMS(project, now: now) } catch { throw Self.failure(error) }
     checkAskers[project, default: []].append(asker)
-    try perform(decision.directives)
+    try perform(directives)
   }
 
   /// Commands that change something.
@@ -55,6 +70,16 @@ extension Coordinator {
     case .createProject(let name, let owners):
       let project = try performed { () throws(CoordinatorError) in
         try core.createProject(name, owners: owners, now: now)
+      }
+      return .project(view(of: project))
+    case .setOwners(let name, let owners):
+      let project = try performed { () throws(CoordinatorError) in
+        try core.setOwners(owners, of: name, now: now)
+      }
+      return .project(view(of: project))
+    case .setAlerts(let name, let isOn):
+      let project = try performed { () throws(CoordinatorError) in
+        try core.setAlerts(name, kmsNetworkAccessDenied: isOn, now: now)
       }
       return .project(view(of: project))
     case .enrollNode(let name, let cluster, let key):
@@ -114,6 +139,8 @@ extension Coordinator {
       return .plan(view(of: try found { () throws(CoordinatorError) in try core.plan(named: id) }, now: now))
     case .showIPList: return .ipList(core.ipListView())
     case .listAlerts: return .alerts(core.alertViews)
+    case .showMail: return .mail(core.mailView)
+    case .listPastAlerts: return .alerts(core.pastAlertViews)
     default: return nil
     }
   }

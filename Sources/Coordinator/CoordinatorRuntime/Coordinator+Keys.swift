@@ -68,7 +68,8 @@ extension Coordinator {
       throw Self.tooManyCalls("The KMS settings of project \(project) were not changed.")
     }
     let proof = KeyJob.Proof(
-      project: project, settings: settings, settingsVersion: version, secret: secret, asker: asker)
+      project: project, settings: settings, settingsVersion: version, secret: secret,
+      canary: core.canary(of: project, wrappedBy: settings.keyID), startedAt: now, asker: asker)
     guard case .enqueued = surroundings.jobs.yield(.prove(proof)) else {
       throw Self.tooManyCalls("The KMS settings of project \(project) were not changed.")
     }
@@ -82,26 +83,15 @@ extension Coordinator {
   /// A call to a KMS ended.
   func finish(_ outcome: KeyJobOutcome) throws(CoordinatorFault) {
     switch outcome {
-    case .proved(let proof, let result):
-      proofsUnderWay -= 1
-      reply(try commit(proof, result), to: proof.asker)
+    case .proved(let proof, let result): try continueProof(proof, result)
+    case .delivered(let delivery, let failure): try concludeDelivery(delivery, failure)
     case .checked(let check, let verdict, let detail):
       try conclude(check, verdict: verdict, detail: detail)
     }
   }
 
   /// Takes proven settings into force, in one transaction with their sealed secret.
-  private func commit(
-    _ proof: KeyJob.Proof, _ result: Result<WrappedMasterKey, OperatorFailure>
-  ) throws(CoordinatorFault) -> OperatorAnswer {
-    let canary: WrappedMasterKey
-    switch result {
-    case .failure(let failure):
-      logger.notice(
-        "KMS settings were not proven", metadata: ["project": "\(proof.project)", "reason": "\(failure.why)"])
-      return .failure(failure)
-    case .success(let wrapped): canary = wrapped
-    }
+  func commit(_ proof: KeyJob.Proof, canary: WrappedMasterKey) throws(CoordinatorFault) -> OperatorAnswer {
     let sealed: CoordinatorMemory.SealedSecret?
     do {
       if let secret = proof.secret {
@@ -118,7 +108,8 @@ extension Coordinator {
     let decision: Decision<ProjectRecord>
     do {
       decision = try core.onKMSProven(
-        proof.project, settings: proof.settings, settingsVersion: proof.settingsVersion, canary: canary, now: now)
+        proof.project, settings: proof.settings, settingsVersion: proof.settingsVersion, canary: canary,
+        startedAt: proof.startedAt, now: now)
     } catch { return .failure(Self.failure(error)) }
     try perform(decision.directives, secret: sealed)
     logger.notice(

@@ -14,6 +14,7 @@ extension Coordinator {
       snapshot.plans[plan.state(waits: core.waitingReason(of: plan.id) != nil), default: 0] += 1
     }
     for alert in core.alerts where alert.closedAt == nil { snapshot.alerts[alert.kind.rawValue, default: 0] += 1 }
+    snapshot.mailsWaiting = core.mailView.waiting.count
     snapshot.checks = core.projects.compactMap { project in
       project.lastCheck.map { check in
         CoordinatorMeasures.Snapshot.Check(

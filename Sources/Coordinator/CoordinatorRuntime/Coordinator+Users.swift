@@ -24,7 +24,13 @@ extension Coordinator {
     _ action: UserRequest.Action, user: DriverUserName? = nil, role: DriverRole? = nil, cluster: ClusterName,
     credential: Secret? = nil, asker: Asker
   ) throws {
-    _ = try found { () throws(CoordinatorError) in try core.cluster(named: cluster) }
+    let record = try found { () throws(CoordinatorError) in try core.cluster(named: cluster) }
+    if let lockout = record.lockout {
+      throw OperatorFailure(
+        .conflict, what: "It was not done: users are kept in the cluster's own data.",
+        why: "Cluster \(cluster) is disabled: \(lockout.reason).",
+        next: "Give the key back in the KMS, then: keyfold cluster try-again \(cluster)")
+    }
     if action == .create || action == .password {
       guard let credential, (1...UserRequest.maximumCredentialBytes).contains(credential.count) else {
         throw OperatorFailure(

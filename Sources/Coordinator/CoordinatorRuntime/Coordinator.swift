@@ -29,6 +29,7 @@ actor Coordinator {
   var checkAskers: [ProjectName: [Asker]] = [:]
   var proofsUnderWay = 0
   var userDesk = UserDesk()
+  var proofDesk = ProofDesk()
   private var allowed: Set<AllowedPeer> = []
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
@@ -60,6 +61,7 @@ actor Coordinator {
   func tick() throws(CoordinatorFault) {
     try perform(core.onTick(now: now))
     attendUserDesk()
+    try attendProofDesk()
   }
 
   // MARK: Performing
@@ -79,6 +81,7 @@ actor Coordinator {
       case .sendIPList(let node, let list): send(.ipList(list), to: node)
       case .tellAuditHead(let node, let replaced): try tellAuditHead(node, replacing: replaced)
       case .checkKMS(let project, let version): try startCheck(of: project, settingsVersion: version)
+      case .sendMail(let mail, let address, let server): try send(mail, to: address, through: server)
       case .alertOpened(let alert):
         logger.warning(
           "alert", metadata: ["kind": "\(alert.kind.rawValue)", "subject": "\(alert.subject)", "text": "\(alert.text)"])

@@ -26,6 +26,8 @@ final class CoordinatorMeasures: Sendable {
     /// Counts of open alerts by kind.
     var alerts: [String: Int] = [:]
     var checks: [Check] = []
+    /// Mails that no server has taken yet, counted for each recipient.
+    var mailsWaiting = 0
   }
 
   let registry = MetricsRegistry()

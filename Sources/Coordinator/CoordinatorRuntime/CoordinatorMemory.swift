@@ -10,9 +10,22 @@ struct CoordinatorMemory: Sendable {
 
   /// A sealed secret and what it belongs to.
   struct SealedSecret: Sendable {
-    let project: ProjectName
-    let version: UInt64
+    /// Where it is kept, and where the one before was.
+    let id: String
+    let former: String?
     let sealed: [UInt8]
+
+    init(project: ProjectName, version: UInt64, sealed: [UInt8]) {
+      id = CoordinatorMemory.id(project, version)
+      former = version > 0 ? CoordinatorMemory.id(project, version - 1) : nil
+      self.sealed = sealed
+    }
+
+    init(mailVersion version: UInt64, sealed: [UInt8]) {
+      id = CoordinatorMemory.mailID(version)
+      former = version > 0 ? CoordinatorMemory.mailID(version - 1) : nil
+      self.sealed = sealed
+    }
   }
 
   private let store: StateStore
@@ -35,8 +48,8 @@ struct CoordinatorMemory: Sendable {
   func apply(_ changes: [RecordChange], secret: SealedSecret? = nil) throws(CoordinatorFault) {
     var secrets: [SecretChange] = []
     if let secret {
-      secrets.append(.put(id: Self.id(secret.project, secret.version), sealed: secret.sealed))
-      if secret.version > 0 { secrets.append(.remove(id: Self.id(secret.project, secret.version - 1))) }
+      secrets.append(.put(id: secret.id, sealed: secret.sealed))
+      if let former = secret.former { secrets.append(.remove(id: former)) }
     }
     let start = ContinuousClock.now
     try Self.translating { () throws(StateStoreError) in try store.apply(changes, secrets: secrets) }
@@ -76,6 +89,13 @@ struct CoordinatorMemory: Sendable {
   func sealedSecret(of project: ProjectName, version: UInt64) throws(CoordinatorFault) -> [UInt8]? {
     try Self.translating { () throws(StateStoreError) in try store.secret(Self.id(project, version)) }
   }
+
+  /// The sealed password of a version of the mail server's settings, nil if there is none.
+  func sealedMailPassword(version: UInt64) throws(CoordinatorFault) -> [UInt8]? {
+    try Self.translating { () throws(StateStoreError) in try store.secret(Self.mailID(version)) }
+  }
+
+  private static func mailID(_ version: UInt64) -> String { "mail/\(version)" }
 
   private static func id(_ project: ProjectName, _ version: UInt64) -> String { "kms/\(project)/\(version)" }
 

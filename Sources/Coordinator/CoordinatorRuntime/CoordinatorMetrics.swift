@@ -17,11 +17,13 @@ enum CoordinatorMetrics {
   static let checkAge = Metric(
     .gauge, "keyfold_project_kms_check_age_seconds", labels: ["project"],
     "How long ago the coordinator's last check of a project's key began.")
+  static let mailsWaiting = Metric(
+    .gauge, "keyfold_mails_waiting", "Mails to owners that no server has taken yet, counted for each recipient.")
   static let storeWrites = Metric(
     .histogram, "keyfold_store_write_seconds", "How long a change took to be durable in the coordinator's store.")
 
   /// All that is measured here.
-  static let all = [epoch, enrolled, connected, plans, alerts, verdict, checkAge, storeWrites]
+  static let all = [epoch, enrolled, connected, plans, alerts, verdict, checkAge, mailsWaiting, storeWrites]
 
   static let verdicts = ["valid", "revoked", "unreachable"]
   static let planStates = ["running", "waiting", "succeeded", "superseded", "rolled back", "gave up"]
@@ -32,6 +34,7 @@ enum CoordinatorMetrics {
     page.set(connected, snapshot.connected)
     for state in planStates { page.set(plans, snapshot.plans[state] ?? 0, [state]) }
     for kind in AlertKind.allCases { page.set(alerts, snapshot.alerts[kind.rawValue] ?? 0, [kind.rawValue]) }
+    page.set(mailsWaiting, snapshot.mailsWaiting)
     for check in snapshot.checks {
       page.set(verdict, state: check.verdict, of: verdicts, [check.project])
       page.set(checkAge, max(0, (now - check.startedAt) / .seconds(1)), [check.project])

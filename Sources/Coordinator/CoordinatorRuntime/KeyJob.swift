@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
 internal import CoordinatorCore
+internal import Mail
 internal import Secrets
 internal import Transport
 
@@ -10,7 +11,7 @@ struct Asker: Sendable, Hashable {
   let messageID: UInt64
 }
 
-/// One call to a customer's KMS, made outside the actor so that nothing waits for it.
+/// One call to a customer's KMS or to the mail server, made outside the actor so that nothing waits for it.
 enum KeyJob: Sendable {
   /// Settings that an operator wants, to be proven first.
   struct Proof: Sendable {
@@ -19,6 +20,9 @@ enum KeyJob: Sendable {
     let settingsVersion: UInt64
     /// Nil if the credentials have none.
     let secret: Secret?
+    /// What the same key wrapped under the settings in force, nil if there is nothing.
+    let canary: WrappedMasterKey?
+    let startedAt: Instant
     let asker: Asker
   }
 
@@ -33,14 +37,28 @@ enum KeyJob: Sendable {
     let startedAt: Instant
   }
 
+  /// One mail to one recipient.
+  struct Delivery: Sendable {
+    let message: MailMessage
+    let recipient: String
+    let server: MailServer
+    let password: Secret?
+    /// Who waits for the outcome, nil for the core.
+    let asker: Asker?
+    /// The core's own id of the mail.
+    let id: String
+  }
+
   case prove(Proof)
   case check(Check)
+  case deliver(Delivery)
 }
 
-/// How a call to a KMS ended.
+/// How such a call ended.
 enum KeyJobOutcome: Sendable {
   case proved(KeyJob.Proof, Result<WrappedMasterKey, OperatorFailure>)
   case checked(KeyJob.Check, verdict: Verdict?, detail: String)
+  case delivered(KeyJob.Delivery, failure: MailError?)
 }
 
 extension KeyProver {
@@ -49,12 +67,21 @@ extension KeyProver {
     switch job {
     case .prove(let proof):
       do {
+        if let canary = proof.canary {
+          try await prove(proof.settings, secret: proof.secret, unwraps: canary, project: proof.project)
+        }
         return .proved(proof, .success(try await prove(proof.settings, secret: proof.secret, project: proof.project)))
       } catch { return .proved(proof, .failure(error)) }
     case .check(let check):
       let (verdict, detail) = await self.check(
         check.settings, secret: check.secret, canary: check.canary, project: check.project)
       return .checked(check, verdict: verdict, detail: detail)
+    case .deliver(let delivery):
+      do {
+        try await MailSender().send(
+          delivery.message, to: delivery.recipient, through: delivery.server, password: delivery.password)
+        return .delivered(delivery, failure: nil)
+      } catch { return .delivered(delivery, failure: error) }
     }
   }
 }

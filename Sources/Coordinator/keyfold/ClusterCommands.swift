@@ -8,7 +8,7 @@ struct ClusterCommands: ParsableCommand {
     commandName: "cluster", abstract: "Clusters: make, see, start, stop and encrypt them.",
     subcommands: [
       Create.self, Show.self, List.self, Start.self, Shutdown.self, Restart.self, Encrypt.self, StepDown.self,
-      Recover.self,
+      Recover.self, TryAgain.self,
     ])
 
   struct Create: OperatorSubcommand {

@@ -20,7 +20,10 @@ enum ClusterRendering {
     let facts = Table.facts(
       [
         ("cluster", "\(cluster.name)"), ("project", "\(cluster.project)"), ("state", state(cluster)),
-        ("reason", cluster.reason.map { "\($0)" }), ("encryption", encryption(cluster)),
+        ("reason", cluster.reason.map { "\($0)" }),
+        ("disabled since", cluster.disabledSince.map { "\($0)" }), ("what to do", cluster.next.map { "\($0)" }),
+        ("queued", cluster.queued.map { "\($0.joined(separator: ", ")); applied once the key is back" }),
+        ("encryption", encryption(cluster)),
         ("primary", cluster.primary.map { "\($0)" }), ("connect with", cluster.connectionString.map { "\($0)" }),
         ("open plans", plans.isEmpty ? nil : "\(plans)   (keyfold plan watch ID)"),
       ], palette)

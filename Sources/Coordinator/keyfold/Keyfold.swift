@@ -38,7 +38,8 @@ struct Keyfold: AsyncParsableCommand {
     subcommands: [
       ProjectCommands.self, KMSCommands.self, NodeCommands.self, ClusterCommands.self, KeysCommands.self,
       UserCommands.self, PlanCommands.self,
-      IPListCommands.self, AlertCommands.self, CoordinatorCommands.self, AuditCommands.self, LocalKMSCommands.self,
+      IPListCommands.self, AlertCommands.self, MailCommands.self, CoordinatorCommands.self, AuditCommands.self,
+      LocalKMSCommands.self,
     ])
 
   static func main() async {

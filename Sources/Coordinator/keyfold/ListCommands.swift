@@ -27,23 +27,52 @@ struct IPListCommands: ParsableCommand {
 /// `keyfold alert …`
 struct AlertCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "alert", abstract: "What needs an operator's attention.", subcommands: [List.self])
+    commandName: "alert", abstract: "What needs an operator's attention.", subcommands: [List.self, Set.self])
 
   struct List: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Lists what needs attention now, newest first.", discussion: "Example: keyfold alert list")
 
+    @Flag(name: .long, help: "List what is over instead, newest first.") var past = false
     @OptionGroup var options: GlobalOptions
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
-      guard case .alerts(let alerts) = try await session.ask(.listAlerts) else {
+      guard case .alerts(let alerts) = try await session.ask(past ? .listPastAlerts : .listAlerts) else {
         throw OperatorFailure.unexpectedAnswer()
       }
-      terminal.show(alerts, as: "alerts", empty: "Nothing needs attention.") {
+      terminal.show(alerts, as: "alerts", empty: past ? "Nothing was remembered." : "Nothing needs attention.") {
         ListRendering.alerts($0, now: .now, $1)
       }
     }
   }
+}
+
+extension AlertCommands {
+  struct Set: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Turns a project's alert on or off.",
+      discussion: """
+        'KMS network access denied' opens when the coordinator or a node could not ask the KMS at two checks in a row, \
+        a minute apart, and closes by itself. It is on unless it is turned off. Outages close nothing either way.
+
+        Example: keyfold alert set shop --kms-network-access-denied off
+        """)
+
+    @Argument(help: "The project.", transform: Parse.project) var project: ProjectName
+    @Option(name: .long, help: ArgumentHelp("Whether that alert is wanted: on or off.", valueName: "on|off"))
+    var kmsNetworkAccessDenied: Switch
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      let command = OperatorCommand.setAlerts(project: project, kmsNetworkAccessDenied: kmsNetworkAccessDenied == .on)
+      guard case .project(let project) = try await session.ask(command) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      terminal.show(project, ProjectRendering.facts)
+    }
+  }
+
+  enum Switch: String, ExpressibleByArgument { case on, off }
 }
 
 /// Addresses and alerts as text.
@@ -63,13 +92,19 @@ enum ListRendering {
   }
 
   static func alerts(_ alerts: [AlertView], now: OperatorTime, _ palette: Palette) -> [String] {
-    var table = Table("severity", "about", "since", "what")
+    var table = Table("severity", "alert", "about", "since", "what")
     for alert in alerts {
       table.rows.append([
         Table.Cell(alert.severity, alert.severity == "critical" ? .bad : .warning),
-        "\(alert.subject)", "\(Wording.ago(alert.since, now: now))", "\(alert.text)",
+        "\(alert.title ?? "-")", "\(alert.subject)", "\(since(alert, now: now))",
+        "\(alert.text)\(alert.next.map { " → \($0)" } ?? "")",
       ])
     }
     return table.lines(palette)
+  }
+
+  private static func since(_ alert: AlertView, now: OperatorTime) -> String {
+    guard let until = alert.until else { return Wording.ago(alert.since, now: now) }
+    return "\(Wording.ago(alert.since, now: now)), over \(Wording.ago(until, now: now))"
   }
 }

@@ -6,7 +6,7 @@ internal import ClusterModel
 struct ProjectCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "project", abstract: "Projects: the unit that owns KMS settings and clusters.",
-    subcommands: [Create.self, List.self, Show.self])
+    subcommands: [Create.self, List.self, Show.self, Owners.self])
 
   struct Create: OperatorSubcommand {
     static let configuration = CommandConfiguration(
@@ -25,6 +25,29 @@ struct ProjectCommands: ParsableCommand {
       terminal.show(project) { project, _ in
         ["Project \(project.name) is there. Next: keyfold kms set \(project.name) --provider aws --key ARN …"]
       }
+    }
+  }
+
+  struct Owners: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Names a project's owners anew: who gets mail when its key is revoked, and when it is back.",
+      discussion: """
+        Mail needs a server: keyfold mail set.
+
+        Example: keyfold project owners shop --owner security@example.com --owner dba@example.com
+        """)
+
+    @Argument(help: "The project's name.", transform: Parse.project) var name: ProjectName
+    @Option(
+      name: .long, help: ArgumentHelp("An owner's mail address; may be given more than once.", valueName: "mail"))
+    var owner: [String] = []
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      guard case .project(let project) = try await session.ask(.setOwners(project: name, owners: owner)) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      terminal.show(project, ProjectRendering.facts)
     }
   }
 

@@ -21,6 +21,9 @@ enum ProjectRendering {
       ("owners", project.owners.isEmpty ? nil : "\(project.owners.joined(separator: ", "))"),
       ("created", project.createdAt.map { "\($0)" }),
       ("clusters", project.clusters.isEmpty ? "none" : "\(project.clusters.map(\.text).joined(separator: ", "))"),
+      (
+        "alerts off", project.kmsNetworkAccessDenied == false ? Table.Cell("KMS network access denied", .warning) : nil
+      ),
       ("KMS", project.kms == nil ? "not set" : nil),
     ]
     return Table.facts(own + (project.kms.map(facts) ?? []), palette)
@@ -43,8 +46,27 @@ enum ProjectRendering {
       ("settings version", "\(kms.settingsVersion)"),
       ("last check", verdict(kms.lastCheck)),
       ("checked at", kms.lastCheck?.checkedAt.map { "\($0)" }),
-      ("detail", kms.lastCheck?.detail.map { "\($0)" }),
+    ] + trouble(kms) + vantagePoints(kms)
+  }
+
+  private static func trouble(_ kms: KMSView) -> [(String, Table.Cell?)] {
+    guard let trouble = kms.trouble else { return [("detail", kms.lastCheck?.detail.map { "\($0)" })] }
+    let times = trouble.checks == 1 ? "once" : "\(trouble.checks) times in a row"
+    return [
+      ("what", "\(trouble.refused)"), ("refused by", "\(trouble.by)"),
+      (
+        "first seen",
+        trouble.firstSeenAt.map { "\($0), by \(trouble.firstSeenBy); by the coordinator \(times)" }
+      ),
+      ("what to do", "\(trouble.next)"),
     ]
+  }
+
+  /// Shown only where somebody sees something else than that the key is valid.
+  private static func vantagePoints(_ kms: KMSView) -> [(String, Table.Cell?)] {
+    let points = kms.vantagePoints ?? []
+    guard points.contains(where: { $0.check.map { $0.verdict != "valid" } ?? false }) else { return [] }
+    return points.map { ("seen by \($0.name)", verdict($0.check)) }
   }
 
   /// A verdict in a word or two and its colour.

@@ -2354,7 +2354,97 @@ void   keyfold__v1__user__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__user__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[32] =
+void   keyfold__v1__prove_settings__init
+                     (Keyfold__V1__ProveSettings         *message)
+{
+  static const Keyfold__V1__ProveSettings init_value = KEYFOLD__V1__PROVE_SETTINGS__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__prove_settings__get_packed_size
+                     (const Keyfold__V1__ProveSettings *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__prove_settings__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__prove_settings__pack
+                     (const Keyfold__V1__ProveSettings *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__prove_settings__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__prove_settings__pack_to_buffer
+                     (const Keyfold__V1__ProveSettings *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__prove_settings__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__ProveSettings *
+       keyfold__v1__prove_settings__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__ProveSettings *)
+     protobuf_c_message_unpack (&keyfold__v1__prove_settings__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__prove_settings__free_unpacked
+                     (Keyfold__V1__ProveSettings *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__prove_settings__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   keyfold__v1__settings_proof__init
+                     (Keyfold__V1__SettingsProof         *message)
+{
+  static const Keyfold__V1__SettingsProof init_value = KEYFOLD__V1__SETTINGS_PROOF__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__settings_proof__get_packed_size
+                     (const Keyfold__V1__SettingsProof *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__settings_proof__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__settings_proof__pack
+                     (const Keyfold__V1__SettingsProof *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__settings_proof__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__settings_proof__pack_to_buffer
+                     (const Keyfold__V1__SettingsProof *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__settings_proof__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__SettingsProof *
+       keyfold__v1__settings_proof__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__SettingsProof *)
+     protobuf_c_message_unpack (&keyfold__v1__settings_proof__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__settings_proof__free_unpacked
+                     (Keyfold__V1__SettingsProof *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__settings_proof__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[34] =
 {
   {
     "protocol_version",
@@ -2740,6 +2830,30 @@ static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[3
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "prove_settings",
+    70,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Envelope, body_case),
+    offsetof(Keyfold__V1__Envelope, prove_settings),
+    &keyfold__v1__prove_settings__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "settings_proof",
+    71,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Envelope, body_case),
+    offsetof(Keyfold__V1__Envelope, settings_proof),
+    &keyfold__v1__settings_proof__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   20,   /* field[20] = append_entries */
@@ -2763,7 +2877,9 @@ static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   16,   /* field[16] = operator_reply */
   15,   /* field[15] = operator_request */
   0,   /* field[0] = protocol_version */
+  32,   /* field[32] = prove_settings */
   18,   /* field[18] = request_vote */
+  33,   /* field[33] = settings_proof */
   25,   /* field[25] = sync_begin */
   26,   /* field[26] = sync_chunk */
   27,   /* field[27] = sync_credit */
@@ -2775,7 +2891,7 @@ static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   19,   /* field[19] = vote_response */
   9,   /* field[9] = welcome */
 };
-static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[6 + 1] =
+static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[7 + 1] =
 {
   { 1, 0 },
   { 8, 6 },
@@ -2783,7 +2899,8 @@ static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[6 + 1] =
   { 32, 18 },
   { 40, 24 },
   { 50, 29 },
-  { 0, 32 }
+  { 70, 32 },
+  { 0, 34 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
 {
@@ -2793,10 +2910,10 @@ const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
   "Keyfold__V1__Envelope",
   "keyfold.v1",
   sizeof(Keyfold__V1__Envelope),
-  32,
+  34,
   keyfold__v1__envelope__field_descriptors,
   keyfold__v1__envelope__field_indices_by_name,
-  6,  keyfold__v1__envelope__number_ranges,
+  7,  keyfold__v1__envelope__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -7121,6 +7238,160 @@ const ProtobufCMessageDescriptor keyfold__v1__user__descriptor =
   (ProtobufCMessageInit) keyfold__v1__user__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor keyfold__v1__prove_settings__field_descriptors[3] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__ProveSettings, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kms",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__ProveSettings, kms),
+    &keyfold__v1__kmssettings__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kms_secret",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Keyfold__V1__ProveSettings, opt_kms_secret_case),
+    offsetof(Keyfold__V1__ProveSettings, kms_secret),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__prove_settings__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+  1,   /* field[1] = kms */
+  2,   /* field[2] = kms_secret */
+};
+static const ProtobufCIntRange keyfold__v1__prove_settings__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__prove_settings__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.ProveSettings",
+  "ProveSettings",
+  "Keyfold__V1__ProveSettings",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__ProveSettings),
+  3,
+  keyfold__v1__prove_settings__field_descriptors,
+  keyfold__v1__prove_settings__field_indices_by_name,
+  1,  keyfold__v1__prove_settings__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__prove_settings__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__settings_proof__field_descriptors[5] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SettingsProof, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "outcome",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SettingsProof, outcome),
+    &keyfold__v1__proof_outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SettingsProof, kind),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "operation",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SettingsProof, operation),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SettingsProof, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__settings_proof__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+  2,   /* field[2] = kind */
+  3,   /* field[3] = operation */
+  1,   /* field[1] = outcome */
+  4,   /* field[4] = reason */
+};
+static const ProtobufCIntRange keyfold__v1__settings_proof__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__settings_proof__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.SettingsProof",
+  "SettingsProof",
+  "Keyfold__V1__SettingsProof",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__SettingsProof),
+  5,
+  keyfold__v1__settings_proof__field_descriptors,
+  keyfold__v1__settings_proof__field_indices_by_name,
+  1,  keyfold__v1__settings_proof__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__settings_proof__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue keyfold__v1__phase__enum_values_by_number[10] =
 {
   { "PHASE_UNSPECIFIED", "KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED", 0 },
@@ -7497,5 +7768,37 @@ const ProtobufCEnumDescriptor keyfold__v1__user_outcome__descriptor =
   keyfold__v1__user_outcome__enum_values_by_name,
   1,
   keyfold__v1__user_outcome__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue keyfold__v1__proof_outcome__enum_values_by_number[4] =
+{
+  { "PROOF_OUTCOME_UNSPECIFIED", "KEYFOLD__V1__PROOF_OUTCOME__PROOF_OUTCOME_UNSPECIFIED", 0 },
+  { "PROOF_OUTCOME_PROVEN", "KEYFOLD__V1__PROOF_OUTCOME__PROOF_OUTCOME_PROVEN", 1 },
+  { "PROOF_OUTCOME_NOTHING_TO_PROVE", "KEYFOLD__V1__PROOF_OUTCOME__PROOF_OUTCOME_NOTHING_TO_PROVE", 2 },
+  { "PROOF_OUTCOME_FAILED", "KEYFOLD__V1__PROOF_OUTCOME__PROOF_OUTCOME_FAILED", 3 },
+};
+static const ProtobufCIntRange keyfold__v1__proof_outcome__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex keyfold__v1__proof_outcome__enum_values_by_name[4] =
+{
+  { "PROOF_OUTCOME_FAILED", 3 },
+  { "PROOF_OUTCOME_NOTHING_TO_PROVE", 2 },
+  { "PROOF_OUTCOME_PROVEN", 1 },
+  { "PROOF_OUTCOME_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor keyfold__v1__proof_outcome__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "keyfold.v1.ProofOutcome",
+  "ProofOutcome",
+  "Keyfold__V1__ProofOutcome",
+  "keyfold.v1",
+  4,
+  keyfold__v1__proof_outcome__enum_values_by_number,
+  4,
+  keyfold__v1__proof_outcome__enum_values_by_name,
+  1,
+  keyfold__v1__proof_outcome__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

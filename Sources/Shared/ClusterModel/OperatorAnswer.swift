@@ -34,6 +34,8 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   case audit(AuditPage)
   /// A shard's members side by side.
   case recovery(RecoveryView)
+  /// How mail stands.
+  case mail(MailView)
   /// It was not done.
   case failure(OperatorFailure)
 }

@@ -22,6 +22,12 @@ public struct ClusterView: Sendable, Codable, Equatable {
   public var nodes: [NodeView]
   /// Plans that are not finished, by id.
   public var openPlans: [PlanID]
+  /// Since when it is disabled, nil if it is not.
+  public var disabledSince: OperatorTime?
+  /// What brings it back, nil if nothing is wrong with its key.
+  public var next: String?
+  /// Changes that were accepted while it is disabled, in the order they will be applied; nil if there are none.
+  public var queued: [String]?
 
   /// Makes a view of its parts.
   public init(

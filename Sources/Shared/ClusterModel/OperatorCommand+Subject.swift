@@ -5,10 +5,12 @@ extension OperatorCommand {
   public var subject: String {
     switch self {
     case .createProject(let name, _), .showProject(let name): name.text
-    case .setKMS(let project, _), .showKMS(let project), .checkKMS(let project): project.text
+    case .setKMS(let project, _), .showKMS(let project), .checkKMS(let project), .setAlerts(let project, _),
+      .setOwners(let project, _):
+      project.text
     case .enrollNode(let name, _, _), .showNode(let name), .resyncNode(let name), .approveNode(let name): name.text
     case .createCluster(let name, _, _), .showCluster(let name), .startCluster(let name), .shutdownCluster(let name),
-      .restartCluster(let name), .encryptCluster(let name):
+      .restartCluster(let name), .encryptCluster(let name), .tryAgain(let name):
       name.text
     case .stepDown(let cluster), .rotateKeys(let cluster), .listUsers(let cluster), .showRecovery(let cluster),
       .recover(let cluster, _):
@@ -19,7 +21,9 @@ extension OperatorCommand {
     case .listNodes(let cluster), .keysTree(let cluster), .listPlans(let cluster): cluster?.text ?? ""
     case .showPlan(let id): id
     case .showCoordinator, .adopt: "coordinator"
-    case .listProjects, .listClusters, .showIPList, .listAlerts, .readAudit: ""
+    case .setMail(let server): server.host
+    case .testMail(let address): address
+    case .listProjects, .listClusters, .showIPList, .listAlerts, .listPastAlerts, .showMail, .readAudit: ""
     }
   }
 }

@@ -52,6 +52,20 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   case showIPList
   /// List what needs an operator's attention.
   case listAlerts
+  /// List alerts that are over, newest first.
+  case listPastAlerts
+  /// Turn a project's alert `KMS network access denied` on or off.
+  case setAlerts(project: ProjectName, kmsNetworkAccessDenied: Bool)
+  /// Name a project's owners anew, by mail address.
+  case setOwners(project: ProjectName, owners: [String])
+  /// Check the key of a cluster's project now, and let nodes that wait for it try at once.
+  case tryAgain(cluster: ClusterName)
+  /// Use this mail server; its password travels beside.
+  case setMail(server: MailServer)
+  /// Show the mail server and what waits to be sent.
+  case showMail
+  /// Send a mail to this address now and tell how that ended.
+  case testMail(to: String)
   /// Make a user of a cluster; what a server keeps of the password travels beside.
   case createUser(cluster: ClusterName, name: DriverUserName, role: DriverRole)
   /// Take a user away.
@@ -100,6 +114,13 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .showPlan: "plan show"
     case .showIPList: "iplist show"
     case .listAlerts: "alert list"
+    case .listPastAlerts: "alert list --past"
+    case .setAlerts: "alert set"
+    case .setOwners: "project owners"
+    case .tryAgain: "cluster try-again"
+    case .setMail: "mail set"
+    case .showMail: "mail show"
+    case .testMail: "mail test"
     case .createUser: "user create"
     case .removeUser: "user remove"
     case .setUserPassword: "user password"

@@ -12,6 +12,8 @@ public struct ProjectView: Sendable, Codable, Equatable {
   public var clusters: [ClusterName]
   /// Its KMS settings, nil if none are set.
   public var kms: KMSView?
+  /// Whether the alert `KMS network access denied` is on; nil from a coordinator that does not say.
+  public var kmsNetworkAccessDenied: Bool?
 
   /// Makes a view of its parts.
   public init(
@@ -49,6 +51,10 @@ public struct KMSView: Sendable, Codable, Equatable {
   public var settingsVersion: UInt64
   /// What the coordinator's last check said, nil before the first.
   public var lastCheck: CheckView?
+  /// What is wrong with the key, nil while nothing is.
+  public var trouble: KeyTroubleView?
+  /// What everybody who looks at the key saw last; nil from a coordinator that does not say.
+  public var vantagePoints: [VantagePointView]?
 
   /// Makes a view of settings; the secret is no part of them.
   public init(project: ProjectName, settings: KMSSettings, settingsVersion: UInt64, lastCheck: CheckView?) {
@@ -126,9 +132,21 @@ public struct AlertView: Sendable, Codable, Equatable {
   public var text: String
   /// Since when.
   public var since: OperatorTime?
+  /// Until when, nil while it lasts.
+  public var until: OperatorTime?
+  /// Its name; nil from a coordinator that does not say.
+  public var title: String?
+  /// What to do about it, nil if the text says it.
+  public var next: String?
 
   /// Makes a view of its parts.
-  public init(severity: String, subject: String, text: String, since: OperatorTime?) {
+  public init(
+    severity: String, subject: String, text: String, since: OperatorTime?, until: OperatorTime? = nil,
+    title: String? = nil, next: String? = nil
+  ) {
+    self.until = until
+    self.title = title
+    self.next = next
     self.severity = severity
     self.subject = subject
     self.text = text

@@ -68,6 +68,8 @@ extension MessageBody: WireMapped {
     case KEYFOLD__V1__ENVELOPE__BODY_USER_REQUEST: self = .userRequest(try wire.value("user_request"))
     case KEYFOLD__V1__ENVELOPE__BODY_USER_REPLY: self = .userReply(try wire.value("user_reply"))
     case KEYFOLD__V1__ENVELOPE__BODY_AUDIT_HEAD: self = .auditHead(try wire.value("audit_head"))
+    case KEYFOLD__V1__ENVELOPE__BODY_PROVE_SETTINGS: self = .proveSettings(try wire.value("prove_settings"))
+    case KEYFOLD__V1__ENVELOPE__BODY_SETTINGS_PROOF: self = .settingsProof(try wire.value("settings_proof"))
     default: throw MessageError(.unknownMessage, "a message of a kind unknown here")
     }
   }
@@ -98,6 +100,8 @@ extension MessageBody: WireMapped {
     case .userRequest(let value): try wire.set("user_request", value)
     case .userReply(let value): try wire.set("user_reply", value)
     case .auditHead(let value): try wire.set("audit_head", value)
+    case .proveSettings(let value): try wire.set("prove_settings", value)
+    case .settingsProof(let value): try wire.set("settings_proof", value)
     }
   }
 }

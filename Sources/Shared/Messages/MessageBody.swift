@@ -42,6 +42,10 @@ public enum MessageBody: Sendable {
   case userReply(UserReply)
   /// Where the audit record ends: coordinator to agent, and back as what the agent was told last.
   case auditHead(AuditHeadMessage)
+  /// Coordinator to agent: try KMS settings that are not in force.
+  case proveSettings(ProveSettings)
+  /// Agent to coordinator: how that ended.
+  case settingsProof(SettingsProof)
 
   /// The kind of message, for logs and counters; carries no content.
   public var name: String {
@@ -70,6 +74,8 @@ public enum MessageBody: Sendable {
     case .userRequest: "user request"
     case .userReply: "user reply"
     case .auditHead: "audit head"
+    case .proveSettings: "prove settings"
+    case .settingsProof: "settings proof"
     }
   }
 }

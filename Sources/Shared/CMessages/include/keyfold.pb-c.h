@@ -69,6 +69,8 @@ typedef struct Keyfold__V1__AuditHead__Replaced Keyfold__V1__AuditHead__Replaced
 typedef struct Keyfold__V1__UserRequest Keyfold__V1__UserRequest;
 typedef struct Keyfold__V1__UserReply Keyfold__V1__UserReply;
 typedef struct Keyfold__V1__User Keyfold__V1__User;
+typedef struct Keyfold__V1__ProveSettings Keyfold__V1__ProveSettings;
+typedef struct Keyfold__V1__SettingsProof Keyfold__V1__SettingsProof;
 
 
 /* --- enums --- */
@@ -172,6 +174,13 @@ typedef enum _Keyfold__V1__UserOutcome {
   KEYFOLD__V1__USER_OUTCOME__USER_OUTCOME_FAILED = 7
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__USER_OUTCOME)
 } Keyfold__V1__UserOutcome;
+typedef enum _Keyfold__V1__ProofOutcome {
+  KEYFOLD__V1__PROOF_OUTCOME__PROOF_OUTCOME_UNSPECIFIED = 0,
+  KEYFOLD__V1__PROOF_OUTCOME__PROOF_OUTCOME_PROVEN = 1,
+  KEYFOLD__V1__PROOF_OUTCOME__PROOF_OUTCOME_NOTHING_TO_PROVE = 2,
+  KEYFOLD__V1__PROOF_OUTCOME__PROOF_OUTCOME_FAILED = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__PROOF_OUTCOME)
+} Keyfold__V1__ProofOutcome;
 
 /* --- messages --- */
 
@@ -200,7 +209,9 @@ typedef enum {
   KEYFOLD__V1__ENVELOPE__BODY_SYNC_END = 44,
   KEYFOLD__V1__ENVELOPE__BODY_USER_REQUEST = 50,
   KEYFOLD__V1__ENVELOPE__BODY_USER_REPLY = 51,
-  KEYFOLD__V1__ENVELOPE__BODY_AUDIT_HEAD = 52
+  KEYFOLD__V1__ENVELOPE__BODY_AUDIT_HEAD = 52,
+  KEYFOLD__V1__ENVELOPE__BODY_PROVE_SETTINGS = 70,
+  KEYFOLD__V1__ENVELOPE__BODY_SETTINGS_PROOF = 71
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__ENVELOPE__BODY__CASE)
 } Keyfold__V1__Envelope__BodyCase;
 
@@ -265,6 +276,8 @@ struct  Keyfold__V1__Envelope
     Keyfold__V1__UserRequest *user_request;
     Keyfold__V1__UserReply *user_reply;
     Keyfold__V1__AuditHead *audit_head;
+    Keyfold__V1__ProveSettings *prove_settings;
+    Keyfold__V1__SettingsProof *settings_proof;
   };
 };
 #define KEYFOLD__V1__ENVELOPE__INIT \
@@ -1266,6 +1279,47 @@ struct  Keyfold__V1__User
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
+typedef enum {
+  KEYFOLD__V1__PROVE_SETTINGS__OPT_KMS_SECRET__NOT_SET = 0,
+  KEYFOLD__V1__PROVE_SETTINGS__OPT_KMS_SECRET_KMS_SECRET = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__PROVE_SETTINGS__OPT_KMS_SECRET__CASE)
+} Keyfold__V1__ProveSettings__OptKmsSecretCase;
+
+struct  Keyfold__V1__ProveSettings
+{
+  ProtobufCMessage base;
+  char *id;
+  Keyfold__V1__KMSSettings *kms;
+  Keyfold__V1__ProveSettings__OptKmsSecretCase opt_kms_secret_case;
+  union {
+    ProtobufCBinaryData kms_secret;
+  };
+};
+#define KEYFOLD__V1__PROVE_SETTINGS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__prove_settings__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL, KEYFOLD__V1__PROVE_SETTINGS__OPT_KMS_SECRET__NOT_SET, {0} }
+
+
+struct  Keyfold__V1__SettingsProof
+{
+  ProtobufCMessage base;
+  char *id;
+  Keyfold__V1__ProofOutcome outcome;
+  /*
+   * of a KMS's failure; empty for any other
+   */
+  char *kind;
+  /*
+   * what the KMS was asked for
+   */
+  char *operation;
+  char *reason;
+};
+#define KEYFOLD__V1__SETTINGS_PROOF__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__settings_proof__descriptor) \
+    , (char *)protobuf_c_empty_string, KEYFOLD__V1__PROOF_OUTCOME__PROOF_OUTCOME_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
 /* Keyfold__V1__Envelope methods */
 void   keyfold__v1__envelope__init
                      (Keyfold__V1__Envelope         *message);
@@ -2257,6 +2311,44 @@ Keyfold__V1__User *
 void   keyfold__v1__user__free_unpacked
                      (Keyfold__V1__User *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__ProveSettings methods */
+void   keyfold__v1__prove_settings__init
+                     (Keyfold__V1__ProveSettings         *message);
+size_t keyfold__v1__prove_settings__get_packed_size
+                     (const Keyfold__V1__ProveSettings   *message);
+size_t keyfold__v1__prove_settings__pack
+                     (const Keyfold__V1__ProveSettings   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__prove_settings__pack_to_buffer
+                     (const Keyfold__V1__ProveSettings   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__ProveSettings *
+       keyfold__v1__prove_settings__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__prove_settings__free_unpacked
+                     (Keyfold__V1__ProveSettings *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__SettingsProof methods */
+void   keyfold__v1__settings_proof__init
+                     (Keyfold__V1__SettingsProof         *message);
+size_t keyfold__v1__settings_proof__get_packed_size
+                     (const Keyfold__V1__SettingsProof   *message);
+size_t keyfold__v1__settings_proof__pack
+                     (const Keyfold__V1__SettingsProof   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__settings_proof__pack_to_buffer
+                     (const Keyfold__V1__SettingsProof   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__SettingsProof *
+       keyfold__v1__settings_proof__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__settings_proof__free_unpacked
+                     (Keyfold__V1__SettingsProof *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Keyfold__V1__Envelope_Closure)
@@ -2418,6 +2510,12 @@ typedef void (*Keyfold__V1__UserReply_Closure)
 typedef void (*Keyfold__V1__User_Closure)
                  (const Keyfold__V1__User *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__ProveSettings_Closure)
+                 (const Keyfold__V1__ProveSettings *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__SettingsProof_Closure)
+                 (const Keyfold__V1__SettingsProof *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -2434,6 +2532,7 @@ extern const ProtobufCEnumDescriptor    keyfold__v1__credentials_kind__descripto
 extern const ProtobufCEnumDescriptor    keyfold__v1__outcome__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__fault_code__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__user_outcome__descriptor;
+extern const ProtobufCEnumDescriptor    keyfold__v1__proof_outcome__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__nothing__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__epoch__descriptor;
@@ -2487,6 +2586,8 @@ extern const ProtobufCMessageDescriptor keyfold__v1__audit_head__replaced__descr
 extern const ProtobufCMessageDescriptor keyfold__v1__user_request__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__user_reply__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__user__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__prove_settings__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__settings_proof__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import AgentCore
+internal import ClusterModel
+internal import KeyHierarchy
+internal import KeyManagement
+internal import Logging
+internal import Messages
+internal import Replication
+
+/// Trying KMS settings that are not in force: the node unwraps its own stored master key under them, once.
+extension AgentShell {
+  /// Answers whether the settings unwrap. Neither they nor the secret outlive the answer, and nothing is written.
+  func prove(_ request: ProveSettings) async {
+    let outcome = await outcome(of: request)
+    logger.notice("KMS settings were tried", metadata: ["key": "\(request.settings.keyID)", "outcome": "\(outcome)"])
+    send(.settingsProof(SettingsProof(id: request.id, outcome: outcome)))
+  }
+
+  private func outcome(of request: ProveSettings) async -> SettingsProof.Outcome {
+    guard let live = liveGeneration() ?? core.generation, live.encrypted else { return .nothingToProve }
+    guard let assignment = core.assignment else {
+      return .failed(kind: "", operation: "", reason: "it has no assignment yet")
+    }
+    do {
+      let sealed = try SealedKeystore.read(from: directory.keystorePath(of: live.id))
+      let trial = NodeKeys(
+        service: try factory.makeService(
+          settings: request.settings, secret: request.secret, localAddress: configuration.kmsSourceAddress),
+        customerKeyID: request.settings.keyID, settingsVersion: 0,
+        context: KeyContext(
+          project: assignment.project, cluster: assignment.cluster, node: configuration.node, purpose: .masterKey))
+      let master = try await trial.unwrap(sealed.wrappedMasterKey)
+      guard master.id == sealed.masterKeyID, master.checkValue == sealed.masterKeyCheckValue else {
+        return .failed(kind: "", operation: "", reason: "the KMS unwrapped another master key than the one stored")
+      }
+      return .proven
+    } catch let error as KMSError {
+      return .failed(kind: error.kind.rawValue, operation: error.operation.rawValue, reason: error.description)
+    } catch {
+      return .failed(kind: "", operation: "", reason: "\(error)")
+    }
+  }
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+/// Mail to owners: one when a project's key is taken away, listing all clusters that are disabled by it, one when it is
+/// back. What is to be sent is persisted with the decision; what was sent is persisted with the server's answer. So a
+/// crash between the two repeats a mail under its Message-ID, and none is lost.
+extension CoordinatorCore {
+  /// Uses this server from now on; mails that wait are tried at once. Throws `CoordinatorError` if it can't be one.
+  ///
+  /// The shell stores the sealed password under the answered version, in the same transaction.
+  public mutating func setMailServer(_ server: MailServer, now: Instant) throws(CoordinatorError) -> Decision<UInt64> {
+    try Self.check(server)
+    let version = (mailServer?.version ?? 0) &+ 1
+    mailServer = MailServerRecord(server: server, version: version)
+    dirty.insert(RecordKey(kind: .mailServer, id: StateRecord.mailServerID))
+    for var mail in mailRecords.values.sorted(by: { $0.id < $1.id }) where !mail.isDone {
+      for index in mail.recipients.indices where !mail.recipients[index].isDone { mail.recipients[index].dueAt = now }
+      put(mail)
+    }
+    attendMail(now: now)
+    return Decision(version, flush())
+  }
+
+  /// The server for a mail to this address; throws `CoordinatorError` if there is none or the address is none.
+  public func mailTarget(for address: String) throws(CoordinatorError) -> MailServerRecord {
+    guard Self.isMailAddress(address) else {
+      throw CoordinatorError(.invalid, "The mail address is not one.", next: "Write it like name@example.org")
+    }
+    guard let mailServer else {
+      throw CoordinatorError(
+        .refused, "No mail was sent.", why: "No mail server is set.",
+        next: "Set it with: keyfold mail set --server HOST:PORT --from ADDRESS …")
+    }
+    return mailServer
+  }
+
+  /// A mail was handed to the server for one recipient, or was not, for the reason given.
+  public mutating func onMail(_ id: String, to address: String, failure: String?, now: Instant)
+    -> [CoordinatorDirective]
+  {
+    mailsUnderWay.remove(MailKey(id: id, address: address))
+    guard var mail = mailRecords[id], let index = mail.recipients.firstIndex(where: { $0.address == address }),
+      !mail.recipients[index].isDone
+    else { return flush() }
+    mail.recipients[index].attempts += 1
+    mail.recipients[index].trouble = failure.map { Self.bounded($0) }
+    if failure == nil {
+      mail.recipients[index].sentAt = now
+    } else {
+      mail.recipients[index].dueAt = now + Self.mailDelay(after: mail.recipients[index].attempts)
+    }
+    put(mail)
+    watchMail(of: mail.project, now: now)
+    attendMail(now: now)
+    return flush()
+  }
+
+  // MARK: What is written
+
+  /// The clusters of a project were locked out: its owners are told, once in an episode.
+  mutating func beginEpisode(_ name: ProjectName, clusters: [ClusterName], reason: String, next: String, now: Instant) {
+    guard var project = projectRecords[name], project.episode == nil, !clusters.isEmpty else { return }
+    let episode = KeyEpisode(id: identifiers.uuid(), since: now, clusters: clusters)
+    project.episode = episode
+    put(project)
+    let list = clusters.map { "  \($0)" }.joined(separator: "\n")
+    write(
+      "\(episode.id).revoked", to: project,
+      subject: "The KMS key of project \(name) is revoked: \(Self.counted(clusters)) disabled",
+      text: """
+        The key of project \(name) was taken away, and every node of these clusters has closed its data:
+
+        \(list)
+
+        Key     \(project.kms?.keyID ?? "")
+        Since   \(Self.moment(now))
+        Why     \(Self.plain(reason))
+
+        Nothing is lost and no process was ended. What brings the clusters back:
+
+          \(next)
+
+        They open by themselves once the key is valid again; it is checked every minute. Changes that are ordered
+        meanwhile are queued. You get another mail when the clusters are back.
+        """, answers: nil, now: now)
+  }
+
+  /// The last cluster of a project was let in again: its owners are told.
+  mutating func endEpisode(_ name: ProjectName, now: Instant) {
+    guard var project = projectRecords[name], let episode = project.episode,
+      clusters(of: name).allSatisfy({ $0.lockout == nil })
+    else { return }
+    project.episode = nil
+    put(project)
+    let list = episode.clusters.map { "  \($0)" }.joined(separator: "\n")
+    write(
+      "\(episode.id).returned", to: project,
+      subject: "The KMS key of project \(name) is back: \(Self.counted(episode.clusters)) open again",
+      text: """
+        The key of project \(name) is valid again. The nodes of these clusters open their data now, by themselves, and
+        apply what was ordered meanwhile:
+
+        \(list)
+
+        Key     \(project.kms?.keyID ?? "")
+        Away    from \(Self.moment(episode.since)) to \(Self.moment(now))
+        """, answers: "\(episode.id).revoked", now: now)
+  }
+
+  private mutating func write(
+    _ id: String, to project: ProjectRecord, subject: String, text: String, answers: String?, now: Instant
+  ) {
+    guard !project.owners.isEmpty else { return }
+    put(
+      MailRecord(
+        id: id, project: project.name, subject: subject, text: text, answers: answers, createdAt: now,
+        recipients: project.owners.map {
+          MailRecord.Recipient(address: $0, attempts: 0, dueAt: now, isGivenUp: false)
+        }))
+    attendMail(now: now)
+  }
+
+  // MARK: What is sent
+
+  /// Hands out what is due, a few at a time, and gives up what nobody took for days.
+  mutating func attendMail(now: Instant) {
+    for var mail in mailRecords.values.sorted(by: { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }) where !mail.isDone
+    {
+      for index in mail.recipients.indices where !mail.recipients[index].isDone {
+        let recipient = mail.recipients[index]
+        if now - mail.createdAt > CoordinatorLimits.mailPatience {
+          mail.recipients[index].isGivenUp = true
+          continue
+        }
+        let key = MailKey(id: mail.id, address: recipient.address)
+        // A moment far ahead was planned before the clock was set back.
+        let isDue = now >= recipient.dueAt || recipient.dueAt - now > CoordinatorLimits.longestMailRetry
+        guard let server = mailServer, isDue, !mailsUnderWay.contains(key),
+          mailsUnderWay.count < CoordinatorLimits.mailsAtOnce
+        else { continue }
+        mailsUnderWay.insert(key)
+        sends.append(.sendMail(mail, to: recipient.address, server: server))
+      }
+      put(mail)
+      if mail.isDone { watchMail(of: mail.project, now: now) }
+    }
+  }
+
+  /// A mail that was refused again and again is worth an alert until it is through, or given up.
+  private mutating func watchMail(of project: ProjectName, now: Instant) {
+    let stuck = mailRecords.values.filter { $0.project == project }.flatMap(\.recipients).first {
+      !$0.isDone && $0.attempts >= CoordinatorLimits.mailAlertAttempts
+    }
+    guard let stuck else { return closeAlert(.mailNotSent, subject: project.text, now: now) }
+    openAlert(
+      .mailNotSent, subject: project.text,
+      text: "Mail of project \(project) to \(stuck.address) was not sent: \(stuck.trouble ?? "")",
+      next: "Try the server with: keyfold mail test --to \(stuck.address)", now: now)
+  }
+
+  static func mailDelay(after attempts: Int) -> Duration {
+    min(CoordinatorLimits.firstMailRetry * (1 << min(max(attempts - 1, 0), 16)), CoordinatorLimits.longestMailRetry)
+  }
+
+  private mutating func put(_ mail: MailRecord) {
+    guard mailRecords[mail.id] != mail else { return }
+    mailRecords[mail.id] = mail
+    dirty.insert(RecordKey(kind: .mail, id: mail.id))
+  }
+
+  /// Mails that are through, beyond what is kept, are forgotten, oldest first.
+  mutating func forgetOldMail() {
+    let done = mailRecords.values.filter(\.isDone)
+    guard done.count > CoordinatorLimits.finishedMails else { return }
+    for mail in done.sorted(by: { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }).dropLast(
+      CoordinatorLimits.finishedMails)
+    {
+      mailRecords[mail.id] = nil
+      dirty.insert(RecordKey(kind: .mail, id: mail.id))
+    }
+  }
+}
+
+// MARK: - Words and checks
+
+/// One mail to one recipient.
+struct MailKey: Sendable, Hashable {
+  let id: String
+  let address: String
+}
+
+extension CoordinatorCore {
+  /// How mail stands, for operators.
+  public var mailView: MailView {
+    let mails = mailRecords.values.sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }
+    var server = mailServer?.server
+    // That there is one is enough.
+    if server?.certificateAuthorityPEM != nil { server?.certificateAuthorityPEM = "" }
+    let waiting = mails.flatMap { mail in
+      mail.recipients.filter { !$0.isDone }.map { recipient in
+        MailView.Waiting(
+          subject: mail.subject, recipient: recipient.address,
+          since: OperatorTime(milliseconds: mail.createdAt.milliseconds), attempts: recipient.attempts,
+          trouble: recipient.trouble)
+      }
+    }
+    let last = mails.flatMap(\.recipients).compactMap(\.sentAt).max()
+    return MailView(
+      server: server, waiting: waiting, lastSentAt: last.map { OperatorTime(milliseconds: $0.milliseconds) })
+  }
+
+  private static func check(_ server: MailServer) throws(CoordinatorError) {
+    guard isMailAddress(server.from) else {
+      throw CoordinatorError(.invalid, "The sender's mail address is not one.", next: "Write it like name@example.org")
+    }
+    for field in [server.host, server.user ?? "-"] {
+      guard !field.isEmpty, field.utf8.count <= CoordinatorLimits.maximumMailAddress,
+        field.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+      else { throw CoordinatorError(.invalid, "The mail server's host or user is empty, too long or not plain ASCII.") }
+    }
+    guard server.port > 0 else { throw CoordinatorError(.invalid, "The mail server has no port.") }
+    guard server.certificateAuthorityPEM?.utf8.count ?? 0 <= CoordinatorLimits.maximumCertificateLength else {
+      throw CoordinatorError(.invalid, "The mail server's certificate authority is too long.")
+    }
+  }
+
+  private static func counted(_ clusters: [ClusterName]) -> String {
+    clusters.count == 1 ? "1 cluster" : "\(clusters.count) clusters"
+  }
+
+  /// A provider's words without what could move a reader's cursor.
+  private static func plain(_ text: String) -> String {
+    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
+  }
+
+  private static func moment(_ now: Instant) -> String { "\(OperatorTime(milliseconds: now.milliseconds))" }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import CoordinatorCore
+internal import Logging
+internal import Messages
+
+/// From settings that the coordinator has proven to settings that are in force: the nodes have a word in it.
+extension Coordinator {
+  /// The coordinator's own proof ended: the reachable nodes are next.
+  func continueProof(
+    _ proof: KeyJob.Proof, _ result: Result<WrappedMasterKey, OperatorFailure>
+  ) throws(CoordinatorFault) {
+    switch result {
+    case .failure(let failure): refuse(proof, failure)
+    case .success(let canary):
+      let nodes = core.provers(of: proof.project, key: proof.settings.keyID, now: now)
+      try perform(proofDesk.open(.random(), proof, canary: canary, nodes: nodes, now: now))
+    }
+  }
+
+  /// Looks whether nodes went away or stayed silent.
+  func attendProofDesk() throws(CoordinatorFault) {
+    let now = now
+    try perform(proofDesk.onTick(now: now) { core.isHeard($0, now: now) })
+  }
+
+  func perform(_ directives: [ProofDesk.Directive]) throws(CoordinatorFault) {
+    for directive in directives {
+      switch directive {
+      case .send(let request, let node): send(.proveSettings(request), to: node)
+      case .commit(let proof, let canary):
+        proofsUnderWay -= 1
+        reply(try commit(proof, canary: canary), to: proof.asker)
+      case .refuse(let proof, let failure): refuse(proof, failure)
+      }
+    }
+  }
+
+  private func refuse(_ proof: KeyJob.Proof, _ failure: OperatorFailure) {
+    proofsUnderWay -= 1
+    logger.notice(
+      "KMS settings were not proven", metadata: ["project": "\(proof.project)", "reason": "\(failure.why)"])
+    reply(.failure(failure), to: proof.asker)
+  }
+}

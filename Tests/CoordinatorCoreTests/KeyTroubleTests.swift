@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import ClusterModel
+import Testing
+
+@testable import CoordinatorCore
+
+@Suite("A trouble with a key is told from a flap, explained, and ends by itself")
+struct KeyTroubleTests {
+  static let disabled = Verdict.revoked(.keyDisabled, detail: "the key is disabled; request id 7")
+  static let down = Verdict.unreachable(.network, detail: "no route to kms:443")
+
+  static func encrypted(owners: [String] = []) throws -> Bench {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    try bench.order { core, now throws(CoordinatorError) in try core.setOwners(owners, of: Bench.project, now: now) }
+    bench.pass(.seconds(10))
+    bench.verdict(.valid)
+    bench.pass(.seconds(1))
+    return bench
+  }
+
+  private func kms(_ bench: Bench) throws -> KMSView {
+    try #require(bench.core.kmsView(of: bench.core.project(named: Bench.project)))
+  }
+
+  @Test("one check that could not ask changes nothing; a second one in a row opens the alert, a valid one closes it")
+  func flap() throws {
+    var bench = try Self.encrypted()
+    bench.verdict(Self.down)
+    #expect(bench.openAlerts.isEmpty)
+    bench.pass(.seconds(1))
+    bench.verdict(.valid)
+    bench.pass(.seconds(1))
+    bench.verdict(Self.down)
+    #expect(bench.openAlerts.isEmpty, "two flaps with a valid check between are no outage")
+    bench.pass(.seconds(1))
+    bench.verdict(Self.down)
+    #expect(bench.openAlerts == [.kmsUnreachable])
+    #expect(bench.core.alertViews.first?.title == "KMS network access denied")
+    #expect(bench.core.alertViews.first?.next?.contains("keyfold kms check shop") == true)
+    bench.pass(.seconds(1))
+    bench.verdict(.valid)
+    #expect(bench.openAlerts.isEmpty)
+    #expect(bench.core.pastAlertViews.first?.until != nil)
+  }
+
+  @Test("counts a node's checks the same way, and each of them once however often it is reported")
+  func nodeFlap() throws {
+    var bench = try Self.encrypted()
+    bench.check(2, Self.down)
+    bench.pass(.seconds(30))
+    #expect(bench.openAlerts.isEmpty)
+    bench.check(2, Self.down)
+    #expect(bench.openAlerts == [.kmsUnreachable])
+    bench.check(2, Self.disabled)
+    #expect(!bench.openAlerts.contains(.kmsUnreachable), "a refusal is an answer")
+  }
+
+  @Test("opens no alert a project does not want, closes it when turned off, and opens it when turned on again")
+  func muted() throws {
+    var bench = try Self.encrypted()
+    func set(_ isOn: Bool) throws {
+      try bench.order { core, now throws(CoordinatorError) in
+        try core.setAlerts(Bench.project, kmsNetworkAccessDenied: isOn, now: now)
+      }
+    }
+    try set(false)
+    for _ in 0..<3 {
+      bench.pass(.seconds(1))
+      bench.verdict(Self.down)
+      bench.check(1, Self.down)
+    }
+    #expect(bench.openAlerts.isEmpty)
+    #expect(bench.core.view(of: try bench.core.project(named: Bench.project)).kmsNetworkAccessDenied == false)
+    try set(true)
+    #expect(bench.openAlerts == [.kmsUnreachable, .kmsUnreachable])
+    try bench.restart()
+    try set(false)
+    #expect(bench.openAlerts.isEmpty)
+  }
+
+  @Test("says what was refused, by whom, who saw it first and when, and what to do; a restart forgets nothing of it")
+  func explained() throws {
+    var bench = try Self.encrypted()
+    let first = bench.now
+    bench.check(3, Self.disabled)
+    bench.pass(.seconds(2))
+    bench.verdict(Self.disabled)
+    bench.pass(.seconds(70))
+    bench.verdict(Self.disabled)
+    try bench.restart()
+    let view = try kms(bench)
+    let trouble = try #require(view.trouble)
+    #expect(trouble.verdict == "revoked" && trouble.reason == "keyDisabled")
+    #expect(trouble.refused.contains("request id 7"))
+    #expect(trouble.by.contains("aws") && trouble.by.contains("eu-central-1"))
+    #expect(trouble.firstSeenBy == "node-3" && trouble.firstSeenAt?.milliseconds == first.milliseconds)
+    #expect(trouble.checks == 2)
+    #expect(trouble.next.contains("Enable the key"))
+    #expect(view.vantagePoints?.map(\.name) == ["coordinator", "node-1", "node-2", "node-3"])
+    let cluster = try bench.core.view(of: #require(bench.record), now: bench.now)
+    #expect(cluster.state == "disabled" && cluster.disabledSince != nil && cluster.next == trouble.next)
+    bench.verdict(.valid)
+    #expect(try kms(bench).trouble == nil)
+  }
+
+  @Test("every reason has an advice of its own that names a command or the provider")
+  func advice() {
+    let project = Bench.project
+    for reason in RevocationReason.allCases {
+      #expect(CoordinatorCore.advice(reason, project: project).contains("keyfold kms"))
+    }
+    for reason in OutageReason.allCases {
+      #expect(CoordinatorCore.advice(reason, project: project).contains("keyfold kms"))
+    }
+  }
+
+  @Test("try-again checks the key from everywhere at once, and refuses a cluster it does not know")
+  func tryAgain() throws {
+    var bench = try Self.encrypted()
+    bench.pass(.seconds(5))
+    let project = try bench.order { core, now throws(CoordinatorError) in
+      try core.tryAgain(Bench.cluster, now: now)
+    }
+    #expect(project == Bench.project)
+    #expect(bench.last.contains(.checkKMS(Bench.project, settingsVersion: 1)))
+    #expect(bench.commands().map(\.action) == [.checkKMS, .checkKMS, .checkKMS])
+    #expect(throws: CoordinatorError.self) { try bench.core.tryAgain(ClusterName(checked: "none"), now: bench.now) }
+  }
+
+  @Test("takes the replica of a multi-Region key in another region for the same key, and no other")
+  func multiRegion() {
+    let one = "arn:aws:kms:eu-central-1:111122223333:key/mrk-0123456789abcdef"
+    #expect(CustomerKey.isSame(one, one))
+    #expect(CustomerKey.isSame(one, "arn:aws:kms:us-east-1:111122223333:key/mrk-0123456789abcdef"))
+    #expect(!CustomerKey.isSame(one, "arn:aws:kms:us-east-1:999922223333:key/mrk-0123456789abcdef"))
+    #expect(!CustomerKey.isSame(one, "arn:aws:kms:us-east-1:111122223333:key/mrk-0123456789abcdee"))
+    #expect(!CustomerKey.isSame(one, "arn:aws-cn:kms:us-east-1:111122223333:key/mrk-0123456789abcdef"))
+    #expect(
+      !CustomerKey.isSame(
+        "arn:aws:kms:eu-central-1:111122223333:key/1", "arn:aws:kms:us-east-1:111122223333:key/1"))
+    #expect(!CustomerKey.isSame("", "x"))
+  }
+}

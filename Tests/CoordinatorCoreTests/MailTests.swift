@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import ClusterModel
+import Testing
+
+@testable import CoordinatorCore
+
+@Suite("Owners get one mail when a key is taken away and one when it is back")
+struct MailTests {
+  static let server = MailServer(
+    host: "smtp.example.org", port: 587, encryption: .startTLS, user: "keyfold", from: "keyfold@example.org")
+  private static let owners = ["a@example.org", "b@example.org"]
+
+  private func bench(server: Bool = true) throws -> Bench {
+    var bench = try KeyTroubleTests.encrypted(owners: Self.owners)
+    if server {
+      try bench.order { core, now throws(CoordinatorError) in try core.setMailServer(Self.server, now: now) }
+    }
+    return bench
+  }
+
+  private func mails(_ bench: Bench) -> [(mail: MailRecord, to: String)] {
+    bench.last.compactMap { if case .sendMail(let mail, let to, _) = $0 { (mail, to) } else { nil } }
+  }
+
+  private func revoke(_ bench: inout Bench) {
+    bench.verdict(KeyTroubleTests.disabled)
+    bench.pass(.seconds(1))
+    bench.verdict(KeyTroubleTests.disabled)
+    bench.check(2, KeyTroubleTests.disabled)
+  }
+
+  private func finish(_ bench: inout Bench, failure: String? = nil) {
+    for (mail, to) in mails(bench) { bench.take(bench.core.onMail(mail.id, to: to, failure: failure, now: bench.now)) }
+  }
+
+  @Test("one mail to each owner at the lock-out, persisted with it; nothing more until the key is back, then one")
+  func episode() throws {
+    var bench = try bench()
+    revoke(&bench)
+    let first = mails(bench)
+    #expect(first.map(\.to) == Self.owners)
+    let mail = try #require(first.first?.mail)
+    #expect(mail.text.contains("orders") && mail.text.contains(Bench.key) && mail.text.contains("Enable the key"))
+    #expect(mail.subject == "The KMS key of project shop is revoked: 1 cluster disabled" && mail.answers == nil)
+    guard case .persist(let changes) = bench.last.first else { throw TestFailure() }
+    let kinds = changes.compactMap { if case .put(let record) = $0 { record.key.kind } else { nil } }
+    #expect(kinds.contains(.mail) && kinds.contains(.cluster), "in one transaction")
+    finish(&bench)
+    for _ in 0..<5 {
+      bench.verdict(KeyTroubleTests.disabled)
+      for number in 1...3 { bench.check(number, KeyTroubleTests.disabled) }
+      bench.pass(.seconds(600))
+      #expect(mails(bench).isEmpty)
+    }
+    bench.verdict(.valid)
+    let second = mails(bench)
+    #expect(second.map(\.to) == Self.owners && second.first?.mail.answers == mail.id)
+    #expect(second.first?.mail.subject.contains("is back") == true)
+    finish(&bench)
+    bench.verdict(.valid)
+    bench.pass(.seconds(60))
+    #expect(mails(bench).isEmpty)
+  }
+
+  @Test("lists all clusters that are affected in one mail")
+  func allClusters() throws {
+    var bench = try bench()
+    let other = ClusterName(checked: "stock")
+    let node = NodeName(checked: "stock-1")
+    var record = ClusterRecord(name: other, project: Bench.project, nodes: [node], createdAt: bench.now)
+    record.encrypted = true
+    bench.core.clusterRecords[other] = record
+    var enrolled = NodeRecord(
+      name: node, publicKey: Bench.publicKey(80), enrolledAt: bench.now, intendedCluster: other)
+    enrolled.cluster = other
+    enrolled.generation = bench.core.nodeRecords[Bench.node(1)]?.generation
+    bench.core.nodeRecords[node] = enrolled
+    revoke(&bench)
+    #expect(mails(bench).count == Self.owners.count)
+    let text = try #require(mails(bench).first?.mail.text)
+    #expect(text.contains("  orders\n  stock"))
+  }
+
+  @Test("tries again with back-off, to those that lack it alone, under the same id, and after a crash")
+  func retries() throws {
+    var bench = try bench()
+    revoke(&bench)
+    let id = try #require(mails(bench).first?.mail.id)
+    bench.take(bench.core.onMail(id, to: Self.owners[0], failure: nil, now: bench.now))
+    bench.take(bench.core.onMail(id, to: Self.owners[1], failure: "no", now: bench.now))
+    #expect(mails(bench).isEmpty)
+    bench.pass(.seconds(29))
+    #expect(mails(bench).isEmpty)
+    bench.pass(.seconds(2))
+    #expect(mails(bench).map(\.to) == [Self.owners[1]] && mails(bench).first?.mail.id == id)
+    try bench.restart()
+    bench.pass(.seconds(1))
+    #expect(mails(bench).map(\.to) == [Self.owners[1]] && mails(bench).first?.mail.id == id)
+    finish(&bench, failure: "no")
+    #expect(!bench.openAlerts.contains(.mailNotSent))
+    bench.pass(.seconds(61))
+    finish(&bench, failure: "no")
+    #expect(bench.openAlerts.contains(.mailNotSent))
+    #expect(bench.core.mailView.waiting.map(\.attempts) == [3])
+    bench.pass(.seconds(121))
+    finish(&bench)
+    #expect(!bench.openAlerts.contains(.mailNotSent) && bench.core.mailView.waiting.isEmpty)
+  }
+
+  @Test("keeps mail until there is a server, sends it then at once, and gives up after days")
+  func noServer() throws {
+    var bench = try bench(server: false)
+    revoke(&bench)
+    bench.pass(.seconds(60))
+    #expect(mails(bench).isEmpty && bench.core.mailView.waiting.count == 2)
+    try bench.order { core, now throws(CoordinatorError) in try core.setMailServer(Self.server, now: now) }
+    #expect(mails(bench).count == 2)
+    finish(&bench, failure: "no")
+    bench.now = bench.now + CoordinatorLimits.mailPatience
+    bench.pass(.seconds(2))
+    #expect(mails(bench).isEmpty && bench.core.mailView.waiting.isEmpty)
+  }
+
+  @Test("refuses addresses and servers that could begin a header or a command of their own")
+  func injection() throws {
+    var bench = try bench()
+    for text in ["a@b\r\nBcc: c@d", "a@b\nX: y", "a b@c", "ä@example.org", "a@b>", "<a@b", "@", "a@", ""] {
+      var server = Self.server
+      server.from = text
+      #expect(throws: CoordinatorError.self) { try bench.core.setMailServer(server, now: bench.now) }
+      #expect(throws: CoordinatorError.self) { try bench.core.setOwners([text], of: Bench.project, now: bench.now) }
+      #expect(throws: CoordinatorError.self) { try bench.core.mailTarget(for: text) }
+    }
+    var server = Self.server
+    server.user = "a\r\nRCPT TO:<x@y>"
+    #expect(throws: CoordinatorError.self) { try bench.core.setMailServer(server, now: bench.now) }
+    #expect(throws: CoordinatorError.self) {
+      try bench.core.setOwners(["a@b.c", "a@b.c"], of: Bench.project, now: bench.now)
+    }
+    #expect(bench.core.mailServer?.server == Self.server)
+  }
+
+  private struct TestFailure: Error {}
+}
