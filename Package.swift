@@ -170,7 +170,7 @@ let package = Package(
         "AgentRuntime", "CoordinatorRuntime", "DocumentServer", "KeyManagement", "LocalKMS", "Metrics", "Replication",
         "Transport", logging, nioCore, nioPosix,
       ]),
-    tests("KeyManagementTests", ["ClusterModel", "KeyManagement", "Secrets", nioCore, nioPosix]),
+    tests("KeyManagementTests", ["CCrypto", "ClusterModel", "KeyManagement", "Secrets", nioCore, nioPosix]),
     tests("DocumentsTests", ["Documents"]),
     // The parts of the simulations: whole clusters of the production cores on a virtual clock.
     .target(

@@ -137,9 +137,10 @@ struct AWSErrorTableTests {
       switch state {
       case .disabled: .keyDisabled
       case .pendingDeletion, .pendingReplicaDeletion: .keyPendingDeletion
+      case .destroyed: .keyNotFound
       default: .keyStateUnknown
       }
-    #expect(AWSErrorTable.kind(of: state) == expected)
+    #expect(RefusalRules.kind(of: state) == expected)
   }
 
   @Test("only an unwrap has a verdict", arguments: KMSError.Kind.allCases)

@@ -91,7 +91,8 @@ struct ConnectionTroubleTests {
     "takes the place out of a URL",
     arguments: [
       ("https://kms.example.com/", "kms.example.com:443"), ("https://[::1]:7443", "[::1]:7443"),
-      ("https://[::1]", "[::1]:443"), ("http://127.0.0.1:80/x:y", "127.0.0.1:80"), ("", ":443"),
+      ("https://[::1]", "[::1]:443"), ("http://127.0.0.1:80/x:y", "127.0.0.1:80"),
+      ("http://169.254.169.254/latest", "169.254.169.254:80"), ("", ":443"),
     ])
   func places(_ url: String, _ place: String) { #expect(ConnectionTrouble(url: url).place == place) }
 }

@@ -130,15 +130,15 @@ struct EncodingTests {
 
   @Test("an endpoint is https with a host, and nothing else")
   func endpoints() throws {
-    #expect(try AWSEndpoint("https://localhost:7443").authority == "localhost:7443")
-    #expect(try AWSEndpoint("https://KMS.example.com:443/").url == "https://kms.example.com/")
-    #expect(try AWSEndpoint("https://[::1]:7443").authority == "[::1]:7443")
-    #expect(AWSEndpoint(region: "cn-north-1", partition: "aws-cn").authority == "kms.cn-north-1.amazonaws.com.cn")
+    #expect(try HTTPEndpoint("https://localhost:7443").authority == "localhost:7443")
+    #expect(try HTTPEndpoint("https://KMS.example.com:443/").url == "https://kms.example.com/")
+    #expect(try HTTPEndpoint("https://[::1]:7443").authority == "[::1]:7443")
+    #expect(HTTPEndpoint(region: "cn-north-1", partition: "aws-cn").authority == "kms.cn-north-1.amazonaws.com.cn")
     for text in [
       "", "http://localhost:7443", "localhost", "https://", "https://user@host", "https://host/path", "https://host:0",
       "https://host:70000", "https://host:x", "https://[::1", "https://[::1]x", "https://ho st", "ftp://host",
     ] {
-      #expect(throws: HTTPFailure.self) { try AWSEndpoint(text) }
+      #expect(throws: HTTPFailure.self) { try HTTPEndpoint(text) }
     }
   }
 }

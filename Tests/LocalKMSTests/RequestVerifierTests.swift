@@ -14,14 +14,14 @@ struct RequestVerifierTests {
   /// A request of our own client, as the server receives it.
   private func signedRequest(region: String = "us-east-1", at seconds: Int64 = now) throws -> (KMSRequest, Secret) {
     let secret = Secret(try SecretBytes(copying: Array("a secret".utf8)))
+    let credentials = AWSCredentials(accessKeyID: "AKID", secretKey: secret, sessionToken: secret)
     let client = AWSClient(
-      exchange: NoExchange(), endpoint: try AWSEndpoint("https://localhost:7443"), region: region,
-      credentials: AWSCredentials(accessKeyID: "AKID", secretKey: secret, sessionToken: secret),
-      clock: WallClock { seconds * 1000 })
+      exchange: NoExchange(), endpoint: try HTTPEndpoint("https://localhost:7443"), region: region,
+      credentials: credentials, clock: WallClock { seconds * 1000 })
     let call = AWSClient.Call(target: "TrentService.Decrypt", operation: .unwrap, keyID: "")
-    let post = try client.signed(call, body: ByteBuffer(string: "{}"))
+    let post = try client.signed(call, body: ByteBuffer(string: "{}"), credentials)
     let request = KMSRequest(
-      method: "POST", target: "/", headers: post.headers, body: post.body, clientAddress: "127.0.0.1")
+      method: "POST", target: "/", headers: post.headers, body: post.body ?? ByteBuffer(), clientAddress: "127.0.0.1")
     return (request, secret)
   }
 
@@ -138,7 +138,7 @@ struct RequestVerifierTests {
 
 /// An exchange that is never used.
 private struct NoExchange: HTTPExchange {
-  func post(_ request: HTTPPost, timeout: Duration) async throws(HTTPFailure) -> HTTPAnswer {
+  func send(_ question: HTTPQuestion, timeout: Duration) async throws(HTTPFailure) -> HTTPAnswer {
     throw HTTPFailure(.network, "not used")
   }
 }

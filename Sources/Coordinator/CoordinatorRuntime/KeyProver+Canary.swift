@@ -7,7 +7,7 @@ extension KeyProver {
   /// Proves that these settings unwrap what the same key wrapped before. A canary that is damaged says nothing of the
   /// key; a new one takes its place.
   func prove(
-    _ settings: KMSSettings, secret: Secret, unwraps canary: WrappedMasterKey, project: ProjectName
+    _ settings: KMSSettings, secret: Secret?, unwraps canary: WrappedMasterKey, project: ProjectName
   ) async throws(OperatorFailure) {
     do throws(KMSError) {
       let service = try makeService(settings, secret)

@@ -70,15 +70,16 @@ struct KeyProver: Sendable {
   private static func advice(_ error: KMSError) -> String {
     let right =
       switch error.operation {
-      case .wrap: "encrypt (AWS: kms:Encrypt)"
-      case .unwrap: "decrypt (AWS: kms:Decrypt)"
-      case .describe: "describe (AWS: kms:DescribeKey)"
+      case .wrap: "encrypt (AWS: kms:Encrypt; Azure: keys/wrapKey; Google: cloudkms.cryptoKeyVersions.useToEncrypt)"
+      case .unwrap: "decrypt (AWS: kms:Decrypt; Azure: keys/unwrapKey; Google: cloudkms.cryptoKeyVersions.useToDecrypt)"
+      case .describe: "describe (AWS: kms:DescribeKey; Azure: keys/get; Google: cloudkms.cryptoKeyVersions.get)"
       case .configure, .administer: "use it"
       }
     switch error.kind {
     case .accessDenied: return "Give the credentials the right to \(right) with this key, then try again."
     case .credentialsRefused, .credentialsExpired:
-      return "Give a current access key id and its secret; the provider does not take these."
+      return "Give current credentials; the provider does not take these."
+    case .perimeter: return "Let the coordinator's address through the provider's firewall or perimeter."
     case .keyNotFound: return "Check the key's id and region; in this account and region there is no such key."
     case .keyDisabled: return "Enable the key in the KMS, then try again."
     case .keyPendingDeletion: return "Cancel the key's deletion in the KMS, or name another key."

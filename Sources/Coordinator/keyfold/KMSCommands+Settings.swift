@@ -8,12 +8,19 @@ internal import Secrets
 extension KMSCommands.Set {
   /// Settings and secret as the options give them.
   func given() throws(OperatorFailure) -> (KMSSettings, Secret?) {
+    try given(
+      endpoint: endpoint, issuerEndpoint: credentials.issuerEndpoint,
+      authorityPEM: try caFile.map { (file) throws(OperatorFailure) in try Self.authority(file) })
+  }
+
+  private func given(endpoint: String?, issuerEndpoint: String?, authorityPEM: String?) throws(OperatorFailure) -> (
+    KMSSettings, Secret?
+  ) {
     let provider = try checkedProvider()
     let settings = KMSSettings(
       provider: provider, keyID: key, region: try checkedRegion(provider), endpoint: endpoint,
-      certificateAuthorityPEM: try caFile.map { (file) throws(OperatorFailure) in try Self.authority(file) },
-      credentials: try credentials.credentials(for: provider), issuerEndpoint: credentials.issuerEndpoint,
-      metadataEndpoint: credentials.metadataEndpoint)
+      certificateAuthorityPEM: authorityPEM, credentials: try credentials.credentials(for: provider),
+      issuerEndpoint: issuerEndpoint, metadataEndpoint: credentials.metadataEndpoint)
     do { try settings.validate() } catch {
       throw OperatorFailure(
         .invalid, what: "The KMS settings cannot be used.", why: error.description,
@@ -28,16 +35,21 @@ extension KMSCommands.Set {
     return (settings, try SecretInput.read(file, prompt: "secret of \(settings.credentials.summary): "))
   }
 
-  /// Settings and secret of the local KMS of a folder.
+  /// Settings and secret of the local KMS of a folder: its first access key, unless the options name who asks.
   func local(_ folder: String) throws(OperatorFailure) -> (KMSSettings, Secret?) {
     do {
       let ready = try LocalKMSReady(directory: folder)
-      let credentials = try LocalKMSCredentials(file: "\(folder)/\(LocalKMSServer.credentialsFile)")
+      let authority = try Self.authority("\(folder)/\(LocalKMSServer.authorityFile)")
+      guard try checkedProvider() == .aws, !credentials.isGiven else {
+        return try given(
+          endpoint: endpoint ?? ready.endpoint, issuerEndpoint: credentials.issuerEndpoint ?? ready.endpoint,
+          authorityPEM: authority)
+      }
+      let own = try LocalKMSCredentials(file: "\(folder)/\(LocalKMSServer.credentialsFile)")
       let settings = KMSSettings(
         provider: .aws, keyID: key, region: try checkedRegion(.aws), endpoint: endpoint ?? ready.endpoint,
-        certificateAuthorityPEM: try Self.authority("\(folder)/\(LocalKMSServer.authorityFile)"),
-        accessKeyID: credentials.accessKeyID)
-      return (settings, credentials.secretKey)
+        certificateAuthorityPEM: authority, accessKeyID: own.accessKeyID)
+      return (settings, own.secretKey)
     } catch let error as OperatorFailure {
       throw error
     } catch let error as LocalKMSError {

@@ -55,7 +55,9 @@ struct KMSCommands: ParsableCommand {
     @OptionGroup(title: "Credentials") var credentials: KMSCredentialOptions
     @Option(
       name: .customLong("local-kms"),
-      help: ArgumentHelp("Take endpoint, authority and credentials of the local KMS of this folder.", valueName: "dir"))
+      help: ArgumentHelp(
+        "Take endpoints, authority and, unless the options name others, credentials of the local KMS of this folder.",
+        valueName: "dir"))
     var localKMS: String?
     @OptionGroup var options: GlobalOptions
 

@@ -31,6 +31,11 @@ struct KMSCredentialOptions: ParsableArguments {
     name: .long, help: ArgumentHelp("The machine's metadata service instead of the usual address.", valueName: "url"))
   var metadataEndpoint: String?
 
+  /// Whether any of them says who asks.
+  var isGiven: Bool {
+    accessKeyID != nil || roleARN != nil || tenant != nil || clientID != nil || machineIdentity || secretFile != nil
+  }
+
   /// The credentials for a provider; throws which option is missing or does not belong.
   func credentials(for provider: KMSProvider) throws(OperatorFailure) -> KMSCredentials {
     try checkForeign(provider)

@@ -1,24 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+package import ClusterModel
 package import NIOCore
-package import Secrets
-
-/// The credentials of one AWS principal.
-package struct AWSCredentials: Sendable {
-  /// The public part.
-  package let accessKeyID: String
-  /// The secret access key.
-  package let secretKey: Secret
-  /// The session token of temporary credentials.
-  package let sessionToken: Secret?
-
-  /// Makes credentials of their parts.
-  package init(accessKeyID: String, secretKey: Secret, sessionToken: Secret? = nil) {
-    self.accessKeyID = accessKeyID
-    self.secretKey = secretKey
-    self.sessionToken = sessionToken
-  }
-}
+internal import Secrets
 
 /// Calls of AWS's KMS JSON protocol: signs, sends, repeats what may be repeated, classifies what was refused.
 package struct AWSClient: Sendable {
@@ -26,105 +10,86 @@ package struct AWSClient: Sendable {
   package struct Call: Sendable {
     /// The `X-Amz-Target`: `TrentService.Decrypt`.
     package let target: String
-    /// What it means to us.
-    package let operation: KMSError.Operation
-    /// The key it is about, empty if none.
-    package let keyID: String
+    /// What it means to us, and the key it is about.
+    package let kms: KMSCall
 
     /// Names a call.
-    package init(target: String, operation: KMSError.Operation, keyID: String) {
+    package init(target: String, operation: KMSError.Operation, keyID: String, context: KeyContext? = nil) {
       self.target = target
-      self.operation = operation
-      self.keyID = keyID
+      kms = KMSCall(.aws, operation, keyID: keyID, context: context)
     }
 
     /// An error of this call.
     package func error(_ kind: KMSError.Kind, code: String = "", requestID: String = "", _ detail: String) -> KMSError {
-      KMSError(
-        kind, providerCode: code, operation: operation, keyID: keyID, requestID: requestID, detail: detail)
+      kms.error(kind, code: code, requestID: requestID, detail)
     }
   }
 
-  let exchange: any HTTPExchange
-  let endpoint: AWSEndpoint
+  let transport: KMSTransport
+  let endpoint: HTTPEndpoint
   let region: String
-  let credentials: AWSCredentials
-  let clock: WallClock
+  let credentials: AWSCredentialSource
 
-  /// Makes a client of its parts.
-  package init(
-    exchange: any HTTPExchange, endpoint: AWSEndpoint, region: String, credentials: AWSCredentials, clock: WallClock
-  ) {
-    self.exchange = exchange
+  init(transport: KMSTransport, endpoint: HTTPEndpoint, region: String, credentials: AWSCredentialSource) {
+    self.transport = transport
     self.endpoint = endpoint
     self.region = region
     self.credentials = credentials
-    self.clock = clock
+  }
+
+  /// Makes a client of its parts, with an access key.
+  package init(
+    exchange: any HTTPExchange, endpoint: HTTPEndpoint, region: String, credentials: AWSCredentials, clock: WallClock
+  ) {
+    self.init(
+      transport: KMSTransport(exchange: exchange, clock: clock), endpoint: endpoint, region: region,
+      credentials: .fixed(credentials))
   }
 
   /// Sends `body` until there is an answer, a failure that repeating cannot mend, or no time left.
   package func perform(_ call: Call, body: ByteBuffer, deadline: Duration) async throws(KMSError) -> HTTPAnswer {
-    let start = ContinuousClock.now
-    var attempt = 1
-    var last: KMSError?
-    while true {
-      let remaining = deadline - start.duration(to: .now)
-      guard remaining > .zero else { throw last ?? call.error(.timeout, "no time was left for the call") }
-      do {
-        return try await once(call, body: body, timeout: min(remaining, RetrySchedule.longestAttempt))
-      } catch {
-        last = error
-        let left = deadline - start.duration(to: .now)
-        guard error.isRetryable, !Task.isCancelled,
-          let pause = RetrySchedule.pause(after: attempt, remaining: left, random: Double.random(in: 0..<1))
-        else { throw error }
-        attempt += 1
-        try? await Task.sleep(for: pause)
-      }
+    try await transport.repeating(call.kms, deadline: deadline) { (timeout) throws(KMSError) in
+      try await once(call, body: body, timeout: timeout)
     }
   }
 
+  /// One request; a second one if credentials that were kept turn out to be refused, because new ones may not be.
   private func once(_ call: Call, body: ByteBuffer, timeout: Duration) async throws(KMSError) -> HTTPAnswer {
-    let request: HTTPPost
-    do { request = try signed(call, body: body) } catch { throw call.error(.localFailure, error.description) }
-    let answer: HTTPAnswer
-    do { answer = try await exchange.post(request, timeout: timeout) } catch {
-      throw call.error(error.kind, error.detail)
+    let start = ContinuousClock.now
+    let (held, isFresh) = try await credentials.current(for: call.kms, timeout: timeout)
+    do throws(KMSError) { return try await ask(call, body, held, timeout - start.duration(to: .now)) } catch {
+      guard error.kind == .credentialsExpired || error.kind == .credentialsRefused, credentials.drop(call.kms), !isFresh
+      else { throw error }
     }
-    guard answer.status != 200 else { return answer }
-    let refusal = AWSRefusal(
-      status: answer.status, header: { answer.header($0) }, body: answer.body.readableBytesUInt8Span)
-    let (kind, detail) = refusal.classified(nowSeconds: clock.nowSeconds)
-    throw call.error(kind, code: refusal.code, requestID: refusal.requestID, detail)
+    let (renewed, _) = try await credentials.current(for: call.kms, timeout: timeout - start.duration(to: .now))
+    return try await ask(call, body, renewed, timeout - start.duration(to: .now))
+  }
+
+  private func ask(_ call: Call, _ body: ByteBuffer, _ credentials: AWSCredentials, _ timeout: Duration)
+    async throws(KMSError) -> HTTPAnswer
+  {
+    let request: HTTPQuestion
+    do { request = try signed(call, body: body, credentials) } catch {
+      throw call.error(.localFailure, error.description)
+    }
+    let now = transport.clock.nowSeconds
+    return try await transport.ask(call.kms, request, timeout: timeout, requestID: { AWSRefusal.requestID($0) }) {
+      (answer) throws(KMSError) in
+      guard answer.status != 200 else { return answer }
+      let refusal = AWSRefusal(answer)
+      let (kind, detail) = refusal.classified(nowSeconds: now)
+      throw call.error(kind, code: refusal.code, requestID: refusal.requestID, detail)
+    }
   }
 
   /// The request of a call, signed at this moment.
-  func signed(_ call: Call, body: ByteBuffer) throws(SecretsError) -> HTTPPost {
-    let time = CivilTime(seconds: clock.nowSeconds)
-    var headers = [
-      (name: "Host", value: endpoint.authority),
-      (name: "Content-Type", value: "application/x-amz-json-1.1"),
-      (name: "X-Amz-Date", value: time.basic),
-      (name: "X-Amz-Target", value: call.target),
-    ]
-    if let token = credentials.sessionToken {
-      let text = token.withSecret { String(decoding: $0.unprotectedCopy(), as: UTF8.self) }
-      headers.append((name: "X-Amz-Security-Token", value: text))
-    }
-    let request = SignableRequest(
-      method: "POST", path: "/", headers: headers,
-      payloadHash: Hexadecimal.text(SigningHash.sha256(body.readableBytesSpan)))
-    let scope = SignatureScope(date: time.basicDate, region: region, service: "kms")
-    let signature = try AWSSignature.sign(request, time: time, scope: scope, secret: credentials.secretKey)
-    headers.append(
-      (
-        name: "Authorization",
-        value: AWSSignature.authorization(
-          accessKeyID: credentials.accessKeyID, scope: scope, signedHeaders: request.signedHeaders,
-          signature: signature)
-      ))
-    headers.append((name: "User-Agent", value: "keyfold"))
-    headers.append((name: "Accept-Encoding", value: "identity"))
-    return HTTPPost(url: endpoint.url, headers: headers, body: body)
+  func signed(_ call: Call, body: ByteBuffer, _ credentials: AWSCredentials) throws(SecretsError) -> HTTPQuestion {
+    let signer = AWSSigner(service: "kms", region: region, credentials: credentials, clock: transport.clock)
+    let headers = try signer.headers(
+      endpoint,
+      [
+        (name: "Content-Type", value: "application/x-amz-json-1.1"), (name: "X-Amz-Target", value: call.target),
+      ], body: body)
+    return HTTPQuestion(.post, endpoint.url, headers: headers, body: body)
   }
 }

@@ -71,13 +71,4 @@ enum AWSErrorTable {
 
   /// The kind of an error type.
   static func kind(of code: String) -> KMSError.Kind { kinds[code] ?? .unlisted }
-
-  /// What the described state of a key makes of a `KMSInvalidStateException`.
-  static func kind(of state: KMSKeyDescription.State) -> KMSError.Kind {
-    switch state {
-    case .disabled: .keyDisabled
-    case .pendingDeletion, .pendingReplicaDeletion: .keyPendingDeletion
-    case .creating, .enabled, .pendingImport, .unavailable, .updating, .unknown: .keyStateUnknown
-    }
-  }
 }

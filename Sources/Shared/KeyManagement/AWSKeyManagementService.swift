@@ -15,19 +15,18 @@ public struct AWSKeyManagementService: KeyManagementService {
   public let key: KeyARN
 
   let client: AWSClient
-  let clock: WallClock
 
-  init(key: KeyARN, client: AWSClient, clock: WallClock) {
+  init(key: KeyARN, client: AWSClient) {
     self.key = key
     self.client = client
-    self.clock = clock
   }
 
   /// Encrypts `key`'s bytes under `context` as encryption context (KMS action Encrypt).
   public func wrap(_ key: borrowing SecretBytes, context: KeyContext, deadline: Duration) async throws(KMSError)
     -> WrappedMasterKey
   {
-    let call = AWSClient.Call(target: "TrentService.Encrypt", operation: .wrap, keyID: self.key.description)
+    let call = AWSClient.Call(
+      target: "TrentService.Encrypt", operation: .wrap, keyID: self.key.description, context: context)
     guard (1...Self.maximumPlaintextBytes).contains(key.count) else {
       throw call.error(.localFailure, "a key of \(key.count) bytes cannot be wrapped")
     }
@@ -43,7 +42,8 @@ public struct AWSKeyManagementService: KeyManagementService {
   public func unwrap(_ wrapped: WrappedMasterKey, context: KeyContext, deadline: Duration) async throws(KMSError)
     -> SecretBytes
   {
-    let call = AWSClient.Call(target: "TrentService.Decrypt", operation: .unwrap, keyID: key.description)
+    let call = AWSClient.Call(
+      target: "TrentService.Decrypt", operation: .unwrap, keyID: key.description, context: context)
     guard wrapped.provider == .aws, let named = try? KeyARN(wrapped.keyID), key.isSameKey(as: named) else {
       throw call.error(.otherKey, "the stored key was wrapped by another key, \(wrapped.keyID)")
     }
@@ -59,13 +59,18 @@ public struct AWSKeyManagementService: KeyManagementService {
       defer { SecretWiping.wipe(&answer.body) }
       return try plaintext(answer, call)
     } catch {
-      throw await resolved(error, deadline: deadline - started.duration(to: .now))
+      throw await resolved(error, context: context, deadline: deadline - started.duration(to: .now))
     }
   }
 
   /// Describes the key (KMS action DescribeKey).
   public func describe(deadline: Duration) async throws(KMSError) -> KMSKeyDescription {
-    let call = AWSClient.Call(target: "TrentService.DescribeKey", operation: .describe, keyID: key.description)
+    try await describe(context: nil, deadline: deadline)
+  }
+
+  private func describe(context: KeyContext?, deadline: Duration) async throws(KMSError) -> KMSKeyDescription {
+    let call = AWSClient.Call(
+      target: "TrentService.DescribeKey", operation: .describe, keyID: key.description, context: context)
     let answer = try await client.perform(call, body: AWSRequestBody.plain([keyMember]), deadline: deadline)
     let bytes = answer.body.readableBytesUInt8Span
     guard let metadata = (try? JSONReader.read(bytes))?.member("KeyMetadata") else {
@@ -75,12 +80,12 @@ public struct AWSKeyManagementService: KeyManagementService {
   }
 
   /// The error with the state of the key in it, if the service only said "a state that forbids this".
-  private func resolved(_ error: KMSError, deadline: Duration) async -> KMSError {
+  private func resolved(_ error: KMSError, context: KeyContext, deadline: Duration) async -> KMSError {
     guard error.kind == .keyStateUnknown else { return error }
     var resolved = error
     do {
-      let description = try await describe(deadline: deadline)
-      resolved.kind = AWSErrorTable.kind(of: description.state)
+      let description = try await describe(context: context, deadline: deadline)
+      resolved.kind = RefusalRules.kind(of: description.state)
       resolved.detail = "the key's state is \(description.providerState)"
     } catch {
       resolved.detail += "; asking for the state failed too: \(error.detail)"
@@ -97,7 +102,7 @@ public struct AWSKeyManagementService: KeyManagementService {
     try check(keyID, call, answer)
     return WrappedMasterKey(
       provider: .aws, keyID: keyID, keyVersion: "", region: key.region,
-      createdAtMilliseconds: clock.nowMilliseconds(), blob: blob)
+      createdAtMilliseconds: client.transport.clock.nowMilliseconds(), blob: blob)
   }
 
   private func plaintext(_ answer: HTTPAnswer, _ call: AWSClient.Call) throws(KMSError) -> SecretBytes {

@@ -54,6 +54,13 @@ package struct CivilTime: Sendable, Equatable {
     self.init(parts)
   }
 
+  /// `2015-08-30T12:36:00Z`, or with a fraction of a second, which is left out (ISO 8601 extended, UTC).
+  package init?(extended text: String) {
+    guard text.hasSuffix("Z"), text.utf8.count <= 40 else { return nil }
+    let whole = text.dropLast().prefix { $0 != "." }
+    self.init(basic: String(whole.filter { $0 != "-" && $0 != ":" }) + "Z")
+  }
+
   /// `Sun, 06 Nov 1994 08:49:37 GMT`, the form of an HTTP `Date` header (RFC 9110, section 5.6.7, IMF-fixdate).
   package init?(httpDate text: String) {
     let bytes = Array(text.utf8)

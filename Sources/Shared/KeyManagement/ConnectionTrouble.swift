@@ -14,12 +14,12 @@ struct ConnectionTrouble {
 
   init(place: String) { self.place = place }
 
-  /// Takes host and port out of a URL; 443 without a port.
+  /// Takes host and port out of a URL; the scheme's own port without one.
   init(url: String) {
     let rest = url.firstRange(of: "://").map { url[$0.upperBound...] } ?? url[...]
     let authority = String(rest.prefix { $0 != "/" && $0 != "?" })
     let hasPort = authority.last != "]" && authority.split(separator: "]").last?.contains(":") == true
-    place = hasPort ? authority : authority + ":443"
+    place = hasPort ? authority : authority + (url.hasPrefix("http://") ? ":80" : ":443")
   }
 
   /// The kind of outage behind an error of the HTTP and TLS libraries, and its cause.

@@ -40,15 +40,15 @@ struct HTTPClientExchange: HTTPExchange {
     return tls
   }
 
-  func post(_ request: HTTPPost, timeout: Duration) async throws(HTTPFailure) -> HTTPAnswer {
-    var outgoing = HTTPClientRequest(url: request.url)
-    outgoing.method = .POST
-    for header in request.headers { outgoing.headers.add(name: header.name, value: header.value) }
-    outgoing.body = .bytes(request.body)
+  func send(_ question: HTTPQuestion, timeout: Duration) async throws(HTTPFailure) -> HTTPAnswer {
+    var outgoing = HTTPClientRequest(url: question.url)
+    outgoing.method = HTTPMethod(rawValue: question.method.rawValue)
+    for header in question.headers { outgoing.headers.add(name: header.name, value: header.value) }
+    outgoing.body = question.body.map { .bytes($0) }
     outgoing.tlsConfiguration = tls
     outgoing.localAddress = localAddress
     let prepared = outgoing
-    let place = ConnectionTrouble(url: request.url).place
+    let place = ConnectionTrouble(url: question.url).place
     // The client's own deadline ends with the answer's head; a body that drips has to end as well.
     let result = await withTaskGroup(of: Result<HTTPAnswer, HTTPFailure>.self) { group in
       group.addTask { await self.exchange(prepared, timeout: timeout) }

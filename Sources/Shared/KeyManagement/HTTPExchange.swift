@@ -4,18 +4,31 @@ package import NIOCore
 
 /// One HTTP request and its answer; what a provider's client needs of the network, so that a test can script it.
 package protocol HTTPExchange: Sendable {
-  /// Sends one POST and collects its answer; never repeats it, never follows a redirection.
-  func post(_ request: HTTPPost, timeout: Duration) async throws(HTTPFailure) -> HTTPAnswer
+  /// Sends one request and collects its answer; never repeats it, never follows a redirection.
+  func send(_ question: HTTPQuestion, timeout: Duration) async throws(HTTPFailure) -> HTTPAnswer
 }
 
-/// One POST.
-package struct HTTPPost: Sendable {
+/// One request.
+package struct HTTPQuestion: Sendable {
+  /// The methods in use.
+  package enum Method: String, Sendable { case get = "GET", post = "POST", put = "PUT" }
+
+  /// The method.
+  package var method: Method
   /// The whole URL.
   package var url: String
   /// The headers, in order.
   package var headers: [(name: String, value: String)]
-  /// The body.
-  package var body: ByteBuffer
+  /// The body, nil for none.
+  package var body: ByteBuffer?
+
+  /// Makes a request of its parts.
+  package init(_ method: Method, _ url: String, headers: [(name: String, value: String)], body: ByteBuffer? = nil) {
+    self.method = method
+    self.url = url
+    self.headers = headers
+    self.body = body
+  }
 }
 
 /// The answer to one request.

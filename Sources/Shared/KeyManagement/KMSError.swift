@@ -24,6 +24,8 @@ public struct KMSError: Error, Sendable, Equatable, CustomStringConvertible {
     case credentialsExpired
     /// The KMS could not be reached: name resolution, connect, reset.
     case network
+    /// A firewall or perimeter of the provider's refuses this machine's address.
+    case perimeter
     /// The KMS's certificate or TLS handshake was not acceptable.
     case tls
     /// No answer in time.

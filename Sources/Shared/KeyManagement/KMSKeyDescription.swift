@@ -12,6 +12,8 @@ public struct KMSKeyDescription: Sendable, Equatable {
     case pendingImport = "PendingImport"
     case unavailable = "Unavailable"
     case updating = "Updating"
+    /// The key material is gone (Google only; elsewhere such a key is not found).
+    case destroyed = "Destroyed"
     case unknown = ""
   }
 

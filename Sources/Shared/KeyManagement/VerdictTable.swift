@@ -15,7 +15,7 @@ enum VerdictTable {
     case .credentialsRefused: .revoked(.credentialsRefused, detail: detail)
     case .accessDenied: .revoked(.accessDenied, detail: detail)
     case .credentialsExpired: .unreachable(.credentialsExpired, detail: detail)
-    case .network: .unreachable(.network, detail: detail)
+    case .network, .perimeter: .unreachable(.network, detail: detail)
     case .tls: .unreachable(.tls, detail: detail)
     case .timeout: .unreachable(.timeout, detail: detail)
     case .throttled: .unreachable(.throttled, detail: detail)

@@ -58,3 +58,10 @@ int kf_page_open(kf_page_context *context, const void *associated, size_t associ
 /// because OpenSSL's parameters are an array of structs with pointers.
 int kf_pbkdf2_sha256(const void *password, size_t password_count, const uint8_t *salt, size_t salt_count,
                      unsigned iterations, uint8_t *out);
+
+/// The size of a signature by the RSA private key in a PEM text; 0 if it is no RSA key of at least 2048 bits.
+size_t kf_rs256_size(const void *pem, size_t pem_count);
+
+/// RS256 (RFC 7518, section 3.3: RSASSA-PKCS1-v1_5 with SHA-256) of a message; 1 if done, else 0. Here, so that the
+/// parsed key lives no longer than one call.
+int kf_rs256_sign(const void *pem, size_t pem_count, const void *message, size_t count, uint8_t *out, size_t size);

@@ -1,26 +1,43 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Where an AWS service, or a server that speaks its protocol, listens: `https://HOST[:PORT]`.
-package struct AWSEndpoint: Sendable, Equatable {
+/// Where a service listens: `https://HOST[:PORT]`; a machine's metadata service also `http://`.
+package struct HTTPEndpoint: Sendable, Equatable {
   /// The longest URL accepted, in bytes.
   package static let maximumLength = 512
 
-  /// The host as in a `Host` header, with its port unless that is 443.
+  /// The host as in a `Host` header, with its port unless that is the scheme's own.
   package let authority: String
+  /// Whether it speaks TLS.
+  package let isSecure: Bool
 
-  /// The URL every request goes to.
-  package var url: String { "https://\(authority)/" }
+  /// The URL of its root, with a slash at the end.
+  package var url: String { "\(isSecure ? "https" : "http")://\(authority)/" }
 
-  /// AWS's own KMS endpoint of a region and partition.
-  package init(region: String, partition: String) {
-    authority = "kms.\(region).amazonaws.com" + (partition == "aws-cn" ? ".cn" : "")
+  /// The host without its port.
+  package var host: String {
+    if authority.hasPrefix("[") { return String(authority.prefix { $0 != "]" }) + "]" }
+    return String(authority.prefix { $0 != ":" })
   }
 
-  /// Parses a base URL; throws with what is wrong with it. Plain HTTP is refused: it would show keys to the network.
-  package init(_ text: String) throws(HTTPFailure) {
+  /// A provider's own endpoint, a host that is known to be one.
+  package init(known host: String, isSecure: Bool = true) {
+    authority = host
+    self.isSecure = isSecure
+  }
+
+  /// AWS's own endpoint of a service in a region and partition.
+  package init(service: String = "kms", region: String, partition: String) {
+    self.init(known: "\(service).\(region).amazonaws.com" + (partition == "aws-cn" ? ".cn" : ""))
+  }
+
+  /// Parses a base URL; throws with what is wrong with it. Plain HTTP is refused unless it is allowed: it would show
+  /// keys to the network.
+  package init(_ text: String, allowingPlain: Bool = false) throws(HTTPFailure) {
     guard text.utf8.count <= Self.maximumLength else { throw Self.fault("it is too long") }
-    guard text.hasPrefix("https://") else { throw Self.fault("it must begin with https://, anything else is refused") }
-    var rest = text.dropFirst("https://".count)
+    isSecure = !(allowingPlain && text.hasPrefix("http://"))
+    let scheme = isSecure ? "https://" : "http://"
+    guard text.hasPrefix(scheme) else { throw Self.fault("it must begin with https://, anything else is refused") }
+    var rest = text.dropFirst(scheme.count)
     if rest.hasSuffix("/") { rest = rest.dropLast() }
     let (host, port) = try Self.split(rest)
     guard !host.isEmpty, host.utf8.allSatisfy(Self.isHostByte) else { throw Self.fault("its host is not valid") }
@@ -29,7 +46,7 @@ package struct AWSEndpoint: Sendable, Equatable {
       return
     }
     guard let number = UInt16(port), number > 0 else { throw Self.fault("its port is not valid") }
-    authority = String(host).lowercased() + (number == 443 ? "" : ":\(number)")
+    authority = String(host).lowercased() + (number == (isSecure ? 443 : 80) ? "" : ":\(number)")
   }
 
   /// Host and port; an IPv6 address stands in brackets.

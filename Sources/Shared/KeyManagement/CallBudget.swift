@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package import ClusterModel
+internal import Synchronization
+
+/// How many calls one process makes to one account of a provider: a token bucket each, shared by all its services.
+///
+/// Processes on different machines cannot share a bucket. A node makes one call when it starts and one at each check,
+/// so what a thousand nodes send at once is bounded by what throttled nodes do: they come again after a random pause
+/// that doubles (`RetrySchedule`), inside the agent's own, longer, schedule. The coordinator's checks are spread over
+/// their interval. The buckets keep one process with many projects, or a loop gone wrong, from using up an account.
+package final class CallBudget: Sendable {
+  /// Calls an account's bucket holds.
+  package static let burst = 100.0
+  /// The most accounts remembered; beyond it the least recently used is forgotten.
+  package static let maximumAccounts = 1024
+
+  /// Calls per second that refill a bucket: well below what the provider's quota leaves an account.
+  ///
+  /// Azure Key Vault's smallest is 250 in 10 s (RSA-4096 in an HSM), Google's 60,000 in a minute, AWS's 10,000 a second.
+  package static func callsPerSecond(_ provider: KMSProvider) -> Double {
+    switch provider {
+    case .aws: 100
+    case .azure: 20
+    case .gcp: 100
+    }
+  }
+
+  struct Bucket: Sendable {
+    var tokens: Double
+    var filledAt: ContinuousClock.Instant
+
+    /// Takes a token, and says how long to wait before it may be used.
+    mutating func take(at now: ContinuousClock.Instant, perSecond: Double) -> Duration {
+      let passed = max(0, filledAt.duration(to: now) / .seconds(1))
+      tokens = min(CallBudget.burst, tokens + passed * perSecond) - 1
+      filledAt = now
+      return tokens >= 0 ? .zero : .seconds(-tokens / perSecond)
+    }
+  }
+
+  /// One account's share.
+  package struct Share: Sendable {
+    let budget: CallBudget
+    let provider: KMSProvider
+    let account: String
+
+    /// Waits for a call; false if that would take longer than `limit`, and the call is not counted then.
+    package func take(within limit: Duration) async -> Bool {
+      guard let wait = budget.reserve(provider, account, within: limit, now: .now) else { return false }
+      if wait > .zero { try? await Task.sleep(for: wait) }
+      return !Task.isCancelled
+    }
+  }
+
+  private let buckets = Mutex<[String: Bucket]>([:])
+
+  /// Makes a budget with full buckets.
+  package init() {}
+
+  /// The share of one account of a provider.
+  package func share(_ provider: KMSProvider, account: String) -> Share {
+    Share(budget: self, provider: provider, account: account)
+  }
+
+  /// Takes a call and says how long to wait for it; nil, and nothing taken, if that is longer than `limit`.
+  func reserve(_ provider: KMSProvider, _ account: String, within limit: Duration, now: ContinuousClock.Instant)
+    -> Duration?
+  {
+    let name = "\(provider.rawValue) \(account)"
+    return buckets.withLock { buckets in
+      var bucket = buckets[name] ?? Bucket(tokens: Self.burst, filledAt: now)
+      let wait = bucket.take(at: now, perSecond: Self.callsPerSecond(provider))
+      guard wait < limit else { return nil }
+      if buckets[name] == nil, buckets.count >= Self.maximumAccounts,
+        let oldest = buckets.min(by: { $0.value.filledAt < $1.value.filledAt })?.key
+      {
+        buckets[oldest] = nil
+      }
+      buckets[name] = bucket
+      return wait
+    }
+  }
+}

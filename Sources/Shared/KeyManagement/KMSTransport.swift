@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// What the clients of all providers share: sending inside the budget, repeating what may be repeated, keeping record.
+package struct KMSTransport: Sendable {
+  /// The network.
+  let exchange: any HTTPExchange
+  /// The time of day.
+  let clock: WallClock
+  /// The account's share of calls, nil for no limit.
+  let budget: CallBudget.Share?
+  /// Is told of every request that was sent to the KMS itself.
+  let onCall: (@Sendable (KMSCallRecord) -> Void)?
+  /// Chance for the pauses between attempts, in 0..<1.
+  let jitter: @Sendable () -> Double
+
+  /// Makes a transport of its parts.
+  package init(
+    exchange: any HTTPExchange, clock: WallClock, budget: CallBudget.Share? = nil,
+    onCall: (@Sendable (KMSCallRecord) -> Void)? = nil,
+    jitter: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+  ) {
+    self.jitter = jitter
+    self.exchange = exchange
+    self.clock = clock
+    self.budget = budget
+    self.onCall = onCall
+  }
+
+  /// Repeats `once` until there is an answer, a failure that repeating cannot mend, or no time left.
+  func repeating<Value: Sendable>(
+    _ call: KMSCall, deadline: Duration, _ once: (Duration) async throws(KMSError) -> Value
+  ) async throws(KMSError) -> Value {
+    let start = ContinuousClock.now
+    var attempt = 1
+    var last: KMSError?
+    while true {
+      let remaining = deadline - start.duration(to: .now)
+      guard remaining > .zero else { throw last ?? call.error(.timeout, "no time was left for the call") }
+      do {
+        return try await once(min(remaining, RetrySchedule.longestAttempt))
+      } catch {
+        last = error
+        let left = deadline - start.duration(to: .now)
+        guard error.isRetryable, !Task.isCancelled,
+          let pause = RetrySchedule.pause(after: attempt, remaining: left, random: jitter())
+        else { throw error }
+        attempt += 1
+        try? await Task.sleep(for: pause)
+      }
+    }
+  }
+
+  /// Sends one request to the KMS itself: waits for the account's share, and keeps record of how it ended.
+  ///
+  /// `read` makes of the answer what the caller wants, or the refusal it is; its second result is the request's id.
+  func ask<Value: Sendable>(
+    _ call: KMSCall, _ question: HTTPQuestion, timeout: Duration, requestID: (HTTPAnswer) -> String,
+    _ read: (HTTPAnswer) throws(KMSError) -> Value
+  ) async throws(KMSError) -> Value {
+    let start = ContinuousClock.now
+    if let budget, await !budget.take(within: timeout) {
+      throw call.error(.throttled, "Keyfold's own limit of calls to this account is used up; see the budget of calls")
+    }
+    let sentAt = clock.nowMilliseconds()
+    var id = ""
+    do throws(KMSError) {
+      let answer = try await send(call, question, timeout: timeout - start.duration(to: .now))
+      id = AnswerText.cleaned(requestID(answer), limit: 80)
+      let value = try read(answer)
+      record(call, id, nil, sentAt)
+      return value
+    } catch {
+      record(call, id, error.kind, sentAt)
+      throw error
+    }
+  }
+
+  /// Sends one request to anybody, without budget and record.
+  func send(_ call: KMSCall, _ question: HTTPQuestion, timeout: Duration) async throws(KMSError) -> HTTPAnswer {
+    do { return try await exchange.send(question, timeout: timeout) } catch {
+      throw call.error(error.kind, error.detail)
+    }
+  }
+
+  private func record(_ call: KMSCall, _ requestID: String, _ failure: KMSError.Kind?, _ sentAt: Int64) {
+    onCall?(
+      KMSCallRecord(
+        provider: call.provider, operation: call.operation, keyID: call.keyID, requestID: requestID, failure: failure,
+        startedAtMilliseconds: sentAt))
+  }
+}
