@@ -81,8 +81,24 @@ struct QueueTests {
       #expect(error.code == .refused && error.why.contains("revoked") && error.next.contains("same key can be changed"))
     }
     var same = Bench.settings
-    same.accessKeyID = "AKIAOTHER"
+    same.credentials = .awsAccessKey(id: "AKIAOTHER")
     #expect(try bench.core.settingsVersion(proposing: same, for: Bench.project) == 2)
+  }
+
+  @Test("the region of a multi-Region key in use can be changed, and every node has to prove it")
+  func region() throws {
+    var bench = try KeyTroubleTests.encrypted()
+    let here = "arn:aws:kms:eu-central-1:111122223333:key/mrk-1"
+    for number in 1...3 { bench.change(number) { $0.generation?.customerKeyID = here } }
+    var there = Bench.settings
+    there.keyID = "arn:aws:kms:us-east-1:111122223333:key/mrk-1"
+    there.region = "us-east-1"
+    #expect(try bench.core.settingsVersion(proposing: there, for: Bench.project) == 2)
+    #expect(bench.core.provers(of: Bench.project, key: there.keyID, now: bench.now) == (1...3).map(Bench.node))
+    #expect(bench.core.provers(of: Bench.project, key: here + "0", now: bench.now).isEmpty)
+    bench.pass(.seconds(5), silent: [Bench.node(2)])
+    bench.take(bench.core.onDisconnected(Bench.node(2), now: bench.now))
+    #expect(bench.core.provers(of: Bench.project, key: there.keyID, now: bench.now) == [Bench.node(1), Bench.node(3)])
   }
 
   @Test("settings proven while the key is away let the cluster in, unless the proof began before the refusal")

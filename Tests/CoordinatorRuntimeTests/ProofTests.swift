@@ -59,7 +59,7 @@ struct ProofTests {
 
   private static var others: KMSSettings {
     var settings = FakeKMS.settings
-    settings.accessKeyID = "AKIAOTHER"
+    settings.credentials = .awsAccessKey(id: "AKIAOTHER")
     return settings
   }
 

@@ -10,7 +10,7 @@ extension CoordinatorCore {
   /// The shell stores the sealed password under the answered version, in the same transaction.
   public mutating func setMailServer(_ server: MailServer, now: Instant) throws(CoordinatorError) -> Decision<UInt64> {
     try Self.check(server)
-    let version = (mailServer?.version ?? 0) &+ 1
+    let version = nextMailVersion
     mailServer = MailServerRecord(server: server, version: version)
     dirty.insert(RecordKey(kind: .mailServer, id: StateRecord.mailServerID))
     for var mail in mailRecords.values.sorted(by: { $0.id < $1.id }) where !mail.isDone {
@@ -20,6 +20,9 @@ extension CoordinatorCore {
     attendMail(now: now)
     return Decision(version, flush())
   }
+
+  /// The version that the next mail server's settings get.
+  public var nextMailVersion: UInt64 { (mailServer?.version ?? 0) &+ 1 }
 
   /// The server for a mail to this address; throws `CoordinatorError` if there is none or the address is none.
   public func mailTarget(for address: String) throws(CoordinatorError) -> MailServerRecord {
@@ -219,7 +222,7 @@ extension CoordinatorCore {
       else { throw CoordinatorError(.invalid, "The mail server's host or user is empty, too long or not plain ASCII.") }
     }
     guard server.port > 0 else { throw CoordinatorError(.invalid, "The mail server has no port.") }
-    guard server.certificateAuthorityPEM?.utf8.count ?? 0 <= CoordinatorLimits.maximumCertificateLength else {
+    guard server.certificateAuthorityPEM?.utf8.count ?? 0 <= CoordinatorLimits.maximumMailAuthority else {
       throw CoordinatorError(.invalid, "The mail server's certificate authority is too long.")
     }
   }

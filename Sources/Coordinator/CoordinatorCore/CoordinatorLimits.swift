@@ -68,6 +68,8 @@ public enum CoordinatorLimits {
   static let mailAlertAttempts = 3
   /// How many mails are on their way to the server at once.
   static let mailsAtOnce = 4
+  /// The longest certificate authority of a mail server in bytes.
+  static let maximumMailAuthority = 1 << 18
   /// Mails that are through kept for operators.
   static let finishedMails = 100
 

@@ -15,14 +15,15 @@ extension Coordinator {
         .invalid, what: "The mail server was not changed.", why: "A user needs a password, and a password a user.",
         next: "Give --user NAME and --password-file FILE, or neither.")
     }
+    // Sealed before the core decides: what it has decided has to be remembered. Without a password an empty one takes
+    // the place of the one before, which must not stay behind.
+    let version = core.nextMailVersion
+    let sealed = try surroundings.rootKey.seal(
+      password ?? Secret(try SecretBytes(copying: [0])), context: Self.mailContext(version))
     let decision: Decision<UInt64>
     do { decision = try core.setMailServer(server, now: now) } catch { throw Self.failure(error) }
-    var secret: CoordinatorMemory.SealedSecret?
-    // Without a password an empty one takes the place of the one before, which must not stay behind.
-    let sealed = try surroundings.rootKey.seal(
-      password ?? Secret(try SecretBytes(copying: [0])), context: Self.mailContext(decision.value))
-    secret = CoordinatorMemory.SealedSecret(mailVersion: decision.value, sealed: sealed)
-    try perform(decision.directives, secret: secret)
+    try perform(
+      decision.directives, secret: CoordinatorMemory.SealedSecret(mailVersion: decision.value, sealed: sealed))
     logger.notice(
       "the mail server was set",
       metadata: ["host": "\(server.host)", "port": "\(server.port)", "version": "\(decision.value)"])
