@@ -25,6 +25,19 @@ struct MinistackTests {
     let keyArn: String
     let allowed: User
     let denied: User
+    let roleArn: String
+
+    /// The service of a role that `user` assumes.
+    func role(
+      _ factory: KeyManagementFactory, _ user: User, arn: String? = nil, externalID: String? = "shop-7"
+    ) throws -> any KeyManagementService {
+      try factory.makeService(
+        settings: KMSSettings(
+          provider: .aws, keyID: keyArn, region: region, endpoint: endpoint, certificateAuthorityPEM: ca,
+          credentials: .awsRole(arn: arn ?? roleArn, externalID: externalID, accessKeyID: user.accessKeyId),
+          issuerEndpoint: endpoint),
+        secret: Secret(try SecretBytes(copying: Array(user.secretAccessKey.utf8))))
+    }
 
     func service(
       _ factory: KeyManagementFactory, _ user: User, secret: String? = nil, accessKeyID: String? = nil,
@@ -137,6 +150,11 @@ struct MinistackTests {
     other.node = NodeName(checked: "orders-2")
     #expect(await unwrap(service, other)?.kind == .corruptBlob)
 
+    try await checkRole(details, factory)
+    // This server knows no kms:EncryptionContext, so the condition of the session policy never holds: nothing else than
+    // describing is allowed by it.
+    #expect(await unwrap(try details.role(factory, details.allowed))?.kind == .accessDenied)
+
     let missing = details.keyArn.split(separator: "/")[0] + "/00000000-0000-4000-8000-000000000000"
     let absent = try details.service(factory, details.allowed, keyID: String(missing))
     let notFound = await failure { () async throws(KMSError) in _ = try await absent.describe(deadline: deadline) }
@@ -146,5 +164,18 @@ struct MinistackTests {
     #expect(await unwrap(try details.service(skewed, details.allowed))?.kind == .clockSkew)
     await skewed.shutdown()
     #expect(await unwrap(service) == nil)
+  }
+
+  /// AssumeRole, signed and with its external id, as a server of others sees it.
+  private func checkRole(_ details: Details, _ factory: KeyManagementFactory) async throws {
+    func describe(_ service: any KeyManagementService) async -> KMSError? {
+      await failure { () async throws(KMSError) in _ = try await service.describe(deadline: deadline) }
+    }
+    #expect(await describe(try details.role(factory, details.allowed)) == nil)
+    #expect(await describe(try details.role(factory, details.allowed, externalID: "other"))?.kind == .accessDenied)
+    #expect(await describe(try details.role(factory, details.allowed, externalID: nil))?.kind == .accessDenied)
+    #expect(
+      await describe(try details.role(factory, details.allowed, arn: details.roleArn + "x"))?.kind == .accessDenied)
+    #expect(await describe(try details.role(factory, details.denied))?.kind == .accessDenied)
   }
 }

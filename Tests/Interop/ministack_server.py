@@ -71,6 +71,19 @@ def user(iam, name, statements):
     return {"accessKeyId": access_key["AccessKeyId"], "secretAccessKey": access_key["SecretAccessKey"]}
 
 
+def role(iam):
+    trust = {
+        "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": "shop-7"}}}
+    made = iam.create_role(
+        RoleName="keyfold", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    allowed = {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}
+    iam.put_role_policy(
+        RoleName="keyfold", PolicyName="kms",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}))
+    return made["Role"]["Arn"]
+
+
 def wait_for(kms, server):
     for _ in range(300):
         if server.poll() is not None:
@@ -100,10 +113,10 @@ def main():
         wait_for(kms, server)
         key = kms.create_key()["KeyMetadata"]
         iam = client("iam", endpoint)
-        allowed = [{"Effect": "Allow", "Action": "kms:*", "Resource": "*"}]
+        allowed = [{"Effect": "Allow", "Action": ["kms:*", "sts:AssumeRole"], "Resource": "*"}]
         details = {
             "endpoint": endpoint, "ca": (FOLDER / "ca.pem").read_text(), "region": REGION, "keyArn": key["Arn"],
-            "allowed": user(iam, "allowed", allowed), "denied": user(iam, "denied", []),
+            "allowed": user(iam, "allowed", allowed), "denied": user(iam, "denied", []), "roleArn": role(iam),
         }
         (FOLDER / "server.json.new").write_text(json.dumps(details))
         os.rename(FOLDER / "server.json.new", FOLDER / "server.json")

@@ -41,7 +41,8 @@ struct AWSRoleTests {
     let resource = "arn:aws:kms:*:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab"
     #expect(
       given["Policy"]
-        == #"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kms:DescribeKey"],"Resource":"\#(resource)"},"#
+        == #"{"Version":"2012-10-17","Statement":["#
+        + #"{"Effect":"Allow","Action":["kms:DescribeKey"],"Resource":"\#(resource)"},"#
         + #"{"Effect":"Allow","Action":["kms:Encrypt","kms:Decrypt"],"Resource":"\#(resource)","Condition":"#
         + #"{"StringEquals":{"kms:EncryptionContext:keyfold:cluster":"orders","#
         + #""kms:EncryptionContext:keyfold:node":"orders-1","kms:EncryptionContext:keyfold:project":"shop","#

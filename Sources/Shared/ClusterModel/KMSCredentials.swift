@@ -75,7 +75,7 @@ public enum KMSCredentials: Sendable, Equatable {
 extension KMSCredentials: Codable {
   private enum Field: String, CodingKey { case kind, accessKeyID, roleARN, externalID, tenant, clientID }
 
-  /// Decodes credentials as they are stored.
+  /// Reads credentials as they are stored; throws if they are incomplete or of an unknown kind.
   public init(from decoder: any Decoder) throws {
     let fields = try decoder.container(keyedBy: Field.self)
     func text(_ field: Field) throws -> String { try fields.decode(String.self, forKey: field) }
@@ -92,7 +92,7 @@ extension KMSCredentials: Codable {
     }
   }
 
-  /// Encodes credentials as they are stored.
+  /// Writes credentials without the secret, which is no part of them.
   public func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: Field.self)
     try fields.encode(kind, forKey: .kind)

@@ -55,7 +55,7 @@ extension KMSSettings: Codable {
     case accessKeyID
   }
 
-  /// Decodes settings as they are stored.
+  /// Reads settings as they are stored; throws if they are incomplete or of an unknown kind.
   public init(from decoder: any Decoder) throws {
     let fields = try decoder.container(keyedBy: Field.self)
     let credentials = try fields.decodeIfPresent(KMSCredentials.self, forKey: .credentials)
@@ -70,7 +70,7 @@ extension KMSSettings: Codable {
       metadataEndpoint: try fields.decodeIfPresent(String.self, forKey: .metadataEndpoint))
   }
 
-  /// Encodes settings as they are stored.
+  /// Writes settings without the secret, which is no part of them.
   public func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: Field.self)
     try fields.encode(provider, forKey: .provider)

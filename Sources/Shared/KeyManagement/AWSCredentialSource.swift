@@ -30,7 +30,7 @@ enum AWSCredentialSource: Sendable {
 /// The narrowing is a session policy: a session that leaks unwraps one node's key and no other. It does not bind who
 /// holds the access key itself, who could ask for a wider session; with the machine's own role nobody holds one.
 struct AWSRole: Sendable {
-  /// How long a session holds, in seconds: the shortest STS grants, so that a role taken away is seen at the next check.
+  /// How long a session holds, in seconds: the shortest STS grants: a role taken away is seen soon.
   static let sessionSeconds: Int64 = 900
 
   /// Who assumes the role.

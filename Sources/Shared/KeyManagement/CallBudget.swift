@@ -17,7 +17,7 @@ package final class CallBudget: Sendable {
 
   /// Calls per second that refill a bucket: well below what the provider's quota leaves an account.
   ///
-  /// Azure Key Vault's smallest is 250 in 10 s (RSA-4096 in an HSM), Google's 60,000 in a minute, AWS's 10,000 a second.
+  /// Azure Key Vault's smallest is 250 in 10 s (RSA-4096 in an HSM), Google's 60,000 a minute, AWS's 10,000 a second.
   package static func callsPerSecond(_ provider: KMSProvider) -> Double {
     switch provider {
     case .aws: 100
