@@ -107,7 +107,8 @@ extension EngineCall {
       let sealed = try secret.withSecret { (secret) throws(LocalKMSError) in try vault.seal(secret, for: id) }
       let token = try vault.token(
         RoleSession(
-          accessKeyID: id, sealedSecret: sealed, role: role.name, name: name, expiresSeconds: expires, policy: policy),
+          accessKeyID: id, sealedSecret: sealed, role: role.name, roleID: role.id, name: name, expiresSeconds: expires,
+          policy: policy),
         purpose: "session")
       return IssuedSession(accessKeyID: id, secret: secret, token: token, expiresSeconds: expires)
     } catch { throw failed(error, .sts) }
@@ -118,7 +119,7 @@ extension EngineCall {
     -> (session: RoleSession, secret: Secret)?
   {
     guard let session = vault.contents(of: token, purpose: "session", as: RoleSession.self),
-      session.accessKeyID == accessKeyID, vault.state.roles[session.role] != nil,
+      session.accessKeyID == accessKeyID, vault.state.roles[session.role]?.id == session.roleID,
       let secret = try? vault.open(session.sealedSecret, for: accessKeyID)
     else { return nil }
     return (session, Secret(secret))
@@ -159,7 +160,7 @@ extension EngineCall {
     }
     let trusted = try fields.text("Trusted")
     let role = Role(
-      name: name, createdSeconds: nowSeconds, trusted: trusted.map { [$0] } ?? [],
+      name: name, id: KeyIdentifier.random(), createdSeconds: nowSeconds, trusted: trusted.map { [$0] } ?? [],
       externalID: try fields.text("ExternalId", limit: 1224))
     try change(&vault) { (state) throws(KMSFault) in state.roles[name] = role }
     return AWSRequestBody.plain([.init("Arn", .string("arn:aws:iam::\(configuration.accountID):role/\(name)"))])

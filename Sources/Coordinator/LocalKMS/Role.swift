@@ -9,6 +9,8 @@ struct Role: Sendable, Codable, Equatable {
   static let sessionSeconds: ClosedRange<Int64> = 900...43_200
 
   let name: String
+  /// A UUID: a role that is made anew under the same name is another one, and the old one's sessions stay ended.
+  let id: String
   let createdSeconds: Int64
   /// The access keys that may assume it; empty for all.
   let trusted: [String]
@@ -33,6 +35,7 @@ struct RoleSession: Sendable, Codable {
   /// The secret access key, sealed under the root key.
   let sealedSecret: String
   let role: String
+  let roleID: String
   let name: String
   let expiresSeconds: Int64
   let policy: String?
