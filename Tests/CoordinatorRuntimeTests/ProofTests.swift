@@ -75,12 +75,12 @@ struct ProofTests {
       async let answer = admin.ask(.setKMS(project: shop, settings: Self.others), secret: "new")
       let request = try await Self.request(agent)
       #expect(request.settings == Self.others)
-      #expect(request.secret.withSecret { $0.unprotectedCopy() } == Array("new".utf8))
+      #expect(request.secret?.withSecret { $0.unprotectedCopy() } == Array("new".utf8))
       guard case .kms(let before) = try await admin.ask(.showKMS(project: shop)) else { throw Failure() }
       #expect(before.settingsVersion == 1, "not before the node has proven them")
       try agent.say(.settingsProof(SettingsProof(id: request.id, outcome: .proven)))
       guard case .kms(let view) = try await answer else { throw Failure() }
-      #expect(view.settingsVersion == 2 && view.accessKeyID == "AKIAOTHER")
+      #expect(view.settingsVersion == 2 && view.credentials == .awsAccessKey(id: "AKIAOTHER"))
       let welcome = try await agent.next { envelope -> Welcome? in
         if case .welcome(let welcome) = envelope.body, welcome.assignment.settingsVersion == 2 { welcome } else { nil }
       }
