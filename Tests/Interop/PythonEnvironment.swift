@@ -48,6 +48,16 @@ enum Interop {
   /// The packages of AWS's own clients.
   static func awsClients() async throws -> String? { try await environment("boto3", "boto3==1.44.5", "awscli==1.46.3") }
 
+  /// The packages of Azure's own clients.
+  static func azureClients() async throws -> String? {
+    try await environment("azure", "azure-keyvault-keys==4.11.3", "azure-identity==1.27.0")
+  }
+
+  /// The packages of Google's own client.
+  static func googleClients() async throws -> String? {
+    try await environment("google", "google-cloud-kms==3.18.0", "google-crc32c==1.9.0", "requests==2.34.2")
+  }
+
   /// The packages of the third-party server.
   static func ministack() async throws -> String? {
     try await environment("ministack", "ministack==1.5.33", "cryptography==46.0.3", "boto3==1.43.106")

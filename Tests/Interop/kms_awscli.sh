@@ -43,6 +43,13 @@ check "pending" "$(code decrypt --encryption-context node=n1)" KMSInvalidStateEx
 aws kms cancel-key-deletion --key-id "$key" >/dev/null
 check "described" "$(aws kms describe-key --key-id "$key" --query KeyMetadata.KeyState)" Disabled
 check "listed" "$(aws kms list-keys --query "Keys[?KeyArn=='$key'].KeyArn")" "$key"
+mrk=$(aws kms create-key --multi-region --query KeyMetadata.Arn)
+aws kms replicate-key --key-id "$mrk" --replica-region eu-west-1 >/dev/null
+aws kms encrypt --key-id "$mrk" --plaintext "fileb://$work/plain" --query CiphertextBlob | base64 -d >"$work/blob"
+check "replica" "$(AWS_DEFAULT_REGION=eu-west-1 decrypt | base64 -d)" "a master key"
+aws kms rotate-key-on-demand --key-id "$mrk" >/dev/null
+check "rotated" "$(decrypt | base64 -d)" "a master key"
+check "identity" "$(aws sts get-caller-identity --query Account)" 000000000000
 AWS_SECRET_ACCESS_KEY=wrong
 check "wrong secret" "$(code aws kms list-keys)" InvalidSignatureException
 echo "$passed passed, 0 failed"

@@ -14,7 +14,7 @@ import Testing
 @Suite("A local KMS and clients that misbehave")
 struct HostileClientTests {
   /// Sends bytes and collects what comes back until the server closes the connection.
-  private func exchange(_ kms: RunningKMS, _ bytes: [UInt8], tls: Bool = true) async throws -> String {
+  func exchange(_ kms: RunningKMS, _ bytes: [UInt8], tls: Bool = true, port: Int? = nil) async throws -> String {
     let context = try NIOSSLContext(
       configuration: {
         var configuration = TLSConfiguration.makeClientConfiguration()
@@ -31,7 +31,7 @@ struct HostileClientTests {
           try pipeline.addHandler(Collector(collected))
         }
       }
-      .connect(host: "127.0.0.1", port: kms.ready.port).get()
+      .connect(host: "127.0.0.1", port: port ?? kms.ready.port).get()
     try? await channel.writeAndFlush(ByteBuffer(bytes: bytes))  // the server may have closed already
     return String(decoding: try await collected.futureResult.get(), as: UTF8.self)
   }

@@ -116,16 +116,20 @@ struct RequestVerifierTests {
     let contexts: [[String: String]] = [
       [:], ["a": "b"], ["ab": ""], ["": "ab"], ["a": "", "b": ""], ["a": "b", "c": "d"], ["a": "bcd"], ["a": "b c d"],
     ]
-    let data = contexts.map { CiphertextBlob.associatedData(keyID: "k", context: $0) }
+    let data = contexts.map { CiphertextBlob.associatedData(keyID: "k", rotation: 0, context: $0) }
     #expect(Set(data).count == contexts.count)
-    #expect(data[1] != CiphertextBlob.associatedData(keyID: "l", context: ["a": "b"]))
+    #expect(data[1] != CiphertextBlob.associatedData(keyID: "l", rotation: 0, context: ["a": "b"]))
   }
 
   @Test("a ciphertext is taken apart as it was put together, and garbage is none")
   func blobs() {
     let id = KeyIdentifier.random()
-    let blob = CiphertextBlob(keyID: id, sealed: [1, 2, 3])
-    #expect(blob.bytes.flatMap { CiphertextBlob($0) } == blob)
+    for (id, rotation) in [
+      (id, 0), (id, 3), (KeyIdentifier.randomMultiRegion(), 0), (KeyIdentifier.randomMultiRegion(), 9),
+    ] {
+      let blob = CiphertextBlob(keyID: id, rotation: rotation, sealed: [1, 2, 3])
+      #expect(blob.bytes.flatMap { CiphertextBlob($0) } == blob)
+    }
     for garbage in [[], [0x4B], Array("KFL1".utf8), Array("KFL1".utf8) + [UInt8](repeating: 0, count: 16)] as [[UInt8]]
     {
       #expect(CiphertextBlob(garbage) == nil)

@@ -92,8 +92,8 @@ int kf_authority_make(const char *name, long days, char *certificate_out, size_t
 }
 
 int kf_certificate_issue(const char *authority_pem, size_t authority_count, const char *authority_key_pem,
-                         size_t authority_key_count, long days, char *certificate_out, size_t *certificate_count,
-                         char *key_out, size_t *key_count) {
+                         size_t authority_key_count, const char *names, long days, char *certificate_out,
+                         size_t *certificate_count, char *key_out, size_t *key_count) {
   BIO *authority_bio = BIO_new_mem_buf(authority_pem, (int)authority_count);
   BIO *key_bio = BIO_new_mem_buf(authority_key_pem, (int)authority_key_count);
   X509 *authority = authority_bio ? PEM_read_bio_X509(authority_bio, NULL, NULL, NULL) : NULL;
@@ -110,7 +110,7 @@ int kf_certificate_issue(const char *authority_pem, size_t authority_count, cons
          add_extension(certificate, authority, NID_ext_key_usage, "serverAuth") &&
          add_extension(certificate, authority, NID_subject_key_identifier, "hash") &&
          add_extension(certificate, authority, NID_authority_key_identifier, "keyid:always") &&
-         add_extension(certificate, authority, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1") &&
+         add_extension(certificate, authority, NID_subject_alt_name, names) &&
          X509_sign(certificate, authority_key, EVP_sha256()) > 0 &&
          write_pair(certificate, key, certificate_out, certificate_count, key_out, key_count);
   X509_free(certificate);

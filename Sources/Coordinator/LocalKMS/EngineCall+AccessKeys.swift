@@ -68,9 +68,18 @@ extension EngineCall {
   mutating func setDenied(
     _ action: KMSAction, _ fields: RequestFields, _ accessKey: LocalKMSState.AccessKey, _ vault: inout LocalKMSVault
   ) throws(KMSFault) -> ByteBuffer {
+    let named = try fields.required("KeyId")
+    let other = try fields.required("AccessKeyId", limit: 256)
+    if named.contains("/keys/") || named.hasPrefix("projects/") {
+      try authorize(action, accessKey, vault)
+      entry.keyID = AuditEntry.cleaned(named)
+      try change(&vault) { (state) throws(KMSFault) in
+        try state.setDenied(action == .denyAccess, identity: other, foreignKey: named)
+      }
+      return ByteBuffer()
+    }
     let id = try keyID(fields)
     try authorize(action, accessKey, keyID: id, vault)
-    let other = try fields.required("AccessKeyId", limit: 128)
     try change(&vault) { (state) throws(KMSFault) in
       try state.setDenied(action == .denyAccess, accessKey: other, id, arn: arn(id))
     }

@@ -34,15 +34,16 @@ extension EngineCall {
     }
     let bytes = try fields.blob("CiphertextBlob", limit: RequestFields.maximumCiphertextBytes)
     guard let blob = CiphertextBlob(bytes) else { throw .invalidCiphertext }
-    if let named, named != blob.keyID { throw .incorrectKey }
-    guard vault.state.keys[blob.keyID] != nil else { throw .foreignCiphertext }
-    entry.keyID = arn(blob.keyID)
-    try authorize(.decrypt, accessKey, keyID: blob.keyID, vault)
-    let plaintext = try open(blob, vault)
+    let id = KeySlot(id: blob.keyID, region: region, home: configuration.region).text
+    if let named, named != id { throw .incorrectKey }
+    guard vault.state.keys[id] != nil else { throw .foreignCiphertext }
+    entry.keyID = arn(id)
+    try authorize(.decrypt, accessKey, keyID: id, vault)
+    let plaintext = try open(blob, id, vault)
     return plaintext.withBytes { bytes in
       AWSRequestBody.secret(
         "Plaintext", bytes,
-        [.init("KeyId", .string(arn(blob.keyID))), .init("EncryptionAlgorithm", .string("SYMMETRIC_DEFAULT"))])
+        [.init("KeyId", .string(arn(id))), .init("EncryptionAlgorithm", .string("SYMMETRIC_DEFAULT"))])
     }
   }
 
@@ -78,22 +79,29 @@ extension EngineCall {
     throws(KMSFault) -> String
   {
     _ = try vault.state.usable(id, arn: arn(id))
-    guard let cipher = vault.cipher(id) else { throw .internal }
+    let bare = KeySlot(id).id
+    guard let rotation = vault.state.keys[id]?.rotation, let cipher = vault.cipher(id, rotation: rotation) else {
+      throw .internal
+    }
     let sealed: [UInt8]
     do {
       sealed = try cipher.seal(
-        plaintext, authenticating: CiphertextBlob.associatedData(keyID: id, context: entry.context))
+        plaintext,
+        authenticating: CiphertextBlob.associatedData(keyID: bare, rotation: rotation, context: entry.context))
     } catch {
       throw self.internal(error)
     }
-    guard let bytes = CiphertextBlob(keyID: id, sealed: sealed).bytes else { throw .internal }
+    guard let bytes = CiphertextBlob(keyID: bare, rotation: rotation, sealed: sealed).bytes else { throw .internal }
     return Base64.text(bytes)
   }
 
-  private func open(_ blob: CiphertextBlob, _ vault: borrowing LocalKMSVault) throws(KMSFault) -> SecretBytes {
-    _ = try vault.state.usable(blob.keyID, arn: arn(blob.keyID))
-    guard let cipher = vault.cipher(blob.keyID) else { throw .internal }
-    let associated = CiphertextBlob.associatedData(keyID: blob.keyID, context: entry.context)
+  private func open(_ blob: CiphertextBlob, _ id: String, _ vault: borrowing LocalKMSVault) throws(KMSFault)
+    -> SecretBytes
+  {
+    _ = try vault.state.usable(id, arn: arn(id))
+    guard let cipher = vault.cipher(id, rotation: blob.rotation) else { throw .invalidCiphertext }
+    let associated = CiphertextBlob.associatedData(
+      keyID: blob.keyID, rotation: blob.rotation, context: entry.context)
     do { return try cipher.openSecret(blob.sealed, authenticating: associated) } catch {
       guard error.code == .forged else { throw self.internal(error) }
       throw .invalidCiphertext

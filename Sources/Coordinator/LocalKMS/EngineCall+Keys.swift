@@ -15,13 +15,13 @@ extension EngineCall {
     try fields.refuse("KeySpec", unless: ["SYMMETRIC_DEFAULT"])
     try fields.refuse("CustomerMasterKeySpec", unless: ["SYMMETRIC_DEFAULT"])
     try fields.refuse("Origin", unless: ["AWS_KMS"])
-    try fields.refuse("MultiRegion")
     try fields.refuse("Tags")
     let summary = try fields.text("Description", limit: 8192) ?? ""
     guard vault.state.keys.count < LocalKMSState.maximumKeys else {
       throw KMSFault("LimitExceededException", "there are \(LocalKMSState.maximumKeys) keys already")
     }
-    let id = KeyIdentifier.random()
+    let bare = try fields.bool("MultiRegion") ? KeyIdentifier.randomMultiRegion() : KeyIdentifier.random()
+    let id = KeySlot(id: bare, region: region, home: configuration.region).text
     entry.keyID = arn(id)
     let sealed: String
     do { sealed = try vault.seal(try SecretBytes.random(count: PageCipher.keyBytes), for: id) } catch {
@@ -29,7 +29,7 @@ extension EngineCall {
     }
     let key = LocalKMSState.Key(id: id, summary: summary, createdSeconds: nowSeconds, sealedMaterial: sealed)
     try change(&vault) { (state) throws(KMSFault) in state.keys[id] = key }
-    return AWSRequestBody.plain([.init("KeyMetadata", metadata(key))])
+    return AWSRequestBody.plain([.init("KeyMetadata", metadata(key, vault))])
   }
 
   mutating func describeKey(
@@ -38,7 +38,7 @@ extension EngineCall {
     let id = try keyID(fields)
     try authorize(.describeKey, accessKey, keyID: id, vault)
     guard let key = vault.state.keys[id] else { throw .notFound(arn(id)) }
-    return AWSRequestBody.plain([.init("KeyMetadata", metadata(key))])
+    return AWSRequestBody.plain([.init("KeyMetadata", metadata(key, vault))])
   }
 
   mutating func setEnabled(
@@ -81,9 +81,10 @@ extension EngineCall {
     _ fields: RequestFields, _ accessKey: LocalKMSState.AccessKey, _ vault: borrowing LocalKMSVault
   ) throws(KMSFault) -> ByteBuffer {
     try authorize(.listKeys, accessKey, vault)
-    let (page, next) = try Self.page(vault.state.keys.keys.sorted(), fields)
+    let here = vault.state.keys.keys.filter { KeySlot($0).region(home: configuration.region) == region }
+    let (page, next) = try Self.page(here.sorted(), fields)
     let keys = page.map { id in
-      JSONValue.object([.init("KeyId", .string(id)), .init("KeyArn", .string(arn(id)))])
+      JSONValue.object([.init("KeyId", .string(KeySlot(id).id)), .init("KeyArn", .string(arn(id)))])
     }
     return AWSRequestBody.plain([.init("Keys", .array(keys))] + Self.tail(next))
   }
@@ -104,12 +105,12 @@ extension EngineCall {
     return [.init("Truncated", .bool(next != nil))] + marker
   }
 
-  private func metadata(_ key: LocalKMSState.Key) -> JSONValue {
+  func metadata(_ key: LocalKMSState.Key, _ vault: borrowing LocalKMSVault) -> JSONValue {
     let deletion: [JSONValue.Member] = key.deletionSeconds.map { [.init("DeletionDate", .integer($0))] } ?? []
     return .object(
       [
         .init("AWSAccountId", .string(configuration.accountID)),
-        .init("KeyId", .string(key.id)),
+        .init("KeyId", .string(KeySlot(key.id).id)),
         .init("Arn", .string(arn(key.id))),
         .init("CreationDate", .integer(key.createdSeconds)),
         .init("Enabled", .bool(key.keyState == "Enabled")),
@@ -121,7 +122,7 @@ extension EngineCall {
         .init("CustomerMasterKeySpec", .string("SYMMETRIC_DEFAULT")),
         .init("KeySpec", .string("SYMMETRIC_DEFAULT")),
         .init("EncryptionAlgorithms", .array([.string("SYMMETRIC_DEFAULT")])),
-        .init("MultiRegion", .bool(false)),
-      ] + deletion)
+        .init("MultiRegion", .bool(key.isMultiRegion)),
+      ] + deletion + regions(of: key, vault))
   }
 }

@@ -9,18 +9,55 @@ internal import Secrets
 struct EngineCall {
   let configuration: LocalKMSConfiguration
   let nowSeconds: Int64
+  /// The time that signatures and tokens are checked against: ours, unless a fault sets it wrong.
+  let clockSeconds: Int64
   var entry: AuditEntry
+  /// The region the request is signed for.
+  var region: String
+  /// The session of a role that signed, nil if an access key did.
+  var session: RoleSession?
+  let faults: FaultBoard
   let logger: Logger
 
-  /// Authenticates, authorises and does what is asked; answers the body.
-  mutating func perform(_ request: KMSRequest, _ vault: inout LocalKMSVault) throws(KMSFault) -> ByteBuffer {
-    guard request.method == "POST" else { throw KMSFault("UnknownOperationException", "", status: 404) }
+  init(
+    configuration: LocalKMSConfiguration, nowSeconds: Int64, clockSeconds: Int64, entry: AuditEntry,
+    faults: FaultBoard, logger: Logger
+  ) {
+    self.configuration = configuration
+    self.nowSeconds = nowSeconds
+    self.clockSeconds = clockSeconds
+    self.entry = entry
+    self.faults = faults
+    self.logger = logger
+    region = configuration.region
+  }
+
+  /// Authenticates, authorises and does what is asked in the words of a dialect.
+  mutating func perform(_ request: KMSRequest, _ dialect: Dialect, _ vault: inout LocalKMSVault) throws(KMSFault)
+    -> KMSAnswer
+  {
     if vault.state.isPurgeDue(nowSeconds: nowSeconds) {
       try change(&vault) { (state) throws(KMSFault) in _ = state.purge(nowSeconds: nowSeconds) }
     }
+    switch dialect {
+    case .aws: return KMSAnswer(try performAWS(request, &vault))
+    case .azure: return try performAzure(request, &vault)
+    case .entra: return try performEntra(request, vault)
+    case .google: return try performGoogle(request, &vault)
+    case .googleToken: return try performGoogleToken(request, vault)
+    case .sts: return try performSTS(request, vault)
+    case .metadata: return try performMetadata(request, vault)
+    }
+  }
+
+  /// AWS KMS's actions and the local KMS's own.
+  private mutating func performAWS(_ request: KMSRequest, _ vault: inout LocalKMSVault) throws(KMSFault)
+    -> ByteBuffer
+  {
+    guard request.method == "POST" else { throw KMSFault("UnknownOperationException", "", status: 404) }
     let target = request.value("x-amz-target") ?? ""
     entry.action = AuditEntry.cleaned(target.split(separator: ".").last.map(String.init) ?? "")
-    let accessKey = try authenticated(request, vault)
+    let accessKey = try authenticated(request, service: "kms", vault)
     guard let action = KMSAction(rawValue: target) else { throw KMSFault("UnknownOperationException", "") }
     let fields = try RequestFields(request.body, of: action)
     switch action {
@@ -37,27 +74,55 @@ struct EngineCall {
     case .deleteAccessKey: return try deleteAccessKey(fields, accessKey, &vault)
     case .listAccessKeys: return try listAccessKeys(fields, accessKey, vault)
     case .denyAccess, .allowAccess: return try setDenied(action, fields, accessKey, &vault)
+    case .replicateKey: return try replicateKey(fields, accessKey, &vault)
+    case .rotateKeyOnDemand: return try rotateKey(fields, accessKey, &vault)
+    case .listKeyRotations: return try listRotations(fields, accessKey, vault)
+    case .getKeyRotationStatus: return try rotationStatus(fields, accessKey, vault)
+    case .createRole: return try createRole(fields, accessKey, &vault)
+    case .deleteRole: return try deleteRole(fields, accessKey, &vault)
+    case .listRoles: return try listRoles(fields, accessKey, vault)
+    case .setMachine: return try setMachine(fields, accessKey, &vault)
+    case .setFault: return try setFault(fields, accessKey, vault)
+    case .clearFaults: return try clearFaults(fields, accessKey, vault)
+    case .listFaults: return try listFaults(accessKey, vault)
+    case .createIdentity: return try createIdentity(fields, accessKey, &vault)
+    case .deleteIdentity: return try deleteIdentity(fields, accessKey, &vault)
+    case .listIdentities: return try listIdentities(fields, accessKey, vault)
+    case .listForeignKeys: return try listForeignKeys(fields, accessKey, vault)
+    case .relay: return try relay(fields, accessKey, &vault)
     }
   }
 
-  /// The access key that signed the request.
-  private mutating func authenticated(_ request: KMSRequest, _ vault: borrowing LocalKMSVault) throws(KMSFault)
-    -> LocalKMSState.AccessKey
+  /// The access key that signed the request, or one made of the session that did.
+  mutating func authenticated(_ request: KMSRequest, service: String, _ vault: borrowing LocalKMSVault)
+    throws(KMSFault) -> LocalKMSState.AccessKey
   {
     let claim = try RequestVerifier.claim(of: request)
     entry.accessKeyID = AuditEntry.cleaned(claim.accessKeyID)
-    let verifier = RequestVerifier(region: configuration.region, nowSeconds: nowSeconds)
+    let verifier = RequestVerifier(
+      region: configuration.region, regions: vault.state.regions(home: configuration.region), service: service,
+      nowSeconds: clockSeconds)
     let time = try verifier.time(of: request, claim)
     let unknown = KMSFault("UnrecognizedClientException", "The security token included in the request is invalid.")
-    guard let accessKey = vault.state.accessKeys[claim.accessKeyID], let secret = vault.secret(claim.accessKeyID) else {
+    let token = request.value("x-amz-security-token")
+    let expires: Int64?
+    let accessKey: LocalKMSState.AccessKey
+    if let found = vault.state.accessKeys[claim.accessKeyID], let secret = vault.secret(claim.accessKeyID) {
+      guard token.map({ Hexadecimal.text(SigningHash.sha256($0)) }) == found.sessionTokenHash else { throw unknown }
+      try verifier.verify(request, claim, time: time, secret: secret)
+      (accessKey, expires) = (found, found.expiresSeconds)
+    } else if let token, let opened = openedSession(token, claim.accessKeyID, vault) {
+      try verifier.verify(request, claim, time: time, secret: opened.secret)
+      accessKey = LocalKMSState.AccessKey(
+        id: claim.accessKeyID, createdSeconds: nowSeconds, isRoot: false, sealedSecret: opened.session.sealedSecret)
+      (session, expires) = (opened.session, opened.session.expiresSeconds)
+    } else {
       throw unknown
     }
-    let token = request.value("x-amz-security-token")
-    guard token.map({ Hexadecimal.text(SigningHash.sha256($0)) }) == accessKey.sessionTokenHash else { throw unknown }
-    try verifier.verify(request, claim, time: time, secret: secret)
-    if let expires = accessKey.expiresSeconds, expires <= nowSeconds {
+    if let expires, expires <= clockSeconds {
       throw KMSFault("ExpiredTokenException", "The security token included in the request is expired")
     }
+    region = claim.scope.region
     return accessKey
   }
 
@@ -65,22 +130,25 @@ struct EngineCall {
   func authorize(
     _ action: KMSAction, _ accessKey: LocalKMSState.AccessKey, keyID: String? = nil, _ vault: borrowing LocalKMSVault
   ) throws(KMSFault) {
-    guard vault.state.allows(action, accessKey: accessKey, keyID: keyID) else {
+    let isAllowed =
+      session.map { allows($0, action, keyID: keyID, vault) }
+      ?? vault.state.allows(action, accessKey: accessKey, keyID: keyID)
+    guard isAllowed else {
       let resource = keyID.map { " on resource: \(arn($0))" } ?? ""
       throw KMSFault(
         "AccessDeniedException",
-        "User: arn:aws:iam::\(configuration.accountID):user/\(accessKey.id) is not authorized to perform: "
+        "User: \(principal(accessKey)) is not authorized to perform: "
           + "kms:\(action.name)\(resource)")
     }
   }
 
-  /// The id of the key a request names by id or ARN; it need not exist.
+  /// The place of the key a request names by id or ARN; it need not exist.
   mutating func keyID(_ fields: RequestFields) throws(KMSFault) -> String {
     let text = try fields.required("KeyId")
     entry.keyID = AuditEntry.cleaned(text)
     let id: String
     if text.hasPrefix("arn:") {
-      guard let key = try? KeyARN(text), key.region == configuration.region, key.account == configuration.accountID
+      guard let key = try? KeyARN(text), key.region == region, key.account == configuration.accountID
       else { throw .notFound(text) }
       id = key.id
     } else {
@@ -89,13 +157,15 @@ struct EngineCall {
     guard KeyIdentifier.bytes(id) != nil else {
       throw text.hasPrefix("alias/") ? .unsupported("aliases") : .validation("Invalid keyId")
     }
-    entry.keyID = arn(id)
-    return id
+    let slot = KeySlot(id: id, region: region, home: configuration.region).text
+    entry.keyID = arn(slot)
+    return slot
   }
 
-  /// The ARN of a key id.
-  func arn(_ id: String) -> String {
-    "arn:aws:kms:\(configuration.region):\(configuration.accountID):key/\(id)"
+  /// The ARN of a key's place.
+  func arn(_ slot: String) -> String {
+    let place = KeySlot(slot)
+    return "arn:aws:kms:\(place.region(home: configuration.region)):\(configuration.accountID):key/\(place.id)"
   }
 
   /// Makes a change durable, or leaves everything as it was.
@@ -112,5 +182,12 @@ struct EngineCall {
   func `internal`(_ error: any Error) -> KMSFault {
     logger.error("a call failed", metadata: ["cause": "\(error)", "request": "\(entry.requestID)"])
     return .internal
+  }
+
+  /// A refusal as it is; any other failure in the dialect's words, its cause goes to the log.
+  func failed(_ error: any Error, _ dialect: Dialect) -> KMSFault {
+    if let fault = error as? KMSFault { return fault }
+    _ = self.internal(error)
+    return dialect.failure
   }
 }

@@ -17,6 +17,22 @@ enum KMSAction: String, Sendable, CaseIterable {
   case listAccessKeys = "KeyfoldLocalKMS.ListAccessKeys"
   case denyAccess = "KeyfoldLocalKMS.DenyAccess"
   case allowAccess = "KeyfoldLocalKMS.AllowAccess"
+  case replicateKey = "TrentService.ReplicateKey"
+  case rotateKeyOnDemand = "TrentService.RotateKeyOnDemand"
+  case listKeyRotations = "TrentService.ListKeyRotations"
+  case getKeyRotationStatus = "TrentService.GetKeyRotationStatus"
+  case createRole = "KeyfoldLocalKMS.CreateRole"
+  case deleteRole = "KeyfoldLocalKMS.DeleteRole"
+  case listRoles = "KeyfoldLocalKMS.ListRoles"
+  case setMachine = "KeyfoldLocalKMS.SetMachine"
+  case setFault = "KeyfoldLocalKMS.SetFault"
+  case clearFaults = "KeyfoldLocalKMS.ClearFaults"
+  case listFaults = "KeyfoldLocalKMS.ListFaults"
+  case createIdentity = "KeyfoldLocalKMS.CreateIdentity"
+  case deleteIdentity = "KeyfoldLocalKMS.DeleteIdentity"
+  case listIdentities = "KeyfoldLocalKMS.ListIdentities"
+  case listForeignKeys = "KeyfoldLocalKMS.ListForeignKeys"
+  case relay = "KeyfoldLocalKMS.Relay"
 
   /// What a policy tells apart.
   enum Group: Sendable { case use, describe, administer }
@@ -41,10 +57,22 @@ enum KMSAction: String, Sendable, CaseIterable {
     case .describeKey: ["KeyId", "GrantTokens"]
     case .enableKey, .disableKey, .cancelKeyDeletion: ["KeyId"]
     case .scheduleKeyDeletion: ["KeyId", "PendingWindowInDays"]
-    case .listKeys, .listAccessKeys: ["Limit", "Marker"]
+    case .listKeys, .listAccessKeys, .listIdentities, .listForeignKeys, .listRoles: ["Limit", "Marker"]
     case .createAccessKey: ["DurationSeconds"]
     case .deleteAccessKey: ["AccessKeyId"]
     case .denyAccess, .allowAccess: ["KeyId", "AccessKeyId"]
+    case .replicateKey: ["KeyId", "ReplicaRegion", "Description", "Tags", "Policy"]
+    case .rotateKeyOnDemand, .getKeyRotationStatus: ["KeyId"]
+    case .listKeyRotations: ["KeyId", "Limit", "Marker", "IncludeKeyMaterial"]
+    case .createRole: ["Name", "Trusted", "ExternalId"]
+    case .deleteRole: ["Name"]
+    case .setMachine: ["Role", "Client", "ServiceAccount"]
+    case .setFault: ["Kind", "Value", "Dialect", "Client", "Count", "Seconds"]
+    case .clearFaults: ["Number"]
+    case .listFaults: []
+    case .createIdentity: ["Kind", "Administrator", "Endpoint"]
+    case .deleteIdentity: ["Id"]
+    case .relay: ["Method", "Target", "Host", "Body"]
     }
   }
 

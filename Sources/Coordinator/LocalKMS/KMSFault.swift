@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// A refusal in AWS's words: error type, message and HTTP status as AWS KMS sends them.
+internal import KeyManagement
+
+/// A refusal: error type, message and HTTP status as the cloud sends them; the dialect gives it its shape.
 struct KMSFault: Error, Sendable, Equatable {
   let type: String
   let message: String
   let status: Int
+  /// What the dialect adds: Azure's inner error, Google's details.
+  var detail: JSONValue?
+  /// Headers beside the usual ones.
+  var headers: [String: String] = [:]
 
-  init(_ type: String, _ message: String, status: Int = 400) {
+  init(_ type: String, _ message: String, status: Int = 400, detail: JSONValue? = nil) {
     self.type = type
     self.message = message
     self.status = status
+    self.detail = detail
   }
 
   static func validation(_ message: String) -> KMSFault { KMSFault("ValidationException", message) }
@@ -26,7 +33,7 @@ struct KMSFault: Error, Sendable, Equatable {
     KMSFault("UnsupportedOperationException", "The local KMS does not support \(what).")
   }
 
-  /// Failures of this server, whose cause is in its log.
+  /// Failures of this server, whose cause is in its log; each dialect has its own word for it.
   static let `internal` = KMSFault("KMSInternalException", "The local KMS has a failure of its own.", status: 500)
 
   static let invalidCiphertext = KMSFault("InvalidCiphertextException", "")

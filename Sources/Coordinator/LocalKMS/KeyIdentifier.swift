@@ -13,6 +13,15 @@ enum KeyIdentifier {
     return text(bytes)
   }
 
+  /// A fresh id of a multi-Region key: `mrk-` and 32 hexadecimal digits.
+  static func randomMultiRegion() -> String { "mrk-" + random().filter { $0 != "-" } }
+
+  /// Whether an id is one of a multi-Region key.
+  static func isMultiRegion(_ id: String) -> Bool { id.hasPrefix("mrk-") }
+
+  /// The text of a multi-Region key's id.
+  static func multiRegionText(_ bytes: [UInt8]) -> String { "mrk-" + Hexadecimal.text(bytes) }
+
   /// A fresh access key id of AWS's form: `AKIA`, or `ASIA` for temporary ones, and sixteen letters and digits.
   static func randomAccessKey(isTemporary: Bool) -> String {
     let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
@@ -32,9 +41,10 @@ enum KeyIdentifier {
     return text
   }
 
-  /// The sixteen bytes of a UUID's text; nil if it is none.
+  /// The sixteen bytes of the text of a UUID or a multi-Region key's id; nil if it is none.
   static func bytes(_ text: String) -> [UInt8]? {
-    let digits = text.utf8.filter { $0 != UInt8(ascii: "-") }
+    let isMultiRegion = isMultiRegion(text)
+    let digits = Array(text.utf8.dropFirst(isMultiRegion ? 4 : 0)).filter { $0 != UInt8(ascii: "-") }
     guard text.utf8.count == 36, digits.count == 32 else { return nil }
     var bytes: [UInt8] = []
     for offset in stride(from: 0, to: 32, by: 2) {
@@ -43,6 +53,6 @@ enum KeyIdentifier {
       }
       bytes.append(byte)
     }
-    return Self.text(bytes) == text ? bytes : nil
+    return (isMultiRegion ? multiRegionText(bytes) : Self.text(bytes)) == text ? bytes : nil
   }
 }

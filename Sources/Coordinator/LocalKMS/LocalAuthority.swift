@@ -14,7 +14,7 @@ struct LocalAuthority: Sendable {
   }
 
   /// Reads the authority from the folder or makes it, and issues a server certificate.
-  static func serverPair(in directory: borrowing StateDirectory) throws(LocalKMSError) -> Pair {
+  static func serverPair(in directory: borrowing StateDirectory, host: String?) throws(LocalKMSError) -> Pair {
     let authority: Pair
     if let key = try directory.read("ca.key") {
       guard let certificate = try directory.read("ca.pem") else {
@@ -26,8 +26,11 @@ struct LocalAuthority: Sendable {
       try directory.replace("ca.pem", with: authority.certificate)
       try directory.replace("ca.key", with: authority.key)  // last: it says that the pair is complete
     }
-    return try issue(authority)
+    return try issue(authority, host)
   }
+
+  /// A server certificate of an authority that nobody knows.
+  static func untrustedPair(host: String?) throws(LocalKMSError) -> Pair { try issue(try make(), host) }
 
   private static func make() throws(LocalKMSError) -> Pair {
     try unsafe pair("an authority") { certificate, certificateCount, key, keyCount in
@@ -36,13 +39,15 @@ struct LocalAuthority: Sendable {
     }
   }
 
-  private static func issue(_ authority: Pair) throws(LocalKMSError) -> Pair {
+  private static func issue(_ authority: Pair, _ host: String?) throws(LocalKMSError) -> Pair {
     let signer = authority.certificate.map { CChar(bitPattern: $0) }
     let signerKey = authority.key.map { CChar(bitPattern: $0) }
+    let names = "DNS:localhost,IP:127.0.0.1,IP:::1" + (host.map { ",IP:\($0)" } ?? "")
     return try unsafe pair("a server certificate; is ca.pem the certificate of ca.key?") {
       certificate, certificateCount, key, keyCount in
       unsafe kf_certificate_issue(
-        signer, signer.count, signerKey, signerKey.count, validDays, certificate, certificateCount, key, keyCount)
+        signer, signer.count, signerKey, signerKey.count, names, validDays, certificate, certificateCount, key, keyCount
+      )
     }
   }
 

@@ -11,10 +11,14 @@ public struct LocalKMSConfiguration: Sendable {
   public static let defaultMetricsPort = 7462
   /// The folder of keys, credentials, certificates and audit log; made with mode 0700 if it is missing.
   public var directory: String
-  /// The loopback address to listen on; anything else is refused.
+  /// The address to listen on; another than a loopback address is refused unless `isExposed`.
   public var host: String
   /// The port to listen on, 0 for any free one.
   public var port: Int
+  /// The port of the metadata services of machines on 127.0.0.1, 0 for any free one; nil serves none.
+  public var metadataPort: Int?
+  /// Whether `host` may be an address that other machines reach.
+  public var isExposed: Bool
   /// Where metrics are shown; nil shows none.
   public var metrics: MetricsAddress?
   /// The region in key ARNs and signatures.
@@ -34,7 +38,7 @@ public struct LocalKMSConfiguration: Sendable {
   public init(
     directory: String, host: String = "127.0.0.1", port: Int = Self.defaultPort, region: String = "us-east-1",
     accountID: String = "000000000000", version: String = "", metrics: MetricsAddress? = nil,
-    maximumConnections: Int = 256,
+    metadataPort: Int? = nil, isExposed: Bool = false, maximumConnections: Int = 256,
     requestDeadline: Duration = .seconds(30), clock: WallClock = .system
   ) {
     self.directory = directory
@@ -44,18 +48,32 @@ public struct LocalKMSConfiguration: Sendable {
     self.accountID = accountID
     self.version = version
     self.metrics = metrics
+    self.metadataPort = metadataPort
+    self.isExposed = isExposed
     self.maximumConnections = maximumConnections
     self.requestDeadline = requestDeadline
     self.clock = clock
   }
 
+  /// Whether only this machine reaches the address.
+  public var isLoopback: Bool {
+    host == "::1" || (host.hasPrefix("127.") && host.split(separator: ".").count == 4)
+  }
+
   /// Throws what is wrong with the settings.
   func validate() throws(LocalKMSError) {
-    let isLoopback = host == "::1" || (host.hasPrefix("127.") && host.split(separator: ".").count == 4)
-    guard isLoopback else {
+    guard isLoopback || isExposed else {
       throw LocalKMSError(.settings, "the local KMS listens on a loopback address only, not on \(host)")
     }
-    guard (0...65_535).contains(port), maximumConnections > 0, requestDeadline > .zero, !directory.isEmpty else {
+    guard
+      isLoopback || (host.allSatisfy { $0.isHexDigit || $0 == "." || $0 == ":" } && host != "0.0.0.0" && host != "::")
+    else {
+      throw LocalKMSError(
+        .settings, "\(host) is not one address; the server certificate needs the address that clients use")
+    }
+    guard (0...65_535).contains(port), (0...65_535).contains(metadataPort ?? 0), maximumConnections > 0,
+      requestDeadline > .zero, !directory.isEmpty
+    else {
       throw LocalKMSError(.settings, "the local KMS's port, folder, connections or deadline is out of range")
     }
     guard (try? KeyARN("arn:aws:kms:\(region):\(accountID):key/0")) != nil else {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import Glibc
 internal import KeyManagement
 internal import NIOCore
 internal import NIOHTTP1
@@ -10,12 +11,21 @@ final class LocalKMSHandler: ChannelInboundHandler {
   typealias InboundIn = NIOHTTPServerRequestFull
   typealias OutboundOut = HTTPServerResponsePart
 
-  /// The largest body of a request; the largest of KMS is a ciphertext with its context.
-  static let maximumBodyBytes = 64 * 1024
+  /// The largest body of a request; the largest are Google's, with 64 KiB of text and as much that is authenticated.
+  static let maximumBodyBytes = 256 * 1024
+
+  /// How long a request that is never answered keeps its connection.
+  static let silence = TimeAmount.minutes(10)
 
   private let engine: LocalKMSEngine
+  private let door: Door
+  private let hasWrongCertificate: Bool
 
-  init(engine: LocalKMSEngine) { self.engine = engine }
+  init(engine: LocalKMSEngine, door: Door, hasWrongCertificate: Bool) {
+    self.engine = engine
+    self.door = door
+    self.hasWrongCertificate = hasWrongCertificate
+  }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     context.triggerUserOutboundEvent(ConnectionEvent.requestComplete, promise: nil)
@@ -25,9 +35,36 @@ final class LocalKMSHandler: ChannelInboundHandler {
       headers: full.head.headers.map { (name: $0.name, value: $0.value) }, body: full.body ?? ByteBuffer(),
       clientAddress: context.remoteAddress?.ipAddress ?? "")
     let isKeepAlive = full.head.isKeepAlive
-    let engine = engine
+    guard door != .admin else { return answer(request, FaultEffects(), isKeepAlive, context) }
+    if door == .service, !hasWrongCertificate, engine.faults.endsRightConnections(from: request.clientAddress) {
+      return context.close(promise: nil)
+    }
+    let effects = engine.faults.effects(
+      on: LocalKMSEngine.dialect(of: request, at: door), from: request.clientAddress)
+    let delay = TimeAmount.milliseconds(Int64(effects.delayMilliseconds))
+    context.eventLoop.assumeIsolated().scheduleTask(in: delay) {
+      switch effects.ending {
+      case .silence: context.eventLoop.assumeIsolated().scheduleTask(in: Self.silence) { context.close(promise: nil) }
+      case .reset: self.reset(context)
+      case nil, .garbage, .refused: self.answer(request, effects, isKeepAlive, context)
+      }
+    }
+  }
+
+  /// Ends the connection with a reset: what is not sent is dropped, and TLS says no goodbye.
+  private func reset(_ context: ChannelHandlerContext) {
+    guard let options = context.channel as? any SocketOptionProvider else { return context.close(promise: nil) }
+    options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).assumeIsolated().whenComplete { _ in
+      context.triggerUserOutboundEvent(ConnectionEvent.end, promise: nil)
+    }
+  }
+
+  private func answer(
+    _ request: KMSRequest, _ effects: FaultEffects, _ isKeepAlive: Bool, _ context: ChannelHandlerContext
+  ) {
+    let (engine, door) = (engine, door)
     // The engine syncs files: never on an event loop.
-    NIOThreadPool.singleton.runIfActive(eventLoop: context.eventLoop) { engine.reply(to: request) }
+    NIOThreadPool.singleton.runIfActive(eventLoop: context.eventLoop) { engine.reply(to: request, at: door, effects) }
       .assumeIsolated().whenComplete { result in
         switch result {
         case .success(let reply): self.write(reply, isKeepAlive: isKeepAlive, context)
@@ -41,10 +78,10 @@ final class LocalKMSHandler: ChannelInboundHandler {
   private func write(_ reply: KMSReply, isKeepAlive: Bool, _ context: ChannelHandlerContext) {
     guard context.channel.isActive else { return }
     var headers = HTTPHeaders()
-    headers.add(name: "Content-Type", value: "application/x-amz-json-1.1")
+    headers.add(name: "Content-Type", value: reply.contentType)
     headers.add(name: "Content-Length", value: String(reply.body.readableBytes))
     headers.add(name: "Date", value: CivilTime(seconds: reply.dateSeconds).httpDate)
-    headers.add(name: "x-amzn-RequestId", value: reply.requestID)
+    for (name, value) in reply.headers.sorted(by: { $0.key < $1.key }) { headers.add(name: name, value: value) }
     headers.add(name: "Cache-Control", value: "no-store")
     if !isKeepAlive { headers.add(name: "Connection", value: "close") }
     let head = HTTPResponseHead(

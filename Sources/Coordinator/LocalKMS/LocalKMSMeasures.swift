@@ -15,6 +15,12 @@ public struct LocalKMSMeasures: Sendable {
   /// All that is measured here.
   public static let all = [calls, seconds, refused]
 
+  private static let known = Set(
+    KMSAction.allCases.map(\.name) + VaultOperation.allCases.map(\.rawValue)
+      + GoogleOperation.allCases.map(\.rawValue) + [
+        "EntraToken", "EntraDiscovery", "GoogleToken", "AssumeRole", "GetCallerIdentity", "Metadata",
+      ])
+
   let registry = MetricsRegistry()
   private let counter = Counter(calls)
   private let histogram = Histogram(seconds, bounds: Histogram.seconds)
@@ -29,8 +35,7 @@ public struct LocalKMSMeasures: Sendable {
 
   /// A caller's own words for what it wants never become a label.
   func answered(_ operation: String, outcome: String, since start: ContinuousClock.Instant) {
-    let known = KMSAction.allCases.contains { $0.name == operation }
-    counter.add(1, known ? operation : "other", outcome)
+    counter.add(1, Self.known.contains(operation) ? operation : "other", outcome)
     histogram.record(start.duration(to: .now))
   }
 

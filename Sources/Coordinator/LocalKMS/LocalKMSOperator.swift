@@ -27,7 +27,7 @@ public final class LocalKMSOperator: Sendable {
     factory = KeyManagementFactory()
     do {
       client = try factory.makeClient(
-        endpoint: ready.endpoint, authorityPEM: String(decoding: authority, as: UTF8.self), region: ready.region,
+        endpoint: ready.adminEndpoint, authorityPEM: String(decoding: authority, as: UTF8.self), region: ready.region,
         credentials: AWSCredentials(accessKeyID: credentials.accessKeyID, secretKey: credentials.secretKey))
     } catch {
       throw LocalKMSError(.settings, "the local KMS of \(directory) cannot be called", underlying: error)
@@ -59,22 +59,30 @@ public final class LocalKMSOperator: Sendable {
 
   /// Disables a key: nothing can be unwrapped with it until it is enabled again.
   public func disable(_ keyID: String) async throws(LocalKMSError) {
+    if Self.isVaultKey(keyID) { return try await setVaultKey(keyID, isEnabled: false) }
+    if Self.isCryptoKey(keyID) { return try await setCryptoKey(keyID, isEnabled: false) }
     _ = try await send(.disableKey, [.init("KeyId", .string(keyID))])
   }
 
   /// Enables a key.
   public func enable(_ keyID: String) async throws(LocalKMSError) {
+    if Self.isVaultKey(keyID) { return try await setVaultKey(keyID, isEnabled: true) }
+    if Self.isCryptoKey(keyID) { return try await setCryptoKey(keyID, isEnabled: true) }
     _ = try await send(.enableKey, [.init("KeyId", .string(keyID))])
   }
 
-  /// Schedules the deletion of a key in 7 to 30 days.
+  /// Schedules the deletion of a key in 7 to 30 days; Azure's and Google's dialects have terms of their own.
   public func scheduleDeletion(_ keyID: String, days: Int = 30) async throws(LocalKMSError) {
+    if Self.isVaultKey(keyID) { return try await setVaultKey(keyID, isDeleted: true) }
+    if Self.isCryptoKey(keyID) { return try await setCryptoKey(keyID, isDestroyed: true) }
     _ = try await send(
       .scheduleKeyDeletion, [.init("KeyId", .string(keyID)), .init("PendingWindowInDays", .integer(Int64(days)))])
   }
 
   /// Takes a scheduled deletion back; the key is disabled then.
   public func cancelDeletion(_ keyID: String) async throws(LocalKMSError) {
+    if Self.isVaultKey(keyID) { return try await setVaultKey(keyID, isDeleted: false) }
+    if Self.isCryptoKey(keyID) { return try await setCryptoKey(keyID, isDestroyed: false) }
     _ = try await send(.cancelKeyDeletion, [.init("KeyId", .string(keyID))])
   }
 
@@ -117,7 +125,7 @@ public final class LocalKMSOperator: Sendable {
     try AuditLog.last(max(0, count), inFolder: directory)
   }
 
-  private func send(_ action: KMSAction, _ members: [JSONValue.Member]) async throws(LocalKMSError) -> HTTPAnswer {
+  func send(_ action: KMSAction, _ members: [JSONValue.Member]) async throws(LocalKMSError) -> HTTPAnswer {
     let call = AWSClient.Call(target: action.rawValue, operation: .administer, keyID: "")
     do {
       return try await client.perform(call, body: AWSRequestBody.plain(members), deadline: Self.deadline)
@@ -140,7 +148,7 @@ public final class LocalKMSOperator: Sendable {
     return description
   }
 
-  private func pages(_ action: KMSAction, _ list: String, _ value: (JSONItem, Span<UInt8>) -> String?)
+  func pages(_ action: KMSAction, _ list: String, _ value: (JSONItem, Span<UInt8>) -> String?)
     async throws(LocalKMSError) -> [String]
   {
     var values: [String] = []
@@ -157,5 +165,5 @@ public final class LocalKMSOperator: Sendable {
     return values
   }
 
-  private static let malformed = LocalKMSError(.refused, "the server's answer is not one of a local KMS")
+  static let malformed = LocalKMSError(.refused, "the server's answer is not one of a local KMS")
 }

@@ -13,20 +13,31 @@ public struct LocalKMSReady: Sendable, Equatable {
   public let port: Int
   /// The bound port of the metrics, nil if there are none.
   public let metricsPort: Int?
+  /// The base URL of the metadata services of machines, without TLS; nil if there are none.
+  public let metadataEndpoint: String?
+  /// The base URL for the operator, where no fault strikes.
+  public let adminEndpoint: String
   /// The base URL for clients.
   public let endpoint: String
   /// The region in key ARNs and signatures.
   public let region: String
+  /// The account in key ARNs; Azure's tenant and Google's project are made of it.
+  public let accountID: String
   /// The product's version.
   public let version: String
 
-  init(_ configuration: LocalKMSConfiguration, port: Int, metricsPort: Int? = nil) {
+  init(
+    _ configuration: LocalKMSConfiguration, port: Int, adminPort: Int, metadataPort: Int?, metricsPort: Int? = nil
+  ) {
     self.metricsPort = metricsPort
+    adminEndpoint = "https://127.0.0.1:\(adminPort)"
+    metadataEndpoint = metadataPort.map { "http://127.0.0.1:\($0)" }
     processID = Int(getpid())
     self.port = port
     let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
     endpoint = "https://\(host):\(port)"
     region = configuration.region
+    accountID = configuration.accountID
     version = configuration.version
   }
 
@@ -40,6 +51,8 @@ public struct LocalKMSReady: Sendable, Equatable {
       let port = item.member("ports")?.member("kms")?.number(in: bytes.span).flatMap({ Int(exactly: $0) }),
       let endpoint = item.member("endpoint")?.text(in: bytes.span),
       let region = item.member("region")?.text(in: bytes.span),
+      let adminEndpoint = item.member("adminEndpoint")?.text(in: bytes.span),
+      let accountID = item.member("account")?.text(in: bytes.span),
       let version = item.member("version")?.text(in: bytes.span)
     else { throw LocalKMSError(.damaged, "\(directory)/\(Self.fileName) is not what a local KMS writes; restart it") }
     self.processID = processID
@@ -47,6 +60,9 @@ public struct LocalKMSReady: Sendable, Equatable {
     metricsPort = item.member("ports")?.member("metrics")?.number(in: bytes.span).flatMap { Int(exactly: $0) }
     self.endpoint = endpoint
     self.region = region
+    self.accountID = accountID
+    self.adminEndpoint = adminEndpoint
+    metadataEndpoint = item.member("metadataEndpoint")?.text(in: bytes.span)
     self.version = version
   }
 
@@ -58,7 +74,10 @@ public struct LocalKMSReady: Sendable, Equatable {
       .init("pid", .integer(Int64(processID))),
       .init("ports", .object(ports)),
       .init("endpoint", .string(endpoint)),
+      .init("adminEndpoint", .string(adminEndpoint)),
+      .init("metadataEndpoint", metadataEndpoint.map { .string($0) } ?? .null),
       .init("region", .string(region)),
+      .init("account", .string(accountID)),
       .init("version", .string(version)),
     ]).encoded() + [UInt8(ascii: "\n")]
   }

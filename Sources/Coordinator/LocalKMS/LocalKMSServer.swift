@@ -10,7 +10,8 @@ internal import NIOSSL
 internal import Secrets
 public import ServiceLifecycle
 
-/// A KMS for one machine that speaks AWS KMS's JSON protocol over TLS: for a first try, tests and game days.
+/// A KMS for one machine that speaks the protocols of AWS KMS, Azure Key Vault and Google Cloud KMS over TLS: for a
+/// first try, tests and game days.
 ///
 /// Its folder holds everything: `ca.pem` for clients, `credentials.json` with the first access key, the sealed keys,
 /// `audit.jsonl`, and `ready.json` while it serves.
@@ -24,6 +25,8 @@ public final class LocalKMSServer: Service {
   private let engine: LocalKMSEngine
   private let measures: LocalKMSMeasures
   private let tls: NIOSSLContext
+  /// A certificate that no client trusts, for a fault.
+  private let wrongTLS: NIOSSLContext
   private let logger: Logger
   private let onReady: @Sendable (LocalKMSReady) -> Void
   private let connections: OpenConnections
@@ -38,7 +41,9 @@ public final class LocalKMSServer: Service {
     try configuration.validate()
     var vault = try LocalKMSVault(directory: try StateDirectory(configuration.directory))
     try Self.prepareRoot(&vault, nowSeconds: configuration.clock.nowSeconds)
-    tls = try Self.context(try LocalAuthority.serverPair(in: vault.directory))
+    let host = configuration.isLoopback ? nil : configuration.host
+    tls = try Self.context(try LocalAuthority.serverPair(in: vault.directory, host: host))
+    wrongTLS = try Self.context(try LocalAuthority.untrustedPair(host: host))
     try vault.directory.remove(LocalKMSReady.fileName)
     measures = LocalKMSMeasures(version: configuration.version)
     engine = try LocalKMSEngine(configuration: configuration, vault: vault, logger: logger, measures: measures)
@@ -50,20 +55,24 @@ public final class LocalKMSServer: Service {
 
   /// Listens and answers until the service is asked to end or its task is cancelled.
   public func run() async throws {
-    let channel: any Channel
-    do { channel = try await bind() } catch {
-      throw LocalKMSError(
-        .listening, "\(configuration.host):\(configuration.port) cannot be listened on; is the port taken?",
-        underlying: error)
+    if !configuration.isLoopback {
+      logger.warning(
+        "local KMS is open to other machines; it is made for one machine and keeps its keys in files",
+        metadata: ["address": "\(configuration.host)"])
     }
+    let channel = try await bind(configuration.host, configuration.port, .service)
+    let admin = try await bind("127.0.0.1", 0, .admin)
+    var doors = [admin]
+    if let port = configuration.metadataPort { doors.append(try await bind("127.0.0.1", port, .metadata)) }
     let metrics = MetricsServer(measures.registry, logger: logger)
     defer { metrics.stop() }
     let metricsPort = try await showMetrics(metrics)
     let ready = LocalKMSReady(
-      configuration, port: channel.localAddress?.port ?? configuration.port, metricsPort: metricsPort)
+      configuration, port: channel.localAddress?.port ?? configuration.port, adminPort: admin.localAddress?.port ?? 0,
+      metadataPort: doors.count > 1 ? doors[1].localAddress?.port : nil, metricsPort: metricsPort)
     let readyFile = "\(configuration.directory)/\(LocalKMSReady.fileName)"
     do { try StateDirectory.replace(readyFile, with: ready.encoded) } catch {
-      try? await channel.close()
+      for door in doors + [channel] { try? await door.close() }
       throw error
     }
     logger.info(
@@ -74,8 +83,10 @@ public final class LocalKMSServer: Service {
     } onCancelOrGracefulShutdown: {
       channel.close(promise: nil)
     }
+    for door in doors { try? await door.close() }
     await connections.closeAll()
     try StateDirectory.removeFile(readyFile)
+    engine.close()
     logger.info("local KMS ended")
   }
 
@@ -88,27 +99,34 @@ public final class LocalKMSServer: Service {
     return try await server.startIfPossible(setting, defaultPort: UInt16(LocalKMSConfiguration.defaultMetricsPort))
   }
 
-  private func bind() async throws -> any Channel {
-    let (engine, tls, connections, configuration) = (engine, tls, connections, configuration)
-    let measures = measures
-    return try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+  private func bind(_ host: String, _ port: Int, _ door: Door) async throws -> any Channel {
+    let (engine, connections, configuration, measures) = (engine, connections, configuration, measures)
+    let (tls, wrongTLS) = (tls, wrongTLS)
+    let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .serverChannelOption(.backlog, value: 128)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelInitializer { channel in
-        guard connections.add(channel) else {
+        // The operator gets in however many clients there are.
+        guard door == .admin ? connections.addAlways(channel) : connections.add(channel) else {
           measures.refusedConnection()
           return channel.close()
         }
+        let isWrong =
+          door == .service && engine.faults.takesWrongCertificate(from: channel.remoteAddress?.ipAddress ?? "")
         return channel.eventLoop.makeCompletedFuture {
           let pipeline = channel.pipeline.syncOperations
           try pipeline.addHandler(ConnectionDeadline(configuration.requestDeadline))
-          try pipeline.addHandler(NIOSSLServerHandler(context: tls))
+          if door != .metadata { try pipeline.addHandler(NIOSSLServerHandler(context: isWrong ? wrongTLS : tls)) }
           try pipeline.configureHTTPServerPipeline()
+          try pipeline.addHandler(OversizeAnswer(door: door) { configuration.clock.nowSeconds })
           try pipeline.addHandler(NIOHTTPServerRequestAggregator(maxContentLength: LocalKMSHandler.maximumBodyBytes))
-          try pipeline.addHandler(LocalKMSHandler(engine: engine))
+          try pipeline.addHandler(LocalKMSHandler(engine: engine, door: door, hasWrongCertificate: isWrong))
         }
       }
-      .bind(host: configuration.host, port: configuration.port).get()
+    do { return try await bootstrap.bind(host: host, port: port).get() } catch {
+      throw LocalKMSError(
+        .listening, "\(host):\(port) cannot be listened on; is the port taken?", underlying: error)
+    }
   }
 
   /// Makes the first access key if there is none, and its file if that is missing.

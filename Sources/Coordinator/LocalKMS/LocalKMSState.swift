@@ -19,8 +19,18 @@ struct LocalKMSState: Sendable, Codable, Equatable {
     var isEnabled = true
     /// When the key and its material go, if that is scheduled.
     var deletionSeconds: Int64?
-    /// The access keys that may not use it.
+    /// The access keys and roles that may not use it.
     var deniedAccessKeys: Set<String> = []
+    /// Whether it is a replica of a multi-Region key.
+    var isReplica: Bool?
+    /// Its later materials, oldest first.
+    var rotations: [Rotation]?
+
+    /// One later material.
+    struct Rotation: Sendable, Codable, Equatable {
+      let seconds: Int64
+      let sealedMaterial: String
+    }
 
     /// AWS's word for the state.
     var keyState: String { deletionSeconds != nil ? "PendingDeletion" : isEnabled ? "Enabled" : "Disabled" }
@@ -39,19 +49,57 @@ struct LocalKMSState: Sendable, Codable, Equatable {
     var expiresSeconds: Int64?
   }
 
-  /// The version of this format.
-  var version = 1
+  /// The version of this format: 1 had the first two members only.
+  static let currentVersion = 2
+
+  /// The version it was written with.
+  var version = Self.currentVersion
   /// The keys by id.
   var keys: [String: Key] = [:]
   /// The access keys by id.
   var accessKeys: [String: AccessKey] = [:]
+  /// The clients of Azure's dialect and the service accounts of Google's, by id.
+  var identities: [String: Identity] = [:]
+  /// The keys of Azure's dialect by name.
+  var vaultKeys: [String: VaultKey] = [:]
+  /// When each key ring of Google's dialect was made, by name.
+  var keyRings: [String: Int64] = [:]
+  /// The keys of Google's dialect by name.
+  var cryptoKeys: [String: CryptoKey] = [:]
+  /// The roles of AWS's dialect by name.
+  var roles: [String: Role] = [:]
+  /// What the metadata service hands out.
+  var machine: MachineIdentity?
+
+  init() {}
+
+  /// Reads this format and the ones before it.
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    version = try container.decode(Int.self, forKey: .version)
+    keys = try container.decode([String: Key].self, forKey: .keys)
+    accessKeys = try container.decode([String: AccessKey].self, forKey: .accessKeys)
+    identities = try container.decodeIfPresent([String: Identity].self, forKey: .identities) ?? [:]
+    vaultKeys = try container.decodeIfPresent([String: VaultKey].self, forKey: .vaultKeys) ?? [:]
+    keyRings = try container.decodeIfPresent([String: Int64].self, forKey: .keyRings) ?? [:]
+    cryptoKeys = try container.decodeIfPresent([String: CryptoKey].self, forKey: .cryptoKeys) ?? [:]
+    roles = try container.decodeIfPresent([String: Role].self, forKey: .roles) ?? [:]
+    machine = try container.decodeIfPresent(MachineIdentity.self, forKey: .machine)
+    if (1..<Self.currentVersion).contains(version) { version = Self.currentVersion }
+  }
 
   /// Forgets keys whose deletion date has passed and access keys that expired a day ago; answers whether any.
   mutating func purge(nowSeconds: Int64) -> Bool {
-    let (keyCount, accessKeyCount) = (keys.count, accessKeys.count)
+    let (keyCount, accessKeyCount, vaultKeyCount) = (keys.count, accessKeys.count, vaultKeys.count)
     keys = keys.filter { ($0.value.deletionSeconds ?? .max) > nowSeconds }
     accessKeys = accessKeys.filter { ($0.value.expiresSeconds ?? .max - 86_400) + 86_400 > nowSeconds }
-    return keys.count != keyCount || accessKeys.count != accessKeyCount
+    vaultKeys = vaultKeys.filter { ($0.value.purgeSeconds ?? .max) > nowSeconds }
+    var isDestroyed = false
+    for name in cryptoKeys.keys where cryptoKeys[name]?.destroyDue(nowSeconds: nowSeconds) == true {
+      isDestroyed = true
+    }
+    return isDestroyed || keys.count != keyCount || accessKeys.count != accessKeyCount
+      || vaultKeys.count != vaultKeyCount
   }
 
   /// Whether `purge` would change anything.
@@ -95,7 +143,8 @@ struct LocalKMSState: Sendable, Codable, Equatable {
   /// Lets an access key use a key, or forbids it.
   mutating func setDenied(_ isDenied: Bool, accessKey: String, _ id: String, arn: String) throws(KMSFault) {
     guard var key = keys[id] else { throw .notFound(arn) }
-    guard accessKeys[accessKey] != nil else { throw .validation("there is no access key \(accessKey)") }
+    let isRole = accessKey.hasPrefix("role/") && roles[String(accessKey.dropFirst("role/".count))] != nil
+    guard isRole || accessKeys[accessKey] != nil else { throw .validation("there is no access key \(accessKey)") }
     if isDenied { key.deniedAccessKeys.insert(accessKey) } else { key.deniedAccessKeys.remove(accessKey) }
     keys[id] = key
   }

@@ -29,7 +29,7 @@ struct LocalKMSVault: ~Copyable {
       if let sealed { try Self.opened(sealed, root, folder: directory.path) } else { LocalKMSState() }
     if sealed == nil { try directory.replace(Self.stateFile, with: try Self.sealed(state, root)) }
     var ciphers: [String: PageCipher] = [:]
-    for (id, key) in state.keys { ciphers[id] = try Self.cipher(of: key, root) }
+    for key in state.keys.values { try Self.addCiphers(of: key, root, to: &ciphers) }
     var secrets: [String: Secret] = [:]
     for (id, key) in state.accessKeys { secrets[id] = Secret(try Self.open(key.sealedSecret, for: id, root)) }
     self.root = root
@@ -39,8 +39,17 @@ struct LocalKMSVault: ~Copyable {
     self.directory = directory
   }
 
-  /// The cipher of a key.
-  borrowing func cipher(_ keyID: String) -> PageCipher? { ciphers[keyID] }
+  /// Whether the folder was given up; then nothing may be changed any more.
+  private(set) var isClosed = false
+
+  /// Gives the folder up.
+  mutating func close() {
+    isClosed = true
+    directory.unlock()
+  }
+
+  /// The cipher of one of a key's materials.
+  borrowing func cipher(_ keyID: String, rotation: Int) -> PageCipher? { ciphers["\(keyID)#\(rotation)"] }
 
   /// The secret of an access key.
   borrowing func secret(_ accessKeyID: String) -> Secret? { secrets[accessKeyID] }
@@ -49,12 +58,37 @@ struct LocalKMSVault: ~Copyable {
   mutating func replace(with next: LocalKMSState) throws(LocalKMSError) {
     try directory.replace(Self.stateFile, with: try Self.sealed(next, root))
     state = next
-    for id in ciphers.keys where next.keys[id] == nil { ciphers.removeValue(forKey: id)?.revoke() }
+    for name in ciphers.keys where next.keys[String(name.prefix { $0 != "#" })] == nil {
+      ciphers.removeValue(forKey: name)?.revoke()
+    }
     for id in secrets.keys where next.accessKeys[id] == nil { secrets[id] = nil }
-    for (id, key) in next.keys where ciphers[id] == nil { ciphers[id] = try Self.cipher(of: key, root) }
+    for key in next.keys.values { try Self.addCiphers(of: key, root, to: &ciphers) }
     for (id, key) in next.accessKeys where secrets[id] == nil {
       secrets[id] = Secret(try Self.open(key.sealedSecret, for: id, root))
     }
+  }
+
+  /// A key's material or another secret, opened for one operation.
+  borrowing func open(_ sealed: String, for id: String) throws(LocalKMSError) -> SecretBytes {
+    try Self.open(sealed, for: id, root)
+  }
+
+  /// A token that only this server can make and read: what it says, sealed under the root key for one purpose.
+  borrowing func token(_ contents: some Encodable, purpose: String) throws(LocalKMSError) -> String {
+    do {
+      return Base64URL.text(
+        try root.seal(Array(try JSONEncoder().encode(contents)), authenticating: Array("token \(purpose)".utf8)))
+    } catch {
+      throw LocalKMSError(.cryptography, "a token cannot be made", underlying: error)
+    }
+  }
+
+  /// What a token says; nil if it is none of this server and purpose.
+  borrowing func contents<Contents: Decodable>(of token: String, purpose: String, as: Contents.Type) -> Contents? {
+    guard let sealed = Base64URL.bytes(token),
+      let opened = try? root.open(sealed, authenticating: Array("token \(purpose)".utf8))
+    else { return nil }
+    return try? JSONDecoder().decode(Contents.self, from: Data(opened))
   }
 
   /// Seals a key's material or an access key's secret for the state.
@@ -64,10 +98,16 @@ struct LocalKMSVault: ~Copyable {
     }
   }
 
-  private static func cipher(of key: LocalKMSState.Key, _ root: PageCipher) throws(LocalKMSError) -> PageCipher {
-    let material = try open(key.sealedMaterial, for: key.id, root)
-    do { return try PageCipher(key: material) } catch {
-      throw LocalKMSError(.cryptography, "key \(key.id) cannot be used", underlying: error)
+  /// Opens the materials of a key that are not there yet.
+  private static func addCiphers(
+    of key: LocalKMSState.Key, _ root: PageCipher, to ciphers: inout [String: PageCipher]
+  ) throws(LocalKMSError) {
+    for rotation in 0...key.rotation where ciphers["\(key.id)#\(rotation)"] == nil {
+      guard let sealed = key.material(rotation) else { continue }
+      let material = try open(sealed, for: key.id, root)
+      do { ciphers["\(key.id)#\(rotation)"] = try PageCipher(key: material) } catch {
+        throw LocalKMSError(.cryptography, "key \(key.id) cannot be used", underlying: error)
+      }
     }
   }
 
@@ -94,7 +134,7 @@ struct LocalKMSVault: ~Copyable {
     do {
       let opened = Data(try root.open(sealed, authenticating: stateLabel))
       let state = try JSONDecoder().decode(LocalKMSState.self, from: opened)
-      guard state.version == 1 else {
+      guard state.version == LocalKMSState.currentVersion else {
         throw LocalKMSError(.damaged, "\(folder)/\(stateFile) has format \(state.version); a newer program wrote it")
       }
       return state

@@ -60,6 +60,15 @@ struct RequestFields {
     return whole
   }
 
+  /// A truth value, false if it is missing or null.
+  func bool(_ name: String) throws(KMSFault) -> Bool {
+    guard let item = present(name) else { return false }
+    guard case .bool(let value) = item else {
+      throw KMSFault("SerializationException", "\(name) must be true or false")
+    }
+    return value
+  }
+
   /// Refuses a member that is there and not one of `values`; an empty list and `false` count as not there.
   func refuse(_ name: String, unless values: [String] = []) throws(KMSFault) {
     switch present(name) {

@@ -10,7 +10,17 @@ struct RequestVerifier: Sendable {
   static let maximumSkewSeconds: Int64 = 300
 
   let region: String
+  /// Other regions that are served.
+  var regions: Set<String> = []
+  var service = "kms"
   let nowSeconds: Int64
+
+  init(region: String, regions: Set<String> = [], service: String = "kms", nowSeconds: Int64) {
+    self.region = region
+    self.regions = regions
+    self.service = service
+    self.nowSeconds = nowSeconds
+  }
 
   /// What an `Authorization` header claims.
   struct Claim: Equatable {
@@ -50,8 +60,8 @@ struct RequestVerifier: Sendable {
 
   /// Checks everything about a claim that does not need the secret; answers the signed time.
   func time(of request: KMSRequest, _ claim: Claim) throws(KMSFault) -> CivilTime {
-    guard claim.scope.region == region, claim.scope.service == "kms" else {
-      throw Self.invalid("Credential should be scoped to region '\(region)' and service 'kms'.")
+    guard claim.scope.region == region || regions.contains(claim.scope.region), claim.scope.service == service else {
+      throw Self.invalid("Credential should be scoped to region '\(region)' and service '\(service)'.")
     }
     guard let text = request.value("x-amz-date"), let time = CivilTime(basic: text) else {
       throw Self.incomplete("the request needs one X-Amz-Date header of the form YYYYMMDDTHHMMSSZ")

@@ -34,6 +34,9 @@ struct StateDirectory: ~Copyable {
     close(lock)
   }
 
+  /// Lets another process serve the folder, although this value is still there.
+  borrowing func unlock() { flock(lock, LOCK_UN) }
+
   /// The contents of a file, nil if there is none.
   borrowing func read(_ name: String) throws(LocalKMSError) -> [UInt8]? { try Self.read("\(path)/\(name)") }
 

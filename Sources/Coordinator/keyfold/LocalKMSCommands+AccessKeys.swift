@@ -55,8 +55,8 @@ extension LocalKMSCommands {
       abstract: "Forbids an access key to use a key.",
       discussion: "Example: keyfold local-kms deny arn:aws:kms:… --access-key-id AKIA…")
 
-    @Argument(help: "The key's ARN or id.") var key: String
-    @Option(name: .long, help: "The access key's id.") var accessKeyID: String
+    @Argument(help: "The key's ARN or id, of any dialect.") var key: String
+    @Option(name: .long, help: "The id of the access key, client or service account.") var accessKeyID: String
     @OptionGroup var options: LocalKMSOptions
 
     func perform(_ kms: LocalKMSOperator, _ terminal: Terminal) async throws {
@@ -72,8 +72,8 @@ extension LocalKMSCommands {
       abstract: "Allows an access key to use a key again.",
       discussion: "Example: keyfold local-kms allow arn:aws:kms:… --access-key-id AKIA…")
 
-    @Argument(help: "The key's ARN or id.") var key: String
-    @Option(name: .long, help: "The access key's id.") var accessKeyID: String
+    @Argument(help: "The key's ARN or id, of any dialect.") var key: String
+    @Option(name: .long, help: "The id of the access key, client or service account.") var accessKeyID: String
     @OptionGroup var options: LocalKMSOptions
 
     func perform(_ kms: LocalKMSOperator, _ terminal: Terminal) async throws {

@@ -20,11 +20,18 @@ private struct KeyRow: Encodable {
     }
   }
 
+  init(_ key: LocalKMSForeignKey) {
+    keyID = key.keyID
+    state = key.state
+    description = ""
+    deletionAt = key.deletionSeconds.map { OperatorTime(milliseconds: $0 * 1000) }
+  }
+
   static func lines(_ keys: [KeyRow], _ palette: Palette) -> [String] {
     var table = Table("key", "state", "deletion", "description")
     for key in keys {
       table.rows.append([
-        "\(key.keyID)", Table.Cell(key.state, key.state == "Enabled" ? .good : .warning),
+        "\(key.keyID)", Table.Cell(key.state, key.state.lowercased() == "enabled" ? .good : .warning),
         "\(key.deletionAt?.description ?? "-")", "\(key.description)",
       ])
     }
@@ -35,26 +42,46 @@ private struct KeyRow: Encodable {
 extension LocalKMSCommands {
   struct CreateKey: LocalKMSSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Makes a key and prints its ARN.",
-      discussion: "Example: keyfold local-kms create-key --description 'orders'")
+      abstract: "Makes a key, and prints its ARN or the id its cloud gives it.",
+      discussion: """
+        Without --azure or --google it is a key of AWS KMS's dialect. A name that is taken gets a new version.
 
-    @Option(name: .long, help: "What the key is for.") var description = ""
+        Examples: keyfold local-kms create-key --description 'orders'
+                  keyfold local-kms create-key --azure orders --bits 3072
+                  keyfold local-kms create-key --google global/shop/orders
+        """)
+
+    @Option(name: .long, help: "What the key is for (AWS's dialect).") var description = ""
+    @Option(name: .long, help: ArgumentHelp("Make an RSA key of this name in Azure's dialect.", valueName: "name"))
+    var azure: String?
+    @Option(name: .long, help: "The size of an RSA key: 2048, 3072 or 4096.") var bits = 2048
+    @Option(
+      name: .long,
+      help: ArgumentHelp("Make a symmetric key in Google's dialect.", valueName: "location/ring/key"))
+    var google: String?
     @OptionGroup var options: LocalKMSOptions
 
+    func validate() throws {
+      guard azure == nil || google == nil else { throw ValidationError("Give one of --azure and --google.") }
+    }
+
     func perform(_ kms: LocalKMSOperator, _ terminal: Terminal) async throws {
+      if let azure { return try await kms.show(try await kms.createVaultKey(azure, bits: bits), terminal, isNew: true) }
+      if let google { return try await kms.show(try await kms.createCryptoKey(google), terminal, isNew: true) }
       terminal.show(KeyRow(try await kms.createKey(summary: description))) { key, _ in [key.keyID] }
     }
   }
 
   struct Keys: LocalKMSSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Lists all keys.", discussion: "Example: keyfold local-kms keys --json")
+      abstract: "Lists the keys of all dialects.", discussion: "Example: keyfold local-kms keys --json")
 
     @OptionGroup var options: LocalKMSOptions
 
     func perform(_ kms: LocalKMSOperator, _ terminal: Terminal) async throws {
+      let foreign = try await kms.vaultKeys() + kms.cryptoKeyVersions()
       terminal.show(
-        try await kms.keys().map { KeyRow($0) }, as: "keys",
+        try await kms.keys().map { KeyRow($0) } + foreign.map { KeyRow($0) }, as: "keys",
         empty: "There is no key yet. Make one: keyfold local-kms create-key", KeyRow.lines)
     }
   }
@@ -63,7 +90,8 @@ extension LocalKMSCommands {
     static let configuration = CommandConfiguration(
       abstract: "Describes one key.", discussion: "Example: keyfold local-kms describe arn:aws:kms:…")
 
-    @Argument(help: "The key's ARN or id.") var key: String
+    @Argument(help: "The key's ARN or id: AWS's, Azure's https://…/keys/NAME/VERSION or Google's projects/….") var key:
+      String
     @OptionGroup var options: LocalKMSOptions
 
     func perform(_ kms: LocalKMSOperator, _ terminal: Terminal) async throws {
@@ -78,7 +106,8 @@ extension LocalKMSCommands {
         "Disabled clusters come back by themselves at the next check, or at once: keyfold kms check PROJECT.\n\n"
         + "Example: keyfold local-kms enable arn:aws:kms:…")
 
-    @Argument(help: "The key's ARN or id.") var key: String
+    @Argument(help: "The key's ARN or id: AWS's, Azure's https://…/keys/NAME/VERSION or Google's projects/….") var key:
+      String
     @OptionGroup var options: LocalKMSOptions
 
     func perform(_ kms: LocalKMSOperator, _ terminal: Terminal) async throws {
@@ -92,7 +121,8 @@ extension LocalKMSCommands {
       abstract: "Disables a key: nothing can be unwrapped with it until it is enabled again.",
       discussion: "Example: keyfold local-kms disable arn:aws:kms:…")
 
-    @Argument(help: "The key's ARN or id.") var key: String
+    @Argument(help: "The key's ARN or id: AWS's, Azure's https://…/keys/NAME/VERSION or Google's projects/….") var key:
+      String
     @OptionGroup var options: LocalKMSOptions
 
     func perform(_ kms: LocalKMSOperator, _ terminal: Terminal) async throws {
@@ -104,9 +134,13 @@ extension LocalKMSCommands {
   struct ScheduleDeletion: LocalKMSSubcommand {
     static let configuration = CommandConfiguration(
       commandName: "schedule-deletion", abstract: "Schedules the deletion of a key.",
-      discussion: "Example: keyfold local-kms schedule-deletion arn:aws:kms:… --days 7")
+      discussion:
+        "Azure's dialect deletes a key for 90 days, Google's destroys a version in 30.\n\n"
+        + "Example: keyfold local-kms schedule-deletion arn:aws:kms:… --days 7"
+    )
 
-    @Argument(help: "The key's ARN or id.") var key: String
+    @Argument(help: "The key's ARN or id: AWS's, Azure's https://…/keys/NAME/VERSION or Google's projects/….") var key:
+      String
     @Option(name: .long, help: "In how many days, 7 to 30.") var days = 30
     @OptionGroup var options: LocalKMSOptions
 
@@ -123,9 +157,11 @@ extension LocalKMSCommands {
   struct CancelDeletion: LocalKMSSubcommand {
     static let configuration = CommandConfiguration(
       commandName: "cancel-deletion", abstract: "Takes a scheduled deletion back; the key is disabled then.",
-      discussion: "Example: keyfold local-kms cancel-deletion arn:aws:kms:…")
+      discussion:
+        "A recovered key of Azure's dialect is as it was.\n\nExample: keyfold local-kms cancel-deletion arn:aws:kms:…")
 
-    @Argument(help: "The key's ARN or id.") var key: String
+    @Argument(help: "The key's ARN or id: AWS's, Azure's https://…/keys/NAME/VERSION or Google's projects/….") var key:
+      String
     @OptionGroup var options: LocalKMSOptions
 
     func perform(_ kms: LocalKMSOperator, _ terminal: Terminal) async throws {
@@ -136,8 +172,25 @@ extension LocalKMSCommands {
 }
 
 extension LocalKMSOperator {
-  /// Shows a key as it is now.
-  fileprivate func show(_ key: String, _ terminal: Terminal) async throws {
-    terminal.show(KeyRow(try await describe(key))) { key, palette in KeyRow.lines([key], palette) }
+  /// Shows a key as it is now; of a new one only its id.
+  fileprivate func show(_ key: String, _ terminal: Terminal, isNew: Bool = false) async throws {
+    let rows: [KeyRow]
+    if key.hasPrefix("https://") {
+      let found = try await vaultKeys()
+      rows = found.filter { Self.isPart($0.keyID, of: key) || Self.isPart(key, of: $0.keyID) }.map { KeyRow($0) }
+    } else if key.hasPrefix("projects/") {
+      rows = try await cryptoKeyVersions().filter { Self.isPart($0.keyID, of: key) }.map { KeyRow($0) }
+    } else {
+      rows = [KeyRow(try await describe(key))]
+    }
+    if isNew {
+      terminal.show(["keyID": key]) { _, _ in [key] }
+    } else if rows.count == 1, let row = rows.first {
+      terminal.show(row) { row, palette in KeyRow.lines([row], palette) }
+    } else {
+      terminal.show(rows, as: "keys", empty: "There is no such key.", KeyRow.lines)
+    }
   }
+
+  private static func isPart(_ id: String, of key: String) -> Bool { id == key || id.hasPrefix(key + "/") }
 }

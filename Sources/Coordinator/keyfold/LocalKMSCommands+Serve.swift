@@ -14,15 +14,25 @@ extension LocalKMSCommands {
     static let configuration = CommandConfiguration(
       abstract: "Runs the local KMS until it is ended.",
       discussion: """
-        Writes ready.json into its folder once it serves. SIGTERM and Ctrl-C end it cleanly; its keys survive kill -9.
+        Writes ready.json with its ports into its folder once it serves. SIGTERM and Ctrl-C end it cleanly; its \
+        keys survive kill -9.
 
         Example: keyfold local-kms serve --data .keyfold/kms --port 7443
         """)
 
-    @Option(name: .long, help: "The port on 127.0.0.1; 0 takes a free one.")
+    @Option(
+      name: .long,
+      help: "The address to listen on. Another than a loopback address is served with a warning: keys rest in files.")
+    var host = "127.0.0.1"
+    @Option(name: .long, help: "The port; 0 takes a free one.")
     var port = LocalKMSConfiguration.defaultPort
     @Option(name: .long, help: "The port of the metrics on 127.0.0.1; 0 takes a free one.")
     var metricsPort = UInt16(LocalKMSConfiguration.defaultMetricsPort)
+    @Option(
+      name: .long,
+      help:
+        "Serve the metadata services of EC2, Azure and Google machines on this port of 127.0.0.1; 0 takes a free one.")
+    var metadataPort: Int?
     @Option(name: .long, help: "The region in key ARNs.") var region = "us-east-1"
     @Option(name: .long, help: ArgumentHelp("The twelve digits of the account in key ARNs.", valueName: "digits"))
     var account = "000000000000"
@@ -38,8 +48,9 @@ extension LocalKMSCommands {
           let logger = Logger(label: "local-kms")
           let server = try LocalKMSServer(
             configuration: LocalKMSConfiguration(
-              directory: options.folder, port: port, region: region, accountID: account, version: KeyfoldVersion.text,
-              metrics: MetricsAddress(port: metricsPort)),
+              directory: options.folder, host: host, port: port, region: region, accountID: account,
+              version: KeyfoldVersion.text,
+              metrics: MetricsAddress(port: metricsPort), metadataPort: metadataPort, isExposed: true),
             logger: logger)
           try await ServiceGroup(services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()
         } catch let error as LocalKMSError {

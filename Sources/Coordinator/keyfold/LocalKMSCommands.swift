@@ -10,8 +10,9 @@ struct LocalKMSCommands: ParsableCommand {
     commandName: "local-kms",
     abstract: "A small KMS for one machine: for a first try, for tests and for game days.",
     discussion: """
-      It speaks AWS KMS's JSON protocol over TLS, so that nothing in agent or coordinator knows that it is local. Its \
-      folder holds everything: ca.pem, credentials.json with the first access key, the sealed keys and audit.jsonl.
+      It speaks the protocols of AWS KMS, Azure Key Vault and Google Cloud KMS over TLS on one port, so that nothing \
+      in agent or coordinator knows that it is local. Its folder holds everything: ca.pem, credentials.json with the \
+      first access key, the sealed keys and audit.jsonl.
 
         keyfold local-kms serve --data .keyfold/kms &
         keyfold local-kms create-key --description "my cluster's key"
@@ -24,7 +25,9 @@ struct LocalKMSCommands: ParsableCommand {
       """,
     subcommands: [
       Serve.self, CreateKey.self, Keys.self, Describe.self, Enable.self, Disable.self, ScheduleDeletion.self,
-      CancelDeletion.self, AccessKeys.self, CreateAccessKey.self, DeleteAccessKey.self, Deny.self, Allow.self,
+      CancelDeletion.self, Identities.self, CreateIdentity.self, DeleteIdentity.self, Roles.self,
+      CreateRole.self, DeleteRole.self, SetMachine.self, Fault.self, AccessKeys.self,
+      CreateAccessKey.self, DeleteAccessKey.self, Deny.self, Allow.self,
       Audit.self,
     ])
 }

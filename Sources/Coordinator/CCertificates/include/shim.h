@@ -3,6 +3,8 @@
 // and reference-counted pointers; here it is two functions that write PEM.
 #pragma once
 
+#include "rsa.h"
+
 #include <stddef.h>
 
 /// Room for one PEM certificate or private key of these functions, in bytes.
@@ -13,8 +15,9 @@ enum { KF_PEM_CAPACITY = 4096 };
 int kf_authority_make(const char *name, long days, char *certificate, size_t *certificate_count, char *key,
                       size_t *key_count);
 
-/// Makes a P-256 key and a server certificate for localhost, 127.0.0.1 and ::1, signed by the given authority.
+/// Makes a P-256 key and a server certificate for `names` (as in X509V3_EXT_conf(3): "DNS:a,IP:b"), signed by the given
+/// authority.
 /// The same buffers and answers; the certificate ends with its authority at the latest.
 int kf_certificate_issue(const char *authority, size_t authority_count, const char *authority_key,
-                         size_t authority_key_count, long days, char *certificate, size_t *certificate_count,
-                         char *key, size_t *key_count);
+                         size_t authority_key_count, const char *names, long days, char *certificate,
+                         size_t *certificate_count, char *key, size_t *key_count);
