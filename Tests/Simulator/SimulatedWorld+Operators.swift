@@ -4,8 +4,8 @@ internal import CoordinatorCore
 
 /// What operators decide when the coordinator asks them.
 extension SimulatedWorld {
-  /// An operator sees the alert of a second process and lets it in: here no node is ever run twice, so that the one that
-  /// waits is the one that lives, or a word of one that is gone, which the next alert puts right.
+  /// An operator sees the alert of a second process and lets it in: here no node is ever run twice, so that the one
+  /// that waits is the one that lives, or a word of one that is gone, which the next alert puts right.
   func approveSoon(_ subject: String) {
     after(dice.within(3000...60_000)) { [unowned self] in
       guard coordinator.process != nil, coordinator.pausedUntil <= now else { return approveSoon(subject) }

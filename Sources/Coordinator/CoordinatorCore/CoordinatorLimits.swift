@@ -76,8 +76,8 @@ public enum CoordinatorLimits {
   /// A cluster that could not begin to form its shard by then is rolled back.
   public static let createDeadline = Duration.seconds(30 * 60)
 
-  /// How many terms may have begun since the reports by which a lost vote is judged: the node may have voted in one that
-  /// no report shows yet. Terms cost nothing, and the node unseats its primary once in any case.
+  /// How many terms may have begun since the reports by which a lost vote is judged: the node may have voted in one
+  /// that no report shows yet. Terms cost nothing, and the node unseats its primary once in any case.
   public static let unseenTerms: UInt64 = 64
   /// How many initial syncs of one node are made without an operator within `initialSyncWindow`: a node that needs more
   /// has a disk that should be looked at.

@@ -13,14 +13,15 @@ extension KMSCommands.Set {
       authorityPEM: try caFile.map { (file) throws(OperatorFailure) in try Self.authority(file) })
   }
 
-  private func given(endpoint: String?, issuerEndpoint: String?, authorityPEM: String?) throws(OperatorFailure) -> (
-    KMSSettings, Secret?
-  ) {
+  private func given(
+    endpoint: String?, issuerEndpoint: String?, authorityPEM: String?, metadataEndpoint: String? = nil
+  ) throws(OperatorFailure) -> (KMSSettings, Secret?) {
     let provider = try checkedProvider()
     let settings = KMSSettings(
       provider: provider, keyID: key, region: try checkedRegion(provider), endpoint: endpoint,
       certificateAuthorityPEM: authorityPEM, credentials: try credentials.credentials(for: provider),
-      issuerEndpoint: issuerEndpoint, metadataEndpoint: credentials.metadataEndpoint)
+      issuerEndpoint: issuerEndpoint,
+      metadataEndpoint: credentials.metadataEndpoint ?? (credentials.machineIdentity ? metadataEndpoint : nil))
     do { try settings.validate() } catch {
       throw OperatorFailure(
         .invalid, what: "The KMS settings cannot be used.", why: error.description,
@@ -43,7 +44,7 @@ extension KMSCommands.Set {
       guard try checkedProvider() == .aws, !credentials.isGiven else {
         return try given(
           endpoint: endpoint ?? ready.endpoint, issuerEndpoint: credentials.issuerEndpoint ?? ready.endpoint,
-          authorityPEM: authority)
+          authorityPEM: authority, metadataEndpoint: ready.metadataEndpoint)
       }
       let own = try LocalKMSCredentials(file: "\(folder)/\(LocalKMSServer.credentialsFile)")
       let settings = KMSSettings(

@@ -3,8 +3,8 @@
 /// Azure's error codes as kinds of failure: the inner code where there is one, else the outer; never message texts.
 ///
 /// The codes are those of Key Vault's REST reference ("Azure Key Vault REST API error codes") and of answers that
-/// users reported, Entra's those of "Microsoft Entra authentication and authorization error codes". A code without a row is
-/// `unlisted`, which never closes a node.
+/// users reported, Entra's those of "Microsoft Entra authentication and authorization error codes". A code without a
+/// row is `unlisted`, which never closes a node.
 enum AzureErrorTable {
   /// The inner codes (`error.innererror.code`).
   static let inner: [String: KMSError.Kind] = [
