@@ -30,6 +30,7 @@ struct FleetSimulationTests {
   @Test("and it is noticed if they close wrongly, or do not close", arguments: BrokenFleetRule.allCases)
   func noticesABrokenRule(rule: BrokenFleetRule) {
     var profile = FleetProfile(seed: 1, nodes: 3, days: 3)
+    profile.faultInterval = 5 * 3_600_000
     profile.broken = rule
     let isFound = (UInt64(0)..<12).contains { site in
       let total = FleetRun.play(profile, site: site)
