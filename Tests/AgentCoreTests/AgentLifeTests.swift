@@ -308,6 +308,14 @@ import Testing
     #expect(life.core.lastCheck == before)
   }
 
+  @Test("a check after the wall clock was set back counts")
+  func clockSetBack() {
+    var life = Life.serving()
+    _ = life.core.onCheck(Life.check(.valid, at: 86_400_000), scheduled: true, now: 0)
+    _ = life.core.onCheck(Life.check(.revoked(.keyDisabled, detail: ""), at: 1), scheduled: true, now: 0)
+    #expect(life.core.lastCheck?.startedAtMilliseconds == 1)
+  }
+
   @Test("checks are scheduled every fifteen minutes, jittered, only for encrypted data")
   func schedule() {
     var life = Life.serving()

@@ -35,6 +35,18 @@ struct AuditWitnessTests {
     #expect(told(bench.last) == [nil])
   }
 
+  @Test("can't fill the record by changing their minds")
+  func flood() throws {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    for round in 0..<100 {
+      bench.hello(node)
+      witness(&bench, contradiction: round % 2 == 0 ? "another entry" : nil)
+    }
+    #expect(bench.auditTrail.count == 1)
+    #expect(bench.core.alerts.filter { $0.kind == .auditContradicted }.count == 1)
+  }
+
   @Test("that contradict are an alert and an entry, and are told nothing before an operator answers for it")
   func contradiction() throws {
     var bench = try Bench()
@@ -53,6 +65,8 @@ struct AuditWitnessTests {
     #expect(told(bench.last) == [head])
     #expect(bench.auditTrail.first?.action == "coordinator adopt")
     bench.take(bench.core.onAuditWitness(node, head: .empty, contradiction: nil, now: bench.now))
+    #expect(bench.core.alerts.contains { $0.kind == .auditContradicted && $0.closedAt == nil }, "not before it is seen")
+    bench.pass(.seconds(65))
     #expect(bench.core.alerts.allSatisfy { $0.kind != .auditContradicted || $0.closedAt != nil })
   }
 }

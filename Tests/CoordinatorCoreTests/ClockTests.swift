@@ -43,4 +43,48 @@ struct ClockTests {
     let asked = bench.last.contains { if case .checkKMS = $0 { true } else { false } }
     #expect(asked)
   }
+
+  @Test("closes a cluster whose key is revoked, and opens it again, at once in the new time")
+  func revocation() throws {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    bench.verdict(.valid)
+    for number in 1...3 { bench.check(number, .valid) }
+    bench.now = bench.now - .seconds(86_400)
+    bench.pass(.seconds(3))
+    // A node's check of the future neither confirms nor denies; those of the new time do.
+    bench.verdict(.revoked(.keyDisabled, detail: "off"))
+    bench.check(1, .revoked(.keyDisabled, detail: "off"))
+    #expect(bench.core.clusters.first?.lockout != nil)
+    bench.pass(.seconds(5))
+    bench.now = bench.now - .seconds(86_400)
+    bench.verdict(.valid)
+    #expect(bench.core.clusters.first?.lockout == nil)
+  }
+
+  @Test("believes no node's word of the future about a revocation, nor lets it say when the cluster may come back")
+  func futureWords() throws {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    bench.verdict(.valid)
+    bench.change(1) {
+      $0.lastCheck = CheckReport(
+        verdict: .revoked(.accessDenied, detail: "no"), customerKeyID: Bench.key, settingsVersion: 1,
+        startedAtMilliseconds: .max)
+    }
+    bench.verdict(.revoked(.accessDenied, detail: "no"))
+    #expect(bench.core.clusters.first?.lockout == nil)
+    bench.now = bench.now + .seconds(60)
+    let ahead = bench.now.milliseconds + 200_000
+    bench.change(2) {
+      $0.lastCheck = CheckReport(
+        verdict: .revoked(.accessDenied, detail: "no"), customerKeyID: Bench.key, settingsVersion: 1,
+        startedAtMilliseconds: ahead)
+    }
+    bench.verdict(.revoked(.accessDenied, detail: "no"))
+    #expect(bench.core.clusters.first?.lockout != nil)
+    bench.now = bench.now + .seconds(1)
+    bench.verdict(.valid)
+    #expect(bench.core.clusters.first?.lockout == nil)
+  }
 }

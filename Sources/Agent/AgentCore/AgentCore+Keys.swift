@@ -5,12 +5,14 @@ extension AgentCore {
   /// How often in a row a scheduled check has to see a revoked state of the key before a node without a
   /// coordinator closes.
   static let confirmationsAlone = 2
+  /// No check takes longer, in milliseconds.
+  static let longestCheck: Int64 = 120_000
 
   /// A KMS check of the stored blob ended. A node with a coordinator leaves the decision to it; alone it acts only on a
   /// state of the key seen at two scheduled checks in a row.
   public mutating func onCheck(_ check: CheckReport, scheduled: Bool, now: Milliseconds) -> [AgentDirective] {
     guard check.settingsVersion == assignment?.settingsVersion else { return [] }
-    if let lastCheck, lastCheck.startedAtMilliseconds > check.startedAtMilliseconds { return [] }
+    if let lastCheck, isOvertaken(check, by: lastCheck) { return [] }
     lastCheck = check
     if case .unreachable = check.verdict {
       // Looked at again soon, so that one check that flapped is told from an outage.
@@ -28,6 +30,13 @@ extension AgentCore {
       return disable("\(reason.rawValue): \(detail)", now: now) + [.report]
     }
     return [.report]
+  }
+
+  /// Whether a check began before the last one that ended. One that seems to have begun longer before than any check
+  /// takes did not: the wall clock was set back since.
+  private func isOvertaken(_ check: CheckReport, by last: CheckReport) -> Bool {
+    let (behind, overflow) = last.startedAtMilliseconds.subtractingReportingOverflow(check.startedAtMilliseconds)
+    return !overflow && behind > 0 && behind <= Self.longestCheck
   }
 
   /// Somebody asks for a look at the key: what waits for it tries at once, everything else looks.

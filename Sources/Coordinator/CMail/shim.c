@@ -41,6 +41,8 @@ static CURLcode configure(CURL *curl, const struct kf_mail *mail, struct curl_sl
   if (mail->authority != NULL) {
     struct curl_blob blob = {(void *)mail->authority, mail->authority_count, CURL_BLOB_COPY};
     SET(CURLOPT_CAINFO_BLOB, &blob);
+    // Debian's default folder would be trusted besides.
+    SET(CURLOPT_CAPATH, NULL);
   }
   if (mail->user != NULL) {
     SET(CURLOPT_USERNAME, mail->user);

@@ -23,6 +23,8 @@ struct Contact: Sendable {
   var addressesSentAt: Instant?
   /// What the node said of the audit record's end since its last hello.
   var witness: AuditWitness?
+  /// When its contradiction went into the record last.
+  var contradictionAuditedAt: Instant?
   /// When it was told where the record ends, since its last hello.
   var auditToldAt: Instant?
   /// Another process with the node's identity, which waits for its turn.

@@ -38,14 +38,13 @@ extension CoordinatorCore {
     _ node: NodeName, head: AuditHead, contradiction: String?, now: Instant
   ) -> [CoordinatorDirective] {
     guard contacts[node] != nil else { return [] }
-    let before = contacts[node]?.witness
     contacts[node]?.witness = AuditWitness(node: node, head: head, contradiction: contradiction)
-    guard let contradiction else {
-      closeAlert(.auditContradicted, subject: node.text, now: now)
-      return flush()
-    }
+    guard let contradiction else { return flush() }
     let text = "Node \(node) was told of \(head) of the audit record: \(contradiction)"
-    if before?.contradiction == nil {
+    // Once an hour at most: a node must not fill the record, from which the oldest entries go.
+    let auditedAt = contacts[node]?.contradictionAuditedAt
+    if auditedAt.map({ !now.isWithin(CoordinatorLimits.contradictionInterval, after: $0) }) ?? true {
+      contacts[node]?.contradictionAuditedAt = now
       audit(
         AuditEntry(
           at: OperatorTime(milliseconds: now.milliseconds), by: .node(node), action: "audit contradicted",
@@ -57,6 +56,16 @@ extension CoordinatorCore {
 
   /// What nodes were told of the record, as far as they are heard of.
   public var auditWitnesses: [AuditWitness] { contacts.keys.sorted().compactMap { contacts[$0]?.witness } }
+
+  /// Closes alerts of nodes that bear the record out again, not before they have been seen.
+  mutating func closeContradictions(now: Instant) {
+    for alert in alerts where alert.kind == .auditContradicted && alert.closedAt == nil {
+      guard let witness = contacts[NodeName(checked: alert.subject)]?.witness, witness.contradiction == nil,
+        !now.isWithin(CoordinatorLimits.auditHeadInterval, after: alert.openedAt)
+      else { continue }
+      closeAlert(.auditContradicted, subject: alert.subject, now: now)
+    }
+  }
 
   /// Tells nodes where the record ends: each after it has said what it knows, and again whenever the record went on.
   mutating func tellWitnesses(now: Instant) {

@@ -14,7 +14,8 @@ extension CoordinatorCore {
       for node in cluster.nodes { commands[node] = CommandID(checked: identifiers.uuid()) }
       cluster.lockout = Lockout(
         reason: Self.bounded(text), customerKeyID: key,
-        checkStartedAtMilliseconds: startedAt, since: now, commands: commands)
+        // A node's clock has no say in when the cluster may come back.
+        checkStartedAtMilliseconds: min(startedAt, now.milliseconds), since: now, commands: commands)
       put(cluster)
     }
     let locked = clusters(of: project).filter { $0.lockout != nil }.map(\.name)
@@ -27,6 +28,7 @@ extension CoordinatorCore {
     for var cluster in clusters(of: project) {
       guard let lockout = cluster.lockout, CustomerKey.isSame(lockout.customerKeyID, check.customerKeyID),
         check.startedAtMilliseconds > lockout.checkStartedAtMilliseconds
+          || lockout.checkStartedAtMilliseconds > now.milliseconds
       else { continue }
       for command in lockout.commands.values { deliveries[command] = nil }
       cluster.lockout = nil

@@ -109,6 +109,7 @@ extension CoordinatorCore {
   func hasProof(_ node: NodeName, in cluster: ClusterRecord, now: Instant) -> Bool {
     guard contacts[node]?.report?.generation?.encrypted == true else { return true }
     guard let check = nodeCheck(node, of: cluster.project), check.verdict == .valid else { return false }
-    return now - Instant(milliseconds: check.startedAtMilliseconds) < CoordinatorLimits.proofAge
+    let age = now - Instant(milliseconds: check.startedAtMilliseconds)
+    return (.zero - CoordinatorLimits.clockTolerance..<CoordinatorLimits.proofAge).contains(age)
   }
 }

@@ -7,7 +7,7 @@ extension CoordinatorCore {
   public mutating func onVerdict(_ name: ProjectName, report: CheckReport, now: Instant) -> [CoordinatorDirective] {
     guard var project = projectRecords[name], let settings = project.kms,
       report.settingsVersion == project.settingsVersion, report.customerKeyID == settings.keyID,
-      report.startedAtMilliseconds >= project.lastCheck?.startedAtMilliseconds ?? .min
+      !isOvertaken(report, by: project.lastCheck, now: now)
     else { return [] }
     project.trouble = trouble(of: project, after: report)
     project.lastCheck = report
@@ -16,6 +16,13 @@ extension CoordinatorCore {
     judge(name, now: now)
     advanceClusters(of: name, now: now)
     return flush()
+  }
+
+  /// Whether a check of the coordinator's own began before the last one that ended. One that began in what is the future
+  /// now was from before the clock was set back, and overtakes nothing.
+  private func isOvertaken(_ check: CheckReport, by last: CheckReport?, now: Instant) -> Bool {
+    guard let last, last.startedAtMilliseconds <= now.milliseconds else { return false }
+    return check.startedAtMilliseconds < last.startedAtMilliseconds
   }
 
   /// Checks a project's key now, from the coordinator and from every node that is heard and holds data under it.
@@ -101,7 +108,7 @@ extension CoordinatorCore {
     case .revoked:
       noteReach(of: node, now: now)
       let own = projectRecords[name]?.lastCheck
-      let busy = schedules[name]?.askedAt.map { now - $0 < CoordinatorLimits.checkDeadline } ?? false
+      let busy = schedules[name]?.askedAt.map { now.isWithin(CoordinatorLimits.checkDeadline, after: $0) } ?? false
       if !busy, own?.startedAtMilliseconds ?? .min < check.startedAtMilliseconds { askCoordinator(name, now: now) }
     }
     judge(name, now: now)
@@ -141,7 +148,9 @@ extension CoordinatorCore {
     let others = nodeChecks(of: name)
     let confirming = others.filter { Self.agree(reason, $0.verdict) && isFresh($0, now: now) && isFresh(own, now: now) }
     let earliest = min(own.startedAtMilliseconds, confirming.map(\.startedAtMilliseconds).min() ?? .max)
-    let valid = others.contains { $0.verdict == .valid && $0.startedAtMilliseconds >= earliest }
+    let valid = others.contains {
+      $0.verdict == .valid && $0.startedAtMilliseconds >= earliest && isFresh($0, now: now)
+    }
     let text = "The key of project \(name) is revoked (\(reason.rawValue)): \(detail)"
     let next = Self.advice(reason, project: name)
     closeAlert(.kmsUnreachable, subject: name.text, now: now)
@@ -179,7 +188,8 @@ extension CoordinatorCore {
   }
 
   private func isFresh(_ check: CheckReport, now: Instant) -> Bool {
-    now - Instant(milliseconds: check.startedAtMilliseconds) <= CoordinatorLimits.confirmationWindow
+    let age = now - Instant(milliseconds: check.startedAtMilliseconds)
+    return (.zero - CoordinatorLimits.clockTolerance...CoordinatorLimits.confirmationWindow).contains(age)
   }
 
   func nodeChecks(of name: ProjectName) -> [CheckReport] {

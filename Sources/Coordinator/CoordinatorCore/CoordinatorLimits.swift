@@ -55,6 +55,9 @@ public enum CoordinatorLimits {
   public static let confirmationWindow = Duration.seconds(10 * 60)
   /// How often nodes are asked to confirm a revocation.
   public static let confirmationRetry = Duration.seconds(15)
+  /// How far a node's clock may be ahead of the coordinator's; a check that seems to have begun later still is from before
+  /// a clock was set back, and says nothing.
+  public static let clockTolerance = Duration.seconds(4 * 60)
   /// How old a valid check may be as proof that a node can start again: one check.
   public static let proofAge = Duration.seconds(15 * 60)
 
@@ -103,6 +106,8 @@ public enum CoordinatorLimits {
   static let generationHistory = 16
   /// How far above its own version of an assignment a node's may be and still be believed.
   static let furthestAssignment: UInt64 = 1 << 20
+  /// How often one node's contradiction goes into the audit record.
+  static let contradictionInterval = Duration.seconds(60 * 60)
   /// How often nodes are told where the audit record ends, if it went on.
   public static let auditHeadInterval = Duration.seconds(60)
   /// How many bytes have to be free beside a copy and the tenth that it may be larger than its source: its journal, and

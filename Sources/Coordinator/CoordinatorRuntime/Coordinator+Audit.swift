@@ -22,11 +22,17 @@ extension Coordinator {
         node, head: message.head, contradiction: try contradiction(of: message.head), now: now))
   }
 
-  /// Why the record does not have this head, nil if it has, or if the entry was kept long enough and is gone.
+  /// Why the record does not have this head, nil if it has, or if the entry was kept long enough and is gone: then as
+  /// many are there as are kept.
   private func contradiction(of head: AuditHead) throws(CoordinatorFault) -> String? {
     let memory = surroundings.memory
     let base = try memory.auditBase()
-    if head.sequence < base.sequence || head == base { return nil }
+    if head == base { return nil }
+    if head.sequence < base.sequence {
+      let end = try memory.auditHead().sequence
+      let isFull = end >= base.sequence && end - base.sequence >= UInt64(CoordinatorMemory.retainedAuditEntries)
+      return isFull ? nil : "the record's beginning was moved past it"
+    }
     if head.sequence == 0 { return head == .empty ? nil : "an empty record has no such hash" }
     guard let link = try memory.audit(after: head.sequence - 1, limit: 1).first, link.sequence == head.sequence else {
       return "the record here ends before it, at entry \(try memory.auditHead().sequence)"

@@ -59,7 +59,7 @@ extension Coordinator {
         "a node claims an epoch beyond belief", metadata: ["node": "\(node)", "epoch": "\(seen.number)"])
     }
     let live = links.connected.compactMap { name in core.lastHello(of: name) }
-    let own = core.epoch
+    let (own, witnesses) = (core.epoch, core.auditWitnesses)
     let epoch = try surroundings.memory.takeEpoch(above: seen.number)
     logger.warning(
       "a node follows a later epoch than this coordinator remembers; was it restored from a copy?",
@@ -70,6 +70,10 @@ extension Coordinator {
     for hello in live {
       try perform(
         core.onHello(hello.report.node, report: hello.report, isAheadOfStore: hello.isAheadOfStore, now: now))
+    }
+    for witness in witnesses {
+      try perform(
+        core.onAuditWitness(witness.node, head: witness.head, contradiction: witness.contradiction, now: now))
     }
   }
 

@@ -8,6 +8,9 @@ struct CoordinatorMemory: Sendable {
   /// How far above its own number an agent's epoch may be and still be believed; one start draws one number.
   static let furthestEpoch: UInt64 = 1000
 
+  /// How many entries of the audit record are kept.
+  static let retainedAuditEntries = StateStore.retainedAuditEntries
+
   /// A sealed secret and what it belongs to.
   struct SealedSecret: Sendable {
     /// Where it is kept, and where the one before was.

@@ -66,6 +66,10 @@ extension StateStore {
 
   private static func dropOldest(_ database: Database, head: AuditHead, retained: Int, path: String) throws {
     let base = try auditBase(database, path: path)
+    guard head.sequence >= base.sequence else {
+      throw StateStoreError(
+        .damaged, path: path, "the audit record ends before it begins; restore the database from a copy")
+    }
     guard head.sequence - base.sequence > UInt64(clamping: retained + auditSlack) else { return }
     let last = head.sequence - UInt64(clamping: retained)
     try database.execute(
