@@ -183,7 +183,7 @@ actor AgentShell {
     }
     if let known = core.assignment, assignment.version < known.version { return }
     adopt(assignment, secret: welcome.kmsSecret)
-    // Now, not with the hello: a process that has to wait for its place is not heard before it is welcome.
+    // Again: a process that has to wait for its place is not heard before it is welcome.
     send(.auditHead(AuditHeadMessage(auditMemo.head)))
     perform(core.onAssignment(assignment, now: now))
   }
@@ -213,6 +213,7 @@ actor AgentShell {
     guard connected else { return }
     reportedKeystoreVersion = 0
     send(.hello(Hello(report: nodeReport(), highestEpoch: core.epoch)))
+    send(.auditHead(AuditHeadMessage(auditMemo.head)))
     reportKeys()
   }
 
