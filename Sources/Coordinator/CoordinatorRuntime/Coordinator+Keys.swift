@@ -36,13 +36,14 @@ extension Coordinator {
     else { return }
     let secret = settings.credentials.hasSecret ? try secret(of: name, version: settingsVersion) : nil
     guard secret != nil || !settings.credentials.hasSecret else {
+      let why = "The stored secret can't be opened with this root key."
+      try perform(core.onCheckFailed(name, settingsVersion: settingsVersion, why: why, now: now))
       return answerCheckAskers(
         of: name,
         .failure(
           OperatorFailure(
-            .failed, what: "The key of project \(name) was not checked.",
-            why: "The stored secret can't be opened with this root key.", next: "Set it anew: keyfold kms set \(name) …"
-          )))
+            .failed, what: "The key of project \(name) was not checked.", why: why,
+            next: "Set it anew: keyfold kms set \(name) …")))
     }
     let check = KeyJob.Check(
       project: name, settings: settings, settingsVersion: settingsVersion, secret: secret, canary: canary,
@@ -124,6 +125,7 @@ extension Coordinator {
     guard let verdict else {
       logger.error(
         "the canary says nothing of the key", metadata: ["project": "\(check.project)", "reason": "\(detail)"])
+      try perform(core.onCheckFailed(check.project, settingsVersion: check.settingsVersion, why: detail, now: now))
       return answerCheckAskers(
         of: check.project,
         .failure(
