@@ -93,17 +93,9 @@ extension Coordinator {
 
   /// Takes proven settings into force, in one transaction with their sealed secret.
   func commit(_ proof: KeyJob.Proof, canary: WrappedMasterKey) throws(CoordinatorFault) -> OperatorAnswer {
-    let sealed: CoordinatorMemory.SealedSecret?
-    do {
-      if let secret = proof.secret {
-        sealed = CoordinatorMemory.SealedSecret(
-          project: proof.project, version: proof.settingsVersion,
-          sealed: try surroundings.rootKey.seal(
-            secret, context: Self.sealContext(proof.project, proof.settingsVersion)))
-      } else {
-        sealed = nil
-      }
-    } catch {
+    let context = Self.sealContext(proof.project, proof.settingsVersion)
+    let sealed: [UInt8]?
+    do { sealed = try proof.secret.map { try surroundings.rootKey.seal($0, context: context) } } catch {
       return .failure(OperatorFailure(.failed, what: "The KMS secret can't be sealed.", why: "\(error)"))
     }
     let decision: Decision<ProjectRecord>
@@ -112,7 +104,11 @@ extension Coordinator {
         proof.project, settings: proof.settings, settingsVersion: proof.settingsVersion, canary: canary,
         startedAt: proof.startedAt, now: now)
     } catch { return .failure(Self.failure(error)) }
-    try perform(decision.directives, secret: sealed)
+    // Also without a secret: that of the settings before must not stay behind.
+    try perform(
+      decision.directives,
+      secret: CoordinatorMemory.SealedSecret(
+        project: proof.project, version: proof.settingsVersion, sealed: sealed))
     logger.notice(
       "KMS settings are in force",
       metadata: [
