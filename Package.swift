@@ -190,7 +190,7 @@ let package = Package(
       "DocumentServerTests",
       ["ClusterModel", "DocumentServer", "Documents", "Sealing", "Secrets", logging, nioCore, nioPosix, nioTLS]),
     tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
-    tests("AgentRuntimeTests", ["AgentRuntime", "ClusterModel", "Transport", logging]),
+    tests("AgentRuntimeTests", ["AgentRuntime", "ClusterModel", "KeyManagement", "Transport", logging]),
     // A mail server for tests.
     .target(
       name: "MailSink", dependencies: [nioCore, nioPosix, nioTLS, nioTLSEvents], path: "Tests/MailSink",

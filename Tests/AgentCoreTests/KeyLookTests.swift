@@ -29,6 +29,35 @@ struct KeyLookTests {
     #expect(!plain.core.onAssignment(Life.assignment(version: 2, settings: 2), now: 0).contains(Self.check))
   }
 
+  @Test("says that the key can't be asked for when its settings can't be used, and looks again soon")
+  func unusableSettings() {
+    var life = Life.serving()
+    #expect(life.core.onUnusableSettings(startedAt: 2, scheduled: true, now: 1_000) == [.report])
+    #expect(
+      life.core.lastCheck
+        == Life.check(.unreachable(.unlisted, detail: "the KMS settings can't be used"), at: 2))
+    #expect(life.core.onTick(now: 68_000) == [Self.check])
+    var refused = Life(encrypted: true)
+    _ = refused.core.onAssignment(Life.assignment(refused: "another"), now: 0)
+    #expect(refused.core.onUnusableSettings(startedAt: 2, scheduled: true, now: 0).isEmpty)
+    #expect(refused.core.lastCheck == nil, "it was given no settings")
+  }
+
+  @Test("a check's fault of the keystore takes the place of the one before, and ends with the first answer")
+  func checkFault() {
+    var life = Life.serving()
+    let other = DamageReport(file: "keystore", reason: "replaced")
+    _ = life.core.onKeystoreFault(other)
+    for reason in ["one", "two", "two"] {
+      #expect(life.core.onCheckFault(DamageReport(file: "keystore", reason: reason)) == [.report])
+    }
+    #expect(life.core.damage == [other, DamageReport(file: "keystore", reason: "two")])
+    _ = life.core.onCheck(Life.check(.unreachable(.network, detail: ""), at: 2), scheduled: true, now: 0)
+    #expect(life.core.damage.count == 2, "a check that could not ask says nothing of the keystore")
+    _ = life.core.onCheck(Life.check(.valid, at: 3), scheduled: true, now: 0)
+    #expect(life.core.damage == [other])
+  }
+
   @Test("a node alone does not count extra looks as scheduled ones")
   func alone() {
     var life = Life.serving()

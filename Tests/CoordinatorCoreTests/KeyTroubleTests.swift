@@ -44,6 +44,28 @@ struct KeyTroubleTests {
     #expect(bench.core.pastAlertViews.first?.until != nil)
   }
 
+  @Test(
+    "a check that says nothing opens an alert at once and is made again soon; any verdict and new settings close it")
+  func notChecked() throws {
+    var bench = try Self.encrypted()
+    let version = try bench.core.project(named: Bench.project).settingsVersion
+    bench.take(try bench.core.checkKMS(Bench.project, now: bench.now).directives)
+    bench.take(bench.core.onCheckFailed(Bench.project, settingsVersion: version + 1, why: "old", now: bench.now))
+    #expect(bench.openAlerts.isEmpty, "a check of other settings says nothing of these")
+    for end in [Verdict.valid, Self.down, nil] {
+      bench.take(bench.core.onCheckFailed(Bench.project, settingsVersion: version, why: "corrupt", now: bench.now))
+      #expect(bench.openAlerts == [.keyNotChecked])
+      #expect(bench.core.alertViews.first?.text.contains("corrupt") == true)
+      bench.check(2, .valid)
+      #expect(bench.openAlerts == [.keyNotChecked], "a node's check is not the coordinator's")
+      bench.pass(CoordinatorLimits.troubledCheckInterval + .seconds(1))
+      #expect(bench.last.contains { if case .checkKMS = $0 { true } else { false } })
+      if let end { bench.verdict(end) } else { try bench.proveKMS() }
+      #expect(bench.openAlerts.isEmpty)
+      bench.pass(.seconds(1))
+    }
+  }
+
   @Test("counts a node's checks the same way, and each of them once however often it is reported")
   func nodeFlap() throws {
     var bench = try Self.encrypted()

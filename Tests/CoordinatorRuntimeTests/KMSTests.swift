@@ -65,7 +65,50 @@ struct KMSTests {
       harness.kms.fail(.corruptBlob)
       #expect(try await admin.refused(.checkKMS(project: shop))?.code == .failed)
       guard case .alerts(let alerts) = try await admin.ask(.listAlerts) else { throw OperatorTests.Failure() }
-      #expect(alerts.contains { $0.subject == "shop" })
+      #expect(alerts.contains { $0.subject == "shop" && $0.title == "KMS key not checked" })
+    }
+  }
+
+  @Test("says that the key is not checked when the stored secret can't be opened")
+  func foreignSecret() async throws {
+    try await CoordinatorHarness.withFolder { directory in
+      try await CoordinatorHarness.run(directory: directory) { harness in
+        let admin = try await harness.admin()
+        defer { admin.link.close() }
+        _ = try await admin.ask(.createProject(name: shop, owners: []))
+        _ = try await admin.ask(.setKMS(project: shop, settings: FakeKMS.settings), secret: "s")
+      }
+      try CoordinatorMemory(directory: directory).apply(
+        [], secret: CoordinatorMemory.SealedSecret(project: shop, version: 1, sealed: [1, 2, 3]))
+      try await CoordinatorHarness.run(directory: directory) { harness in
+        let admin = try await harness.admin()
+        defer { admin.link.close() }
+        #expect(try await admin.refused(.checkKMS(project: shop))?.why.contains("can't be opened") == true)
+        guard case .alerts(let alerts) = try await admin.ask(.listAlerts) else { throw OperatorTests.Failure() }
+        #expect(alerts.map(\.title) == ["KMS key not checked"])
+      }
+    }
+  }
+
+  @Test("keeps no secret of settings that others without one replaced")
+  func formerSecret() async throws {
+    var other = FakeKMS.settings
+    other.credentials = .awsRole(arn: "arn:aws:iam::111122223333:role/keyfold", externalID: nil, accessKeyID: nil)
+    let machine = other
+    try await CoordinatorHarness.withFolder { directory in
+      try await CoordinatorHarness.run(directory: directory) { harness in
+        let admin = try await harness.admin()
+        defer { admin.link.close() }
+        _ = try await admin.ask(.createProject(name: shop, owners: []))
+        _ = try await admin.ask(.setKMS(project: shop, settings: FakeKMS.settings), secret: "s")
+        guard case .kms(let view) = try await admin.ask(.setKMS(project: shop, settings: machine)) else {
+          throw OperatorTests.Failure()
+        }
+        #expect(view.settingsVersion == 2)
+      }
+      let memory = try CoordinatorMemory(directory: directory)
+      #expect(try memory.sealedSecret(of: shop, version: 1) == nil)
+      #expect(try memory.sealedSecret(of: shop, version: 2) == nil)
     }
   }
 

@@ -19,6 +19,7 @@ extension AgentCore {
       extraCheckAt = now + recheckDelay()
     } else {
       extraCheckAt = nil
+      clearCheckFault()
     }
     guard case .revoked(let reason, let detail) = check.verdict, reason.isKeyState else {
       keyStateRevocationsInARow = 0
@@ -37,6 +38,19 @@ extension AgentCore {
   private func isOvertaken(_ check: CheckReport, by last: CheckReport) -> Bool {
     let (behind, overflow) = last.startedAtMilliseconds.subtractingReportingOverflow(check.startedAtMilliseconds)
     return !overflow && behind > 0 && behind <= Self.longestCheck
+  }
+
+  /// A check is due and there is nothing to ask the KMS with, because the settings can't be used: as little is known of
+  /// the key as if the KMS was out of reach.
+  public mutating func onUnusableSettings(
+    startedAt: Int64, scheduled: Bool, now: Milliseconds
+  ) -> [AgentDirective] {
+    guard let assignment, let settings = assignment.kms else { return [] }
+    return onCheck(
+      CheckReport(
+        verdict: .unreachable(.unlisted, detail: "the KMS settings can't be used"), customerKeyID: settings.keyID,
+        settingsVersion: assignment.settingsVersion, startedAtMilliseconds: startedAt),
+      scheduled: scheduled, now: now)
   }
 
   /// Somebody asks for a look at the key: what waits for it tries at once, everything else looks.

@@ -21,6 +21,8 @@ public struct AgentCore: Sendable {
   /// Whether the coordinator is connected.
   public internal(set) var coordinatorConnected = false
 
+  /// The fault among `damage` that the last check of the stored keystore found.
+  var checkFault: DamageReport?
   var life = AgentLife.awaitingSettings
   var work: RunningWork?
   var commands = CommandRecord()
@@ -103,6 +105,7 @@ public struct AgentCore: Sendable {
     guard case .opening = life else { return [] }
     life = .serving
     damage = []
+    checkFault = nil
     keyStateRevocationsInARow = 0
     nextCheckAt = opened.encrypted ? now + jitter.around(timing.checkInterval, byTenths: 1) : nil
     if let reason = assignment?.notApprovedReason { return refuse(reason) + [.report] }
@@ -176,6 +179,20 @@ public struct AgentCore: Sendable {
   public mutating func onKeystoreFault(_ report: DamageReport) -> [AgentDirective] {
     if !damage.contains(report) { damage.append(report) }
     return [.report]
+  }
+
+  /// A check found that the stored keystore does not fit what the KMS answers. The newest such fault takes the place of
+  /// the one before, and lasts until the KMS answers a check with a verdict; one that can't ask says nothing of it.
+  public mutating func onCheckFault(_ report: DamageReport) -> [AgentDirective] {
+    clearCheckFault()
+    checkFault = report
+    return onKeystoreFault(report)
+  }
+
+  mutating func clearCheckFault() {
+    guard let fault = checkFault else { return }
+    damage.removeAll { $0 == fault }
+    checkFault = nil
   }
 
   /// The keystore's file is again what the node holds in memory.

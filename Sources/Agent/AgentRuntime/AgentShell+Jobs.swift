@@ -204,8 +204,11 @@ extension AgentShell {
   }
 
   private func check(scheduled: Bool) async {
-    guard let keys, let live = liveGeneration() ?? core.generation, live.encrypted else { return }
+    guard let live = liveGeneration() ?? core.generation, live.encrypted else { return }
     let (id, startedAt) = (live.id, Self.wallClock)
+    guard let keys else {
+      return perform(core.onUnusableSettings(startedAt: startedAt, scheduled: scheduled, now: now))
+    }
     do {
       let sealed = try SealedKeystore.read(from: directory.keystorePath(of: id))
       let master = try await keys.unwrap(sealed.wrappedMasterKey)
@@ -222,7 +225,7 @@ extension AgentShell {
       if let report = keys.report(error, startedAt: startedAt) {
         perform(core.onCheck(report, scheduled: scheduled, now: now))
       } else {
-        perform(core.onKeystoreFault(DamageReport(file: "keystore", reason: "\(error)")))
+        perform(core.onCheckFault(DamageReport(file: "keystore", reason: NodeKeys.reason(error))))
       }
     }
   }

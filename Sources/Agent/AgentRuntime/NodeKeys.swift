@@ -32,6 +32,12 @@ struct NodeKeys: Sendable {
     return try MasterKey(unwrapped: payload, context: context)
   }
 
+  /// Why an attempt failed, in words that are the same each time: without the KMS's id of the request.
+  static func reason(_ error: any Error) -> String {
+    guard let error = error as? KMSError else { return "\(error)" }
+    return "the stored master key can't be unwrapped (\(error.kind.rawValue)): \(error.detail)"
+  }
+
   /// What a finished attempt to unwrap says of the key; nil if it says nothing.
   func report(_ error: (any Error)?, startedAt: Int64) -> CheckReport? {
     let verdict: Verdict?

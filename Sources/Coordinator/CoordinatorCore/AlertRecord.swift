@@ -4,6 +4,7 @@
 public enum AlertKind: String, Sendable, Codable, CaseIterable {
   case kmsUnreachable, keyRevoked, vantagePointsDisagree, nodeSilent, nodeFailed, nodeDamaged, keystoreDistrusted
   case planOverdue, initialSync, secondIncarnation, storeRestored, mailNotSent, auditContradicted
+  case keyNotChecked
 
   /// The alert's name, for operators.
   public var title: String {
@@ -21,6 +22,7 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
     case .storeRestored: "coordinator restored"
     case .mailNotSent: "mail not sent"
     case .auditContradicted: "audit record contradicted"
+    case .keyNotChecked: "KMS key not checked"
     }
   }
 
@@ -30,7 +32,7 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
     case .keyRevoked, .nodeFailed, .nodeDamaged, .keystoreDistrusted, .initialSync, .secondIncarnation, .storeRestored,
       .auditContradicted:
       true
-    case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue, .mailNotSent: false
+    case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue, .mailNotSent, .keyNotChecked: false
     }
   }
 }

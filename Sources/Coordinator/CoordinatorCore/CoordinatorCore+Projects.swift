@@ -57,6 +57,7 @@ extension CoordinatorCore {
     project.trouble = nil
     put(project)
     schedules[name] = nil
+    noteChecked(name, now: now)
     judge(name, now: now)
     advanceClusters(of: name, now: now)
     return Decision(project, flush())

@@ -13,6 +13,7 @@ extension CoordinatorCore {
     project.lastCheck = report
     put(project)
     planNextCheck(of: name, verdict: report.verdict, now: now)
+    noteChecked(name, now: now)
     judge(name, now: now)
     advanceClusters(of: name, now: now)
     return flush()

@@ -36,13 +36,14 @@ extension Coordinator {
     else { return }
     let secret = settings.credentials.hasSecret ? try secret(of: name, version: settingsVersion) : nil
     guard secret != nil || !settings.credentials.hasSecret else {
+      let why = "The stored secret can't be opened with this root key."
+      try perform(core.onCheckFailed(name, settingsVersion: settingsVersion, why: why, now: now))
       return answerCheckAskers(
         of: name,
         .failure(
           OperatorFailure(
-            .failed, what: "The key of project \(name) was not checked.",
-            why: "The stored secret can't be opened with this root key.", next: "Set it anew: keyfold kms set \(name) …"
-          )))
+            .failed, what: "The key of project \(name) was not checked.", why: why,
+            next: "Set it anew: keyfold kms set \(name) …")))
     }
     let check = KeyJob.Check(
       project: name, settings: settings, settingsVersion: settingsVersion, secret: secret, canary: canary,
@@ -92,17 +93,9 @@ extension Coordinator {
 
   /// Takes proven settings into force, in one transaction with their sealed secret.
   func commit(_ proof: KeyJob.Proof, canary: WrappedMasterKey) throws(CoordinatorFault) -> OperatorAnswer {
-    let sealed: CoordinatorMemory.SealedSecret?
-    do {
-      if let secret = proof.secret {
-        sealed = CoordinatorMemory.SealedSecret(
-          project: proof.project, version: proof.settingsVersion,
-          sealed: try surroundings.rootKey.seal(
-            secret, context: Self.sealContext(proof.project, proof.settingsVersion)))
-      } else {
-        sealed = nil
-      }
-    } catch {
+    let context = Self.sealContext(proof.project, proof.settingsVersion)
+    let sealed: [UInt8]?
+    do { sealed = try proof.secret.map { try surroundings.rootKey.seal($0, context: context) } } catch {
       return .failure(OperatorFailure(.failed, what: "The KMS secret can't be sealed.", why: "\(error)"))
     }
     let decision: Decision<ProjectRecord>
@@ -111,7 +104,11 @@ extension Coordinator {
         proof.project, settings: proof.settings, settingsVersion: proof.settingsVersion, canary: canary,
         startedAt: proof.startedAt, now: now)
     } catch { return .failure(Self.failure(error)) }
-    try perform(decision.directives, secret: sealed)
+    // Also without a secret: that of the settings before must not stay behind.
+    try perform(
+      decision.directives,
+      secret: CoordinatorMemory.SealedSecret(
+        project: proof.project, version: proof.settingsVersion, sealed: sealed))
     logger.notice(
       "KMS settings are in force",
       metadata: [
@@ -124,6 +121,7 @@ extension Coordinator {
     guard let verdict else {
       logger.error(
         "the canary says nothing of the key", metadata: ["project": "\(check.project)", "reason": "\(detail)"])
+      try perform(core.onCheckFailed(check.project, settingsVersion: check.settingsVersion, why: detail, now: now))
       return answerCheckAskers(
         of: check.project,
         .failure(

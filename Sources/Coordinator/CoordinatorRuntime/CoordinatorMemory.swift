@@ -16,9 +16,10 @@ struct CoordinatorMemory: Sendable {
     /// Where it is kept, and where the one before was.
     let id: String
     let former: String?
-    let sealed: [UInt8]
+    /// Nil if this version has no secret.
+    let sealed: [UInt8]?
 
-    init(project: ProjectName, version: UInt64, sealed: [UInt8]) {
+    init(project: ProjectName, version: UInt64, sealed: [UInt8]?) {
       id = CoordinatorMemory.id(project, version)
       former = version > 0 ? CoordinatorMemory.id(project, version - 1) : nil
       self.sealed = sealed
@@ -47,11 +48,11 @@ struct CoordinatorMemory: Sendable {
     try Self.translating { () throws(StateStoreError) in try store.records() }
   }
 
-  /// Writes the changes in one transaction; a new secret takes the place of the version before.
+  /// Writes the changes in one transaction; a new secret, or that there is none, takes the place of the one before.
   func apply(_ changes: [RecordChange], secret: SealedSecret? = nil) throws(CoordinatorFault) {
     var secrets: [SecretChange] = []
     if let secret {
-      secrets.append(.put(id: secret.id, sealed: secret.sealed))
+      if let sealed = secret.sealed { secrets.append(.put(id: secret.id, sealed: sealed)) }
       if let former = secret.former { secrets.append(.remove(id: former)) }
     }
     let start = ContinuousClock.now

@@ -89,8 +89,8 @@ public struct KMSError: Error, Sendable, Equatable, CustomStringConvertible {
 
   /// What this failure says of the key: nil if it says nothing at all.
   ///
-  /// Only `unwrap` decides: a failed wrap or describe raises an alert and has no verdict. A corrupt blob, a blob of
-  /// another key and unusable settings are faults of this side and have none either.
+  /// Only `unwrap` decides: a failed wrap or describe raises an alert and has no verdict. A corrupt blob and a blob
+  /// of another key are faults of this side and have none either.
   public var verdict: Verdict? { operation == .unwrap ? VerdictTable.verdict(of: kind, detail: description) : nil }
 
   /// The failure in one line: operation, key, what happened, provider's code and request id.

@@ -6,7 +6,7 @@ internal import ClusterModel
 ///
 /// Providers map their own error types to `KMSError.Kind` in tables of their own; this one is the same for all.
 enum VerdictTable {
-  /// The verdict of an unwrap that failed in this way; nil for a fault of our own side, which says nothing of the key.
+  /// The verdict of an unwrap that failed in this way; nil for a fault of the blob, which says nothing of the key.
   static func verdict(of kind: KMSError.Kind, detail: String) -> Verdict? {
     switch kind {
     case .keyDisabled: .revoked(.keyDisabled, detail: detail)
@@ -22,8 +22,8 @@ enum VerdictTable {
     case .service, .keyStateUnknown: .unreachable(.service, detail: detail)
     case .malformedAnswer: .unreachable(.malformedAnswer, detail: detail)
     case .clockSkew: .unreachable(.clockSkew, detail: detail)
-    case .unlisted: .unreachable(.unlisted, detail: detail)
-    case .corruptBlob, .otherKey, .invalidSettings, .localFailure: nil
+    case .unlisted, .invalidSettings, .localFailure: .unreachable(.unlisted, detail: detail)
+    case .corruptBlob, .otherKey: nil
     }
   }
 }
