@@ -16,6 +16,8 @@ extension CoordinatorCore {
         reason: Self.bounded(text), customerKeyID: key,
         checkStartedAtMilliseconds: startedAt, since: now, commands: commands)
       put(cluster)
+      audit(
+        "cluster lock-out", on: cluster.name.text, "key \(key) of project \(project): \(Self.bounded(text))", now: now)
     }
     let locked = clusters(of: project).filter { $0.lockout != nil }.map(\.name)
     beginEpisode(
@@ -31,6 +33,9 @@ extension CoordinatorCore {
       for command in lockout.commands.values { deliveries[command] = nil }
       cluster.lockout = nil
       put(cluster)
+      audit(
+        "cluster readmission", on: cluster.name.text,
+        "key \(check.customerKeyID) of project \(project) is valid again; before: \(lockout.reason)", now: now)
     }
     endEpisode(project, now: now)
   }

@@ -56,6 +56,8 @@ extension CoordinatorCore {
       startedAtMilliseconds: (startedAt ?? now).milliseconds)
     project.trouble = nil
     put(project)
+    audit(
+      "kms settings in force", on: name.text, "version \(settingsVersion), key \(settings.keyID)", now: now)
     schedules[name] = nil
     judge(name, now: now)
     advanceClusters(of: name, now: now)
