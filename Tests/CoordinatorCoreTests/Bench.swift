@@ -19,6 +19,8 @@ struct Bench {
   var reports: [NodeName: NodeReport] = [:]
   /// What was kept for good, newest first.
   var auditTrail: [AuditEntry] = []
+  /// Of that, what the coordinator did not do by itself.
+  var decisions: [AuditEntry] { auditTrail.filter { $0.by != .coordinator } }
   /// The directives of the last input.
   var last: [CoordinatorDirective] = []
 

@@ -107,18 +107,44 @@ struct MailTests {
     #expect(!bench.openAlerts.contains(.mailNotSent) && bench.core.mailView.waiting.isEmpty)
   }
 
-  @Test("keeps mail until there is a server, sends it then at once, and gives up after days")
+  @Test("keeps mail until there is a server, however long, says so at once, and sends it as soon as there is one")
   func noServer() throws {
     var bench = try bench(server: false)
     revoke(&bench)
+    #expect(bench.openAlerts.contains(.mailNotSent))
+    #expect(bench.core.alerts.contains { $0.kind == .mailNotSent && $0.text.contains("no mail server is set") })
+    bench.now = bench.now + CoordinatorLimits.mailPatience * 2
     bench.pass(.seconds(60))
     #expect(mails(bench).isEmpty && bench.core.mailView.waiting.count == 2)
     try bench.order { core, now throws(CoordinatorError) in try core.setMailServer(Self.server, now: now) }
     #expect(mails(bench).count == 2)
+    finish(&bench)
+    #expect(!bench.openAlerts.contains(.mailNotSent) && bench.core.mailView.waiting.isEmpty)
+  }
+
+  @Test("gives up only after days and attempts, and says so until a mail is through")
+  func givesUp() throws {
+    var bench = try bench()
+    revoke(&bench)
+    bench.now = bench.now + CoordinatorLimits.mailPatience * 2
+    for _ in 1..<CoordinatorLimits.mailAlertAttempts {
+      finish(&bench, failure: "no")
+      #expect(bench.core.mailView.waiting.count == 2, "the clock alone gives up nothing")
+      bench.pass(.seconds(121))
+    }
     finish(&bench, failure: "no")
-    bench.now = bench.now + CoordinatorLimits.mailPatience
-    bench.pass(.seconds(2))
-    #expect(mails(bench).isEmpty && bench.core.mailView.waiting.isEmpty)
+    #expect(bench.core.mailView.waiting.isEmpty)
+    for _ in 0..<2 {
+      bench.pass(.seconds(2))
+      #expect(mails(bench).isEmpty && bench.openAlerts.contains(.mailNotSent))
+      try bench.restart()
+    }
+    #expect(bench.core.alerts.contains { $0.kind == .mailNotSent && $0.text.contains("given up after 3 attempts") })
+    for number in 1...3 { bench.hello(Bench.node(number)) }
+    bench.verdict(.valid)
+    #expect(mails(bench).count == 2 && bench.openAlerts.contains(.mailNotSent))
+    finish(&bench)
+    #expect(!bench.openAlerts.contains(.mailNotSent))
   }
 
   @Test("refuses addresses and servers that could begin a header or a command of their own")

@@ -101,6 +101,6 @@ struct RecoverTests {
     #expect(try bench.core.recoveryView(of: Bench.cluster, now: bench.now).best == Bench.node(1))
     #expect(throws: CoordinatorError.self) { try recover(&bench, from: 2) }
     #expect(throws: CoordinatorError.self) { try recover(&bench, from: 4) }
-    #expect(bench.auditTrail.isEmpty)
+    #expect(bench.decisions.isEmpty)
   }
 }

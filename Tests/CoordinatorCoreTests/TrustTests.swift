@@ -156,7 +156,7 @@ struct TrustTests {
     reborn(&bench) { $0.keystoreVersion = 4 }
     bench.take(bench.core.onDisconnected(node, now: bench.now))
     #expect(throws: CoordinatorError.self) { try bench.core.approveNode(node, by: admin, now: bench.now) }
-    #expect(bench.auditTrail.isEmpty)
+    #expect(bench.decisions.isEmpty)
   }
 }
 
@@ -217,7 +217,7 @@ struct RestorationTests {
     }
     bench.pass(.seconds(6))
     #expect(bench.assignments(to: Bench.node(2)).count >= 1)
-    #expect(bench.auditTrail.count == 1)
+    #expect(bench.decisions.count == 1)
   }
 
   @Test("says that it was restored and who is ahead; nodes that serve go on serving")
@@ -249,7 +249,7 @@ struct RestorationTests {
     #expect(adopted == [Bench.node(1), Bench.node(2)])
     #expect(bench.core.nodeRecords[Bench.node(3)]?.distrust != nil, "it was started from a disk")
     #expect(bench.core.coordinatorView(now: bench.now).state == "running")
-    #expect(bench.auditTrail.map(\.subject) == ["coordinator", "node-2", "node-1"])
+    #expect(bench.decisions.map(\.subject) == ["coordinator", "node-2", "node-1"])
     #expect(!bench.openAlerts.contains(.storeRestored))
     #expect(throws: CoordinatorError.self) {
       try bench.core.adopt(withoutMajority: false, by: admin, now: bench.now)

@@ -65,6 +65,9 @@ struct OperatorTests {
         try await admin.refused(.createProject(name: ProjectName(checked: "x"), owners: ["no mail"]))?.code == .invalid)
       let missing = try await admin.refused(.setKMS(project: shop, settings: FakeKMS.settings))
       #expect(missing?.code == .invalid && missing?.next.contains("--secret-file") == true)
+      guard case .audit(let page) = try await admin.ask(.readAudit(after: nil, limit: 100)) else { throw Failure() }
+      #expect(page.links.count == 6, "one entry for each order, none for what only looks")
+      #expect(page.links.map { $0.entry.detail.hasPrefix("refused: ") } == [false, true, true, true, true, true])
     }
   }
 

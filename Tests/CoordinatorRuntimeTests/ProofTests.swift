@@ -85,7 +85,15 @@ struct ProofTests {
         if case .welcome(let welcome) = envelope.body, welcome.assignment.settingsVersion == 2 { welcome } else { nil }
       }
       #expect(welcome.kmsSecret?.withSecret { $0.unprotectedCopy() } == Array("new".utf8))
+      let kept = try await Self.record(admin).suffix(2)
+      #expect(kept.map(\.action) == ["kms set", "kms settings in force"] && kept.last?.by == .coordinator)
+      #expect(kept.last?.detail == "version 2, key \(FakeKMS.keyID)")
     }
+  }
+
+  private static func record(_ admin: OperatorClient) async throws -> [AuditEntry] {
+    guard case .audit(let page) = try await admin.ask(.readAudit(after: nil, limit: 100)) else { throw Failure() }
+    return page.links.map(\.entry)
   }
 
   @Test("keeps the old settings if a node may not unwrap, and names the right and the node")
@@ -102,6 +110,8 @@ struct ProofTests {
       #expect(failure.next.contains("kms:Decrypt") && failure.what.contains("stay in force"))
       guard case .kms(let view) = try await admin.ask(.checkKMS(project: shop)) else { throw Failure() }
       #expect(view.settingsVersion == 1 && harness.kms.seenSecrets.last == Array("old".utf8))
+      let kept = try await Self.record(admin).first { $0.action == "kms settings refused" }
+      #expect(kept?.by == .coordinator && kept?.detail.contains("not from 10.0.0.7") == true)
     }
   }
 

@@ -76,6 +76,28 @@ struct AWSRoleTests {
     #expect(parameters(cloud.questions("sts.")[0])["ExternalId"] == nil)
   }
 
+  @Test("a machine's role may have any name that IAM takes, and is asked for as one part of the path")
+  func machineRoleNames() async throws {
+    let longest = String(repeating: "r", count: 64)
+    for (name, part) in [("a+b=c,d.e@f-g_H9", "a%2Bb%3Dc%2Cd.e%40f-g_H9"), (longest, longest)] {
+      let asked = try await machineQuestions(of: name)
+      #expect(asked.last?.url.hasSuffix("/security-credentials/\(part)") == true)
+    }
+    for name in ["a/b", "a?b", "a%41", "a:b", longest + "r"] {
+      #expect(try await machineQuestions(of: name).count == 2, "\(name) is no role's name")
+    }
+  }
+
+  private func machineQuestions(of role: String) async throws -> [HTTPQuestion] {
+    let cloud = cloud()
+    cloud.on("latest/api/token", 200, "imds-token")
+    cloud.on("security-credentials/", 200, role)
+    var settings = Clouds.awsRole
+    settings.credentials = .awsRole(arn: Clouds.role, externalID: nil, accessKeyID: nil)
+    _ = await cloud.failure(try cloud.service(settings), Clouds.awsBlob)
+    return cloud.questions("169.254.169.254")
+  }
+
   @Test("is assumed anew at every check, before the session ends")
   func renewed() async throws {
     let cloud = cloud()

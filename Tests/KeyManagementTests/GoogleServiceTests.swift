@@ -105,6 +105,22 @@ struct GoogleServiceTests {
     #expect(!account.verifies("\(parts[0]).\(parts[1])x", Base64URL.bytes(parts[2]) ?? []))
   }
 
+  @Test("a key file may write any of the key's characters as a JSON escape, and none that PEM has not")
+  func escapedKeyFile() throws {
+    let file = try TestAccount().file
+    var settings = Clouds.google
+    settings.credentials = .googleServiceAccount
+    let escaped = file.replacing("\\n", with: "\\u000a").replacing("+", with: "\\u002B")
+      .replacing("-----", with: "\\u002d----")
+    #expect(escaped != file)
+    _ = try ScriptedCloud().service(settings, secret: escaped)
+    for end in ["\\u00AD", "\\u012d", "\\u00", "\\t"] {
+      let wrong = file.replacing("KEY-----\\n\"", with: "KEY-----\(end)\"")
+      #expect(wrong != file)
+      #expect(throws: (any Error).self) { try ScriptedCloud().service(settings, secret: wrong) }
+    }
+  }
+
   @Test(
     "a secret that is no key file is refused before anything is sent",
     arguments: [

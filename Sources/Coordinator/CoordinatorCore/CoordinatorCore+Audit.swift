@@ -13,17 +13,45 @@ extension CoordinatorCore {
         detail: what), now: now)
   }
 
-  /// An operator's order ended, or began if it ends later; `refusal` says why nothing was done. What the core itself
-  /// keeps of a decision, in its own words, is not kept twice.
+  /// What the coordinator does by itself.
+  mutating func audit(_ action: String, on subject: String, _ what: String, now: Instant) {
+    audit(
+      AuditEntry(
+        at: OperatorTime(milliseconds: now.milliseconds), by: .coordinator, action: action, subject: subject,
+        detail: what), now: now)
+  }
+
+  /// An operator's order begins: its entry goes to disk with the first thing that is decided for it, in the same
+  /// transaction. `onOrder` has to follow in the same turn. What the core itself keeps of a decision, in its own words,
+  /// is not kept twice.
+  public mutating func noteOrder(_ command: OperatorCommand, by admin: OperatorName, now: Instant) {
+    switch command {
+    case .approveNode, .adopt, .recover: break
+    default: audit(command.commandName, by: admin, on: command.subject, "taken", now: now)
+    }
+  }
+
+  /// An order that was noted is about to have effects elsewhere: its entry goes to disk before them.
+  public mutating func keepOrder() -> [CoordinatorDirective] { flush() }
+
+  /// An operator's order that was noted ended, or began if it ends later; `refusal` says why nothing was done, and is
+  /// kept in place of the order. Only if that is on disk already both are.
   public mutating func onOrder(
     _ command: OperatorCommand, by admin: OperatorName, refusal: String?, now: Instant
   ) -> [CoordinatorDirective] {
-    switch command {
-    case .approveNode, .adopt, .recover: if refusal == nil { return [] }
-    default: break
+    if let refusal {
+      auditEntries.removeAll()
+      audit(command.commandName, by: admin, on: command.subject, "refused: \(refusal)", now: now)
     }
+    return flush()
+  }
+
+  /// Settings that an operator proposed were not proven, or could not be taken: those from before stay in force.
+  public mutating func onKMSRefused(
+    _ name: ProjectName, settings: KMSSettings, settingsVersion: UInt64, why: String, now: Instant
+  ) -> [CoordinatorDirective] {
     audit(
-      command.commandName, by: admin, on: command.subject, refusal.map { "refused: \($0)" } ?? "taken", now: now)
+      "kms settings refused", on: name.text, "version \(settingsVersion), key \(settings.keyID): \(why)", now: now)
     return flush()
   }
 

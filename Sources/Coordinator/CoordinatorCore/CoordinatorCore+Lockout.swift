@@ -17,6 +17,8 @@ extension CoordinatorCore {
         // A node's clock has no say in when the cluster may come back.
         checkStartedAtMilliseconds: min(startedAt, now.milliseconds), since: now, commands: commands)
       put(cluster)
+      audit(
+        "cluster lock-out", on: cluster.name.text, "key \(key) of project \(project): \(Self.bounded(text))", now: now)
     }
     let locked = clusters(of: project).filter { $0.lockout != nil }.map(\.name)
     beginEpisode(
@@ -33,6 +35,9 @@ extension CoordinatorCore {
       for command in lockout.commands.values { deliveries[command] = nil }
       cluster.lockout = nil
       put(cluster)
+      audit(
+        "cluster readmission", on: cluster.name.text,
+        "key \(check.customerKeyID) of project \(project) is valid again; before: \(lockout.reason)", now: now)
     }
     endEpisode(project, now: now)
   }

@@ -53,7 +53,7 @@ extension CoordinatorCore {
       mail.recipients[index].dueAt = now + Self.mailDelay(after: mail.recipients[index].attempts)
     }
     put(mail)
-    watchMail(of: mail.project, now: now)
+    watchMail(of: mail.project, isThrough: failure == nil, now: now)
     attendMail(now: now)
     return flush()
   }
@@ -125,14 +125,18 @@ extension CoordinatorCore {
 
   // MARK: What is sent
 
-  /// Hands out what is due, a few at a time, and gives up what nobody took for days.
+  /// Hands out what is due, a few at a time, and gives up what nobody took for days although it was tried. Days alone
+  /// say little: the coordinator may have been off, without a server, or its clock may have been set ahead.
   mutating func attendMail(now: Instant) {
     for var mail in mailRecords.values.sorted(by: { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }) where !mail.isDone
     {
       for index in mail.recipients.indices where !mail.recipients[index].isDone {
         let recipient = mail.recipients[index]
-        if now - mail.createdAt > CoordinatorLimits.mailPatience {
+        if recipient.attempts >= CoordinatorLimits.mailAlertAttempts,
+          now - mail.createdAt > CoordinatorLimits.mailPatience
+        {
           mail.recipients[index].isGivenUp = true
+          noteGivenUp(recipient, of: mail, now: now)
           continue
         }
         let key = MailKey(id: mail.id, address: recipient.address)
@@ -145,20 +149,37 @@ extension CoordinatorCore {
         sends.append(.sendMail(mail, to: recipient.address, server: server))
       }
       put(mail)
-      if mail.isDone { watchMail(of: mail.project, now: now) }
+      if mailServer == nil { watchMail(of: mail.project, now: now) }
     }
   }
 
-  /// A mail that was refused again and again is worth an alert until it is through, or given up.
-  private mutating func watchMail(of project: ProjectName, now: Instant) {
-    let stuck = mailRecords.values.filter { $0.project == project }.flatMap(\.recipients).first {
-      !$0.isDone && $0.attempts >= CoordinatorLimits.mailAlertAttempts
+  /// A mail that was refused again and again, or that has no server to go to, is worth an alert until a mail is
+  /// through and none is stuck.
+  private mutating func watchMail(of project: ProjectName, isThrough: Bool = false, now: Instant) {
+    let mails = mailRecords.values.filter { $0.project == project }.sorted { $0.id < $1.id }
+    let waiting = mails.flatMap(\.recipients).filter { !$0.isDone }
+    if let stuck = waiting.first(where: { $0.attempts >= CoordinatorLimits.mailAlertAttempts }) {
+      openAlert(
+        .mailNotSent, subject: project.text,
+        text: "Mail of project \(project) to \(stuck.address) was not sent: \(stuck.trouble ?? "")",
+        next: "Try the server with: keyfold mail test --to \(stuck.address)", now: now)
+    } else if mailServer == nil, !waiting.isEmpty {
+      openAlert(
+        .mailNotSent, subject: project.text,
+        text: "Mail of project \(project) waits: no mail server is set.",
+        next: "Set it with: keyfold mail set --server HOST:PORT --from ADDRESS …", now: now)
+    } else if isThrough {
+      closeAlert(.mailNotSent, subject: project.text, now: now)
     }
-    guard let stuck else { return closeAlert(.mailNotSent, subject: project.text, now: now) }
+  }
+
+  /// An owner never got a mail; that stays to be seen until a mail of the project is through.
+  private mutating func noteGivenUp(_ recipient: MailRecord.Recipient, of mail: MailRecord, now: Instant) {
     openAlert(
-      .mailNotSent, subject: project.text,
-      text: "Mail of project \(project) to \(stuck.address) was not sent: \(stuck.trouble ?? "")",
-      next: "Try the server with: keyfold mail test --to \(stuck.address)", now: now)
+      .mailNotSent, subject: mail.project.text,
+      text: "Mail of project \(mail.project) to \(recipient.address) was given up after \(recipient.attempts) "
+        + "attempts: \(recipient.trouble ?? "")",
+      next: "Tell them yourself, and try the server with: keyfold mail test --to \(recipient.address)", now: now)
   }
 
   static func mailDelay(after attempts: Int) -> Duration {

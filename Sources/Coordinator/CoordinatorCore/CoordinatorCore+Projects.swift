@@ -56,6 +56,8 @@ extension CoordinatorCore {
       startedAtMilliseconds: (startedAt ?? now).milliseconds)
     project.trouble = nil
     put(project)
+    audit(
+      "kms settings in force", on: name.text, "version \(settingsVersion), key \(settings.keyID)", now: now)
     schedules[name] = nil
     noteChecked(name, now: now)
     judge(name, now: now)

@@ -65,7 +65,8 @@ public enum CoordinatorLimits {
   public static let firstMailRetry = Duration.seconds(30)
   /// The longest wait between two attempts.
   public static let longestMailRetry = Duration.seconds(60 * 60)
-  /// A mail that nobody took for so long is given up (RFC 5321, section 4.5.4.1: four to five days).
+  /// A mail that nobody took for so long is given up, if it was tried `mailAlertAttempts` times (RFC 5321, section
+  /// 4.5.4.1: four to five days).
   public static let mailPatience = Duration.seconds(5 * 24 * 60 * 60)
   /// After so many failed attempts it is an alert.
   static let mailAlertAttempts = 3

@@ -42,6 +42,7 @@ extension Coordinator {
 
         Owners of projects get a mail like this when their key is revoked, and another when it is back.
         """, id: Self.messageID(id), dateMilliseconds: now.milliseconds)
+    try perform(core.keepOrder())
     try enqueue(message, id: id, to: address, through: record, asker: asker)
   }
 

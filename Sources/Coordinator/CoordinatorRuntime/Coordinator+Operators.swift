@@ -28,19 +28,23 @@ extension Coordinator {
     }
   }
 
-  /// Does what is asked; what changes something is kept in the audit record before it is answered, refusals too.
+  /// Does what is asked. What changes something is kept in the audit record together with its decision, in one
+  /// transaction, or before it has effects elsewhere; a refusal before it is answered.
   private func audited(
     _ command: OperatorCommand, of name: OperatorName, secret: Secret?, asker: Asker
   ) throws -> OperatorAnswer? {
     guard command.isOrder else { return try answer(command, of: name, secret: secret, asker: asker) }
-    do {
-      let answer = try answer(command, of: name, secret: secret, asker: asker)
-      try perform(core.onOrder(command, by: name, refusal: nil, now: now))
-      return answer
-    } catch let failure as OperatorFailure {
-      try perform(core.onOrder(command, by: name, refusal: "\(failure.what) \(failure.why)", now: now))
-      throw failure
+    core.noteOrder(command, by: name, now: now)
+    let answer: OperatorAnswer?
+    do { answer = try self.answer(command, of: name, secret: secret, asker: asker) } catch {
+      // What could not be remembered ends the coordinator.
+      if let fault = error as? CoordinatorFault { throw fault }
+      let refusal = (error as? OperatorFailure).map { "\($0.what) \($0.why)" } ?? "\(error)"
+      try perform(core.onOrder(command, by: name, refusal: refusal, now: now))
+      throw error
     }
+    try perform(core.onOrder(command, by: name, refusal: nil, now: now))
+    return answer
   }
 
   /// Splits a request into command and secret.

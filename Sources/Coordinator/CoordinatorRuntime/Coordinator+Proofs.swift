@@ -11,7 +11,7 @@ extension Coordinator {
     _ proof: KeyJob.Proof, _ result: Result<WrappedMasterKey, OperatorFailure>
   ) throws(CoordinatorFault) {
     switch result {
-    case .failure(let failure): refuse(proof, failure)
+    case .failure(let failure): try refuse(proof, failure)
     case .success(let canary):
       let nodes = core.provers(of: proof.project, key: proof.settings.keyID, now: now)
       try perform(proofDesk.open(.random(), proof, canary: canary, nodes: nodes, now: now))
@@ -29,17 +29,26 @@ extension Coordinator {
       switch directive {
       case .send(let request, let node): send(.proveSettings(request), to: node)
       case .commit(let proof, let canary):
-        proofsUnderWay -= 1
-        reply(try commit(proof, canary: canary), to: proof.asker)
-      case .refuse(let proof, let failure): refuse(proof, failure)
+        let answer = try commit(proof, canary: canary)
+        if case .failure(let failure) = answer {
+          try refuse(proof, failure)
+        } else {
+          proofsUnderWay -= 1
+          reply(answer, to: proof.asker)
+        }
+      case .refuse(let proof, let failure): try refuse(proof, failure)
       }
     }
   }
 
-  private func refuse(_ proof: KeyJob.Proof, _ failure: OperatorFailure) {
+  private func refuse(_ proof: KeyJob.Proof, _ failure: OperatorFailure) throws(CoordinatorFault) {
     proofsUnderWay -= 1
     logger.notice(
       "KMS settings were not proven", metadata: ["project": "\(proof.project)", "reason": "\(failure.why)"])
+    try perform(
+      core.onKMSRefused(
+        proof.project, settings: proof.settings, settingsVersion: proof.settingsVersion,
+        why: "\(failure.what) \(failure.why)", now: now))
     reply(.failure(failure), to: proof.asker)
   }
 }

@@ -44,6 +44,7 @@ extension Coordinator {
         next: "Try again in a moment.")
     }
     if action != .list {
+      try perform(core.keepOrder())
       logger.notice(
         "users are to change",
         metadata: [

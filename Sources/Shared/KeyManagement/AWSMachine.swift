@@ -32,12 +32,25 @@ struct AWSMachine: Sendable {
     let session = (name: "X-aws-ec2-metadata-token", value: token)
     let folder = "latest/meta-data/iam/security-credentials/"
     let role = try await text(call, .get, folder, session, left)
-    guard !AnswerText.code(role).isEmpty else {
+    guard Self.isRoleName(role) else {
       throw call.error(.malformedAnswer, "the metadata service does not name a role of this machine")
     }
-    var answer = try await ask(call, .get, folder + role, session, left)
+    var answer = try await ask(call, .get, folder + PercentEncoding.text(role), session, left)
     defer { SecretWiping.wipe(&answer.body) }
     return try credentials(in: answer, call)
+  }
+
+  /// Whether a text is a role's name (IAM API reference, CreateRole, `RoleName`).
+  private static func isRoleName(_ text: String) -> Bool {
+    (1...64).contains(text.utf8.count)
+      && text.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"):
+          true
+        default: "_+=,.@-".utf8.contains(byte)
+        }
+      }
   }
 
   private func text(

@@ -48,7 +48,7 @@ struct GoogleServiceAccount: Sendable {
     return (email, AnswerText.code(item.member("private_key_id")?.text(in: bytes)), key)
   }
 
-  /// PEM has no characters that JSON escapes but line ends, and a slash that some write escaped.
+  /// PEM is ASCII and has no characters that JSON has to escape but line ends; some escape a slash or others as well.
   private static func unescaped(_ range: Range<Int>, of bytes: Span<UInt8>) throws(SecretsError) -> Secret? {
     guard range.count <= AnswerSecret.maximumBytes else { return nil }
     var isSound = true
@@ -63,6 +63,13 @@ struct GoogleServiceAccount: Sendable {
           case UInt8(ascii: "n"): span.append(UInt8(ascii: "\n"))
           case UInt8(ascii: "r"): span.append(UInt8(ascii: "\r"))
           case UInt8(ascii: "/"): span.append(UInt8(ascii: "/"))
+          case UInt8(ascii: "u"):
+            if let code = hexadecimal(index + 1..<range.upperBound, of: bytes), code < 0x80 {
+              span.append(UInt8(code))
+              index += 4
+            } else {
+              isSound = false
+            }
           default: isSound = false
           }
         }
@@ -70,6 +77,17 @@ struct GoogleServiceAccount: Sendable {
       }
     }
     return isSound ? Secret(secret) : nil
+  }
+
+  /// What the first four bytes of a range say as hexadecimal digits, nil if they are none.
+  private static func hexadecimal(_ range: Range<Int>, of bytes: Span<UInt8>) -> Int? {
+    guard range.count >= 4 else { return nil }
+    var value = 0
+    for index in range.prefix(4) {
+      guard let digit = Character(UnicodeScalar(bytes[index])).hexDigitValue else { return nil }
+      value = value << 4 | digit
+    }
+    return value
   }
 
   /// A signed JWT that asks for a token (RFC 7523; "Using OAuth 2.0 for server to server applications").
