@@ -43,7 +43,7 @@ struct AuditWitnessTests {
       bench.hello(node)
       witness(&bench, contradiction: round % 2 == 0 ? "another entry" : nil)
     }
-    #expect(bench.auditTrail.count == 1)
+    #expect(bench.decisions.count == 1)
     #expect(bench.core.alerts.filter { $0.kind == .auditContradicted }.count == 1)
   }
 

@@ -6,7 +6,7 @@ import Testing
 @Suite("A simulated fleet closes the nodes whose key is revoked, and no others")
 struct FleetSimulationTests {
   /// A thousand nodes over ninety days take minutes even in a release build: `deploy/simulate --fleet 1000` plays them.
-  private static let nodes = 12
+  private static let nodes = 6
   private static let days: Int64 = 3
 
   @Test("under random outages, revocations, cuts, kills and clocks, with none wrong and none missed")
@@ -29,7 +29,7 @@ struct FleetSimulationTests {
 
   @Test("and it is noticed if they close wrongly, or do not close", arguments: BrokenFleetRule.allCases)
   func noticesABrokenRule(rule: BrokenFleetRule) {
-    var profile = FleetProfile(seed: 1, nodes: 3, days: 3)
+    var profile = FleetProfile(seed: 1, nodes: 3, days: 2)
     profile.faultInterval = 5 * 3_600_000
     profile.broken = rule
     let isFound = (UInt64(0)..<12).contains { site in

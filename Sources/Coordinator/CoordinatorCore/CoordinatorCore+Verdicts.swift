@@ -19,8 +19,8 @@ extension CoordinatorCore {
     return flush()
   }
 
-  /// Whether a check of the coordinator's own began before the last one that ended. One that began in what is the future
-  /// now was from before the clock was set back, and overtakes nothing.
+  /// Whether a check of the coordinator's own began before the last one that ended. One that began in what is the
+  /// future now was from before the clock was set back, and overtakes nothing.
   private func isOvertaken(_ check: CheckReport, by last: CheckReport?, now: Instant) -> Bool {
     guard let last, last.startedAtMilliseconds <= now.milliseconds else { return false }
     return check.startedAtMilliseconds < last.startedAtMilliseconds

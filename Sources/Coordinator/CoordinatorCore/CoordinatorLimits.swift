@@ -55,8 +55,8 @@ public enum CoordinatorLimits {
   public static let confirmationWindow = Duration.seconds(10 * 60)
   /// How often nodes are asked to confirm a revocation.
   public static let confirmationRetry = Duration.seconds(15)
-  /// How far a node's clock may be ahead of the coordinator's; a check that seems to have begun later still is from before
-  /// a clock was set back, and says nothing.
+  /// How far a node's clock may be ahead of the coordinator's; a check that seems to have begun later still is from
+  /// before a clock was set back, and says nothing.
   public static let clockTolerance = Duration.seconds(4 * 60)
   /// How old a valid check may be as proof that a node can start again: one check.
   public static let proofAge = Duration.seconds(15 * 60)
