@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Foundation
+import KeyManagement
 import Testing
 
 @testable import LocalKMS
@@ -33,7 +34,7 @@ struct StateFormatTests {
 
   @Test("checksums are Castagnoli's", arguments: [("", 0), ("123456789", 0xE306_9283)])
   func checksums(text: String, expected: UInt32) {
-    #expect(CRC32C.checksum(Array(text.utf8)) == expected)
+    #expect(CRC32C.of(Array(text.utf8)) == expected)
   }
 
   @Test(

@@ -176,7 +176,7 @@ extension EngineCall {
     guard let plaintext = try body.secret("plaintext", limit: Self.maximumGoogleBytes) else {
       throw .invalidArgument("plaintext is missing.")
     }
-    let isPlaintextChecked = try checkSum(body, "plaintextCrc32c", plaintext.withBytes { CRC32C.checksum($0) })
+    let isPlaintextChecked = try checkSum(body, "plaintextCrc32c", plaintext.withBytes { CRC32C.of($0) })
     let (associated, isDataChecked) = try associatedData(body)
     do {
       let sealed = try cipher(key, version, vault).seal(
@@ -185,7 +185,7 @@ extension EngineCall {
       let blob = VersionedBlob(keyID: key.id, version: number, sealed: sealed).bytes ?? []
       return KMSAnswer([
         .init("name", .string(key.versionName(number))), .init("ciphertext", .string(Base64.text(blob))),
-        .init("ciphertextCrc32c", .string(String(CRC32C.checksum(blob)))),
+        .init("ciphertextCrc32c", .string(String(CRC32C.of(blob)))),
         .init("verifiedPlaintextCrc32c", .bool(isPlaintextChecked)),
         .init("verifiedAdditionalAuthenticatedDataCrc32c", .bool(isDataChecked)),
         .init("protectionLevel", .string("SOFTWARE")),
@@ -205,7 +205,7 @@ extension EngineCall {
     guard let bytes = try body.bytes("ciphertext", limit: 2 * Self.maximumGoogleBytes) else {
       throw .invalidArgument("ciphertext is missing.")
     }
-    _ = try checkSum(body, "ciphertextCrc32c", CRC32C.checksum(bytes))
+    _ = try checkSum(body, "ciphertextCrc32c", CRC32C.of(bytes))
     let (associated, _) = try associatedData(body)
     let wrongKey = KMSFault.invalidArgument(
       "Decryption failed: verify that 'name' refers to the correct CryptoKey.")
@@ -220,7 +220,7 @@ extension EngineCall {
       throw .invalidArgument("Decryption failed: the ciphertext is invalid.")
     } catch { throw failed(error, .google) }
     let members: [JSONValue.Member] = [
-      .init("plaintextCrc32c", .string(String(plaintext.withBytes { CRC32C.checksum($0) }))),
+      .init("plaintextCrc32c", .string(String(plaintext.withBytes { CRC32C.of($0) }))),
       .init("usedPrimary", .bool(key.primary == blob.version)), .init("protectionLevel", .string("SOFTWARE")),
     ]
     return plaintext.withBytes { KMSAnswer(AWSRequestBody.secret("plaintext", $0, members)) }
@@ -228,7 +228,7 @@ extension EngineCall {
 
   private func associatedData(_ body: JSONBody) throws(KMSFault) -> (data: [UInt8], isChecked: Bool) {
     let data = try body.bytes("additionalAuthenticatedData", limit: Self.maximumGoogleBytes) ?? []
-    return (data, try checkSum(body, "additionalAuthenticatedDataCrc32c", CRC32C.checksum(data)))
+    return (data, try checkSum(body, "additionalAuthenticatedDataCrc32c", CRC32C.of(data)))
   }
 
   /// Compares a checksum with what the client sent; answers whether it sent one.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /// CRC-32C (Castagnoli; RFC 3720, appendix B.4), bit by bit: without a table no memory access depends on a secret.
-enum CRC32C {
-  static func of(_ bytes: RawSpan) -> UInt32 {
+package enum CRC32C {
+  /// The checksum of borrowed bytes.
+  package static func of(_ bytes: RawSpan) -> UInt32 {
     var crc = UInt32.max
     for offset in bytes.byteOffsets {
       crc ^= UInt32(unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
@@ -11,5 +12,6 @@ enum CRC32C {
     return ~crc
   }
 
-  static func of(_ bytes: [UInt8]) -> UInt32 { unsafe of(bytes.span.bytes) }
+  /// The checksum of bytes.
+  package static func of(_ bytes: [UInt8]) -> UInt32 { unsafe of(bytes.span.bytes) }
 }
