@@ -63,6 +63,26 @@ struct PlanTests {
     #expect(bench.core.clusters.isEmpty)
   }
 
+  @Test("tells no node of a cluster that the same word of it gives up")
+  func rollBackSendsNothing() throws {
+    var bench = try Bench()
+    try bench.enroll(3)
+    for number in 2...3 {
+      bench.reports[Bench.node(number)] = NodeReport(
+        node: Bench.node(number), boot: .random(), agentVersion: "t", phase: .awaitingSettings)
+      bench.hello(Bench.node(number))
+    }
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.createCluster(Bench.cluster, project: Bench.project, nodes: [], now: now)
+    }
+    bench.pass(CoordinatorLimits.createDeadline - .seconds(1))
+    #expect(bench.record != nil)
+    bench.now = bench.now + .seconds(1)
+    bench.change(2) { $0.replicationAddress = "10.0.0.9:1" }
+    #expect(bench.record == nil)
+    #expect(!bench.last.contains { if case .sendAssignment = $0 { true } else { false } })
+  }
+
   @Test("encrypts secondaries first and the primary last, after it handed over")
   func encryptCluster() throws {
     var bench = try Bench()

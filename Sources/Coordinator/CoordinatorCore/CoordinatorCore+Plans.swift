@@ -207,8 +207,11 @@ extension CoordinatorCore {
       record.intendedCluster = nil
       put(record)
     }
+    let freed = Set(clusterRecords[plan.cluster]?.nodes ?? [])
     clusterRecords[plan.cluster] = nil
     dirty.insert(RecordKey(kind: .cluster, id: plan.cluster.text))
+    // What the same input was about to tell them of the cluster is true no longer.
+    sends.removeAll { if case .sendAssignment(let node, _) = $0 { freed.contains(node) } else { false } }
     refreshAddresses(now: now)
   }
 
