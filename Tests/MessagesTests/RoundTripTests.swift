@@ -110,13 +110,17 @@ struct RoundTripTests {
   @Test("keeps a welcome, and its secret apart from an absent one")
   func welcome() throws {
     for secret in [Samples.secret("wJalr/XUt+nFEMI"), Samples.secret(""), nil] {
-      let welcome = Welcome(assignment: Samples.assignment, kmsSecret: secret, heartbeatMilliseconds: 500)
+      let welcome = Welcome(
+        assignment: Samples.assignment, kmsSecret: secret, heartbeatMilliseconds: 500,
+        formerSecrets: [FormerSecret(settingsVersion: 3, secret: secret)])
       guard case .welcome(let decoded) = try decoded(.welcome(welcome)) else {
         Issue.record("another message came out")
         return
       }
       #expect(decoded.assignment == Samples.assignment)
       #expect(decoded.heartbeatMilliseconds == 500)
+      #expect(decoded.formerSecrets.map(\.settingsVersion) == [3])
+      #expect(decoded.formerSecrets.first?.secret.map { $0.count } == secret.map { $0.count })
       switch (secret, decoded.kmsSecret) {
       case (nil, nil): break
       case (.some(let sent), .some(let received)): #expect(sent.isEqual(to: received))

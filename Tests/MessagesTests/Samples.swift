@@ -38,6 +38,7 @@ enum Samples {
     report.scrub = ScrubReport(
       bytes: 1 << 40, tablesDone: 2, tablesTotal: 3, lastPassAtMilliseconds: 4, pause: "no primary is heard")
     report.damage = [DamageReport(file: "a.wt", reason: "checksum"), DamageReport(file: "b.wt", reason: "")]
+    report.otherGenerations = report.generation.map { [$0] }
     return report
   }
 
@@ -51,8 +52,15 @@ enum Samples {
       ],
       kms: KMSSettings(
         provider: .gcp, keyID: "projects/p", region: "europe-west3", endpoint: "https://127.0.0.1:7443",
-        certificateAuthorityPEM: "-----BEGIN", accessKeyID: "AKIA"),
-      settingsVersion: 5, running: true, disabledReason: "key revoked")
+        certificateAuthorityPEM: "-----BEGIN", credentials: .awsAccessKey(id: "AKIA"),
+        replicas: [KMSReplica(region: "r-1"), KMSReplica(region: "r-2", endpoint: "https://e")]),
+      settingsVersion: 5,
+      formerKMS: [
+        FormerKMS(
+          settings: KMSSettings(
+            provider: .azure, keyID: "https://v.vault.azure.net/keys/k/1", region: "",
+            credentials: .azureManagedIdentity(clientID: nil)), settingsVersion: 3)
+      ], running: true, disabledReason: "key revoked")
   }
 
   static var users: [DriverUser] {
@@ -68,7 +76,8 @@ enum Samples {
   static let actions: [NodeAction] = [
     .formShard(voters: [node, NodeName(checked: "orders-2")]), .formShard(voters: []),
     .resync(encrypted: true, expecting: generation), .resync(encrypted: false, expecting: generation),
-    .rotateMasterKey(expecting: generation, masterKey: masterKey), .stepDown, .stopDatabase, .startDatabase,
+    .rotateMasterKey(expecting: generation, masterKey: masterKey),
+    .rewrapMasterKey(expecting: generation, settingsVersion: 7), .stepDown, .stopDatabase, .startDatabase,
     .restart(boot: boot), .checkKMS, .disable(reason: "revoked"),
     .forceSoleVoter(expecting: generation, lastIndex: 77),
   ]

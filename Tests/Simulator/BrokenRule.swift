@@ -18,4 +18,6 @@ package enum BrokenRule: String, Sendable, CaseIterable {
   case forgetCommandIDs
   /// The coordinator believes every node well.
   case ignoreHealth
+  /// A node goes on with what a key has wrapped although other settings came into force meanwhile.
+  case wrapByReplacedKey
 }

@@ -98,6 +98,7 @@ final class FleetNode {
       case .rebuild(let id, _):
         perform(core.onRebuilt(id, outcome: .failed(reason: "nothing is lost here"), generation: nil))
       case .rotateMasterKey(let id): rotate(id)
+      case .rewrapMasterKey(let id, _): finish(id, .failed(reason: "no key is changed here"))
       case .stepDown(let id):
         site.handOver(from: self)
         finish(id, .done)

@@ -146,6 +146,14 @@ final class OpenKeystore {
     return true
   }
 
+  /// Another wrapping of the same master key.
+  func replaceWrapped(_ wrapped: WrappedMasterKey, _ step: (String) throws -> Void) throws {
+    try replace(step) { draft in
+      draft.replaceMasterKey(
+        id: draft.masterKeyID, checkValue: draft.masterKeyCheckValue, wrapped: wrapped, entries: draft.entries)
+    }
+  }
+
   /// What opening a stored keystore checks: whose it is, and that every key is wrapped by its master key.
   static func fault(in contents: KeystoreContents, expecting identity: KeystoreIdentity) -> String? {
     if contents.identity != identity { return "the keystore belongs to \(contents.identity)" }

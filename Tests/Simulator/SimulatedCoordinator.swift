@@ -98,8 +98,11 @@ final class SimulatedCoordinator {
 
   private func check(_ version: UInt64) {
     let startedAt = now.milliseconds
-    let verdict = world.kms.verdict(for: world.coordinatorPlace, clockOffset: clockOffset, now: world.now)
-    let report = SimulatedKMS.report(verdict, settingsVersion: version, at: startedAt)
+    guard
+      let key = (try? core?.project(named: SimulatedWorld.project))?.custody(settingsVersion: version)?.settings.keyID
+    else { return }
+    let verdict = world.kms.verdict(for: world.coordinatorPlace, of: key, clockOffset: clockOffset, now: world.now)
+    let report = SimulatedKMS.report(verdict, of: key, settingsVersion: version, at: startedAt)
     let life = process
     world.after(world.dice.within(50...3000)) { [unowned self] in
       enter(life) { $0.input { $0.onVerdict(SimulatedWorld.project, report: report, now: $1) } }

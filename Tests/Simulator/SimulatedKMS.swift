@@ -11,12 +11,25 @@ struct SimulatedKMS {
 
   static let keyID = "arn:aws:kms:eu-central-1:111122223333:key/simulated"
   static let settings = KMSSettings(provider: .aws, keyID: keyID, region: "eu-central-1", accessKeyID: "AKIASIMULATED")
-  static let canary = WrappedMasterKey(
-    provider: .aws, keyID: keyID, keyVersion: "", region: "eu-central-1", createdAtMilliseconds: 0, blob: [1, 2, 3])
+  static let canary = canary(under: keyID)
+  /// Another key, for changes of the key.
+  static let otherKeyID = "arn:aws:kms:eu-central-1:111122223333:key/simulated-other"
+
+  static func settings(of key: String) -> KMSSettings {
+    KMSSettings(provider: .aws, keyID: key, region: "eu-central-1", accessKeyID: "AKIASIMULATED")
+  }
+
+  static func canary(under key: String) -> WrappedMasterKey {
+    WrappedMasterKey(
+      provider: .aws, keyID: key, keyVersion: "", region: "eu-central-1", createdAtMilliseconds: 0, blob: [1, 2, 3])
+  }
+
   /// A caller whose clock is further off gets no verdict, whatever the answer says.
   static let clockTolerance: Int64 = 4 * 60_000
 
   var state = State.enabled
+  /// The only key that `state` and `denied` are about, nil if they are about every key.
+  var troubledKey: String?
   /// Places that may not use the key although it is enabled.
   var denied: Set<Int> = []
   /// Places that can't reach it.
@@ -27,9 +40,10 @@ struct SimulatedKMS {
   var isWell: Bool { state == .enabled && denied.isEmpty && unreachable.isEmpty }
 
   /// What a call from `place` says now.
-  mutating func verdict(for place: Int, clockOffset: Int64, now: Int64) -> Verdict {
+  mutating func verdict(for place: Int, of key: String = keyID, clockOffset: Int64, now: Int64) -> Verdict {
     if unreachable.contains(place) { return .unreachable(.timeout, detail: "no answer") }
     if abs(clockOffset) > Self.clockTolerance { return .unreachable(.clockSkew, detail: "the clock is off") }
+    if let troubledKey, troubledKey != key { return .valid }
     switch state {
     case .disabled:
       toldRevokedAt[place] = now
@@ -44,8 +58,10 @@ struct SimulatedKMS {
     return .revoked(.accessDenied, detail: "the caller may not use the key")
   }
 
-  static func report(_ verdict: Verdict, settingsVersion: UInt64, at wallClock: Int64) -> CheckReport {
+  static func report(
+    _ verdict: Verdict, of key: String = keyID, settingsVersion: UInt64, at wallClock: Int64
+  ) -> CheckReport {
     CheckReport(
-      verdict: verdict, customerKeyID: keyID, settingsVersion: settingsVersion, startedAtMilliseconds: wallClock)
+      verdict: verdict, customerKeyID: key, settingsVersion: settingsVersion, startedAtMilliseconds: wallClock)
   }
 }

@@ -8,8 +8,8 @@ internal import Sealing
 /// Opening, forming and closing, and what is asked of the KMS.
 extension SimulatedNode {
   /// One call to the KMS; the answer comes later, to the same life of the process.
-  func callKMS(_ done: @escaping (AgentProcess, Verdict) throws -> Void) {
-    let verdict = world.kms.verdict(for: index, clockOffset: clockOffset, now: world.now)
+  func callKMS(_ key: String, _ done: @escaping (AgentProcess, Verdict) throws -> Void) {
+    let verdict = world.kms.verdict(for: index, of: key, clockOffset: clockOffset, now: world.now)
     let isOutage = if case .unreachable = verdict { true } else { false }
     later(isOutage ? world.dice.within(100...10_000) : world.dice.within(5...600)) { try done($0, verdict) }
   }
@@ -28,13 +28,17 @@ extension SimulatedNode {
       return later(world.dice.within(50...1500)) { [unowned self] _ in try takePart(files, nil, check: nil) }
     }
     guard files.report == life.core.generation else { return fail(.changedOnDisk) }
-    guard let version = life.settingsVersion else {
+    guard let used = settings(for: files) else {
       return fail(.other(reason: "the coordinator has sent no KMS settings"))
     }
     let startedAt = wallClock
-    callKMS { [unowned self] life, verdict in
-      let check = SimulatedKMS.report(verdict, settingsVersion: version, at: startedAt)
+    callKMS(used.key) { [unowned self] life, verdict in
+      let check = SimulatedKMS.report(verdict, of: used.key, settingsVersion: used.version, at: startedAt)
       guard verdict == .valid, let contents = files.keystore else { return fail(.keyCheck(check)) }
+      guard contents.wrappedMasterKey.keyID == used.key else {
+        return world.fail(
+          "\(name) has no settings any more for its keystore, which is under \(contents.wrappedMasterKey.keyID)")
+      }
       if let fault = OpenKeystore.fault(in: contents, expecting: identity(of: id)) {
         return world.fail("\(name): \(fault)")
       }
@@ -91,12 +95,13 @@ extension SimulatedNode {
   }
 
   func check(scheduled: Bool, _ life: AgentProcess) {
-    guard let version = life.settingsVersion, let live = life.opened?.report ?? life.core.generation, live.encrypted
+    guard let live = life.opened?.report ?? life.core.generation, live.encrypted, let files = disk.files(live.id),
+      let used = settings(for: files)
     else { return }
     let startedAt = wallClock
-    callKMS { [unowned self] life, verdict in
+    callKMS(used.key) { [unowned self] life, verdict in
       if let member = life.member, member.files.id != live.id { return }
-      let report = SimulatedKMS.report(verdict, settingsVersion: version, at: startedAt)
+      let report = SimulatedKMS.report(verdict, of: used.key, settingsVersion: used.version, at: startedAt)
       perform(life.core.onCheck(report, scheduled: scheduled, now: monotonic(life)))
     }
   }
@@ -125,14 +130,16 @@ extension SimulatedNode {
 
   /// A fresh master key, wrapped, then unwrapped and compared; nil if the KMS did not do it.
   func makeMasterKey(_ done: @escaping (AgentProcess, FreshKey?) throws -> Void) {
-    callKMS { [unowned self] life, wrapping in
+    guard let used = process.flatMap({ settingsInForce($0) }) else { return later(0) { try done($0, nil) } }
+    callKMS(used.key) { [unowned self] life, wrapping in
       guard wrapping == .valid else { return try done(life, nil) }
-      callKMS { [unowned self] life, unwrapping in
-        guard unwrapping == .valid else { return try done(life, nil) }
+      callKMS(used.key) { [unowned self] life, unwrapping in
+        // What was wrapped under settings that were replaced meanwhile is dropped.
+        guard unwrapping == .valid, isInForce(used, life) else { return try done(life, nil) }
         var bytes: [UInt8] = []
         while bytes.count < KeyCheckValue.byteCount { bytes.append(UInt8(truncatingIfNeeded: world.dice.next())) }
         guard let check = KeyCheckValue(bytes: bytes) else { return try done(life, nil) }
-        var wrapped = SimulatedKMS.canary
+        var wrapped = SimulatedKMS.canary(under: used.key)
         wrapped.createdAtMilliseconds = wallClock
         try done(life, FreshKey(id: MasterKeyID(checked: world.dice.uuid()), check: check, wrapped: wrapped))
       }
@@ -140,7 +147,7 @@ extension SimulatedNode {
   }
 
   func rotate(_ command: CommandID) {
-    guard let life = process, let keys = life.member?.keys, life.settingsVersion != nil else {
+    guard let life = process, let keys = life.member?.keys, settingsInForce(life) != nil else {
       return finish(command, .failed(reason: "the node has no keystore or no KMS settings"))
     }
     life.stage = "rotating"

@@ -19,6 +19,7 @@ extension SimulatedNode {
       case .resync(let id, let encrypted): job { [unowned self] _ in try resync(id, encrypted: encrypted) }
       case .rebuild(let id, let order): job { [unowned self] _ in try rebuild(id, order) }
       case .rotateMasterKey(let id): job { [unowned self] _ in rotate(id) }
+      case .rewrapMasterKey(let id, let version): job { [unowned self] in rewrap(id, settingsVersion: version, $0) }
       case .stepDown(let id): job { [unowned self] in try handOver(id, $0) }
       case .forceSoleVoter(let id, _):
         job { [unowned self] _ in finish(id, .failed(reason: "no operator gives a majority up here")) }
@@ -113,6 +114,8 @@ extension SimulatedNode {
     report.replicationAddress = life.address
     report.generation = life.opened?.report ?? life.core.generation
     report.supersededGenerations = disk.superseded(by: report.generation?.id).count
+    let others = disk.generations.filter { $0.id != report.generation?.id && $0.isEncrypted }
+    report.otherGenerations = others.isEmpty ? nil : others.map(\.report)
     report.replication = life.member.flatMap { $0.isClosed ? nil : $0.report }
     if let command = life.core.runningWork, let stage = life.stage {
       report.work = WorkReport(
@@ -159,7 +162,6 @@ extension SimulatedNode {
     }
     life.highestEpoch = epoch.number
     if let known = life.core.assignment, assignment.version < known.version { return }
-    life.settingsVersion = assignment.kms == nil ? nil : assignment.settingsVersion
     perform(life.core.onAssignment(assignment, now: monotonic(life)))
   }
 }

@@ -20,8 +20,6 @@ final class AgentProcess {
   var leftovers: Set<GenerationID> = []
   var stage: String?
   var stageSince: Int64 = 0
-  /// The version of the KMS settings it holds, nil if none.
-  var settingsVersion: UInt64?
   var ipListVersion: UInt64 = 0
   var link: SimulatedLink?
   /// Where it reaches its peers.

@@ -47,6 +47,7 @@ extension SimulatedWorld {
     switch record {
     case .plan(let plan): checkProgress(of: plan)
     case .cluster(let cluster): checkLockout(cluster)
+    case .project(let project): checkLedger(project)
     default: break
     }
   }
@@ -150,6 +151,7 @@ extension SimulatedWorld {
     guard let cluster = storedCluster else { return "the cluster is gone" }
     for node in nodes { if let reason = unsettled(node, cluster) { return reason } }
     guard cluster.running else { return "the cluster does not run" }
+    if let reason = unsettledKeys { return reason }
     return unsettledShard
   }
 

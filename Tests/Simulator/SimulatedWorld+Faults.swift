@@ -115,6 +115,7 @@ extension SimulatedWorld {
     case 2: kms.state = .pendingDeletion
     default: kms.state = .disabled
     }
+    if profile.keyChanges { kms.troubledKey = dice.pick([nil, SimulatedKMS.keyID, SimulatedKMS.otherKeyID]) ?? nil }
     note("the key: \(kms.state), denied to \(kms.denied.sorted().map { $0 + 1 })")
     statistics.count("revocation")
     after(dice.within(20_000...400_000)) { [unowned self] in

@@ -81,7 +81,10 @@ extension SimulatedWorld {
     ]
     for _ in 0..<dice.within(0...2) { orders.append(randomOrder()) }
     orders.append { $0.orderPlan(.encrypt) { try $0.encryptCluster(Self.cluster, now: $1) } }
-    for _ in 0..<dice.within(2...7) { orders.append(randomOrder()) }
+    for number in 0..<dice.within(2...7) {
+      orders.append(randomOrder())
+      if profile.keyChanges, number.isMultiple(of: 2) { orders.append { $0.changeKey() } }
+    }
     orders.append { world in
       _ = world.coordinator.order { try $0.startCluster(Self.cluster, now: $1) }
       return world.storedCluster?.running == true

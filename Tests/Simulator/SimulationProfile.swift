@@ -26,6 +26,8 @@ package struct SimulationProfile: Sendable {
   package var revocations: Bool
   package var dataLoss: Bool
   package var trims: Bool
+  /// Whether operators put another customer key in place of the one in use.
+  package var keyChanges: Bool
   /// Whether a process has another port in each of its lives, so that its peers have to be told.
   package var movingAddresses: Bool
   /// Milliseconds between two writes of the client, at least.
@@ -60,6 +62,7 @@ package struct SimulationProfile: Sendable {
     movingAddresses = dice.chance(300)
     writeInterval = dice.pick([150, 400, 1500]) ?? 400
     checkpointInterval = dice.pick([5000, 20_000, 60_000]) ?? 60_000
+    keyChanges = dice.chance(400)
   }
 
   /// The seed's profile with a rule broken, and more of the faults by which that shows.
@@ -69,6 +72,7 @@ package struct SimulationProfile: Sendable {
     members = 3
     faultySpan = 240_000
     faultInterval = 6000
+    keyChanges = rule == .wrapByReplacedKey
     switch rule {
     case .voteNotPersisted, .acknowledgeBeforeSync:
       (crashes, crashesPerStep, partitions, writeInterval) = (true, 3000, true, 150)
@@ -76,6 +80,7 @@ package struct SimulationProfile: Sendable {
     case .destroyBeforeRename: (crashes, crashesPerStep, partitions) = (true, 2500, false)
     case .resyncedVotesAtOnce: (dataLoss, crashes, partitions, faultInterval) = (true, true, true, 3000)
     case .sendBeforePersist, .forgetCommandIDs: coordinatorCrashes = true
+    case .wrapByReplacedKey: (revocations, outages, crashes) = (false, false, false)
     case .ignoreHealth: (crashes, crashesPerStep) = (true, 200)
     }
   }
@@ -86,6 +91,7 @@ package struct SimulationProfile: Sendable {
       ("crashes", crashes), ("coordinator crashes", coordinatorCrashes), ("partitions", partitions),
       ("pauses", pauses), ("slow nodes", slowNodes), ("clock jumps", clockJumps), ("outages", outages),
       ("revocations", revocations), ("data loss", dataLoss), ("trims", trims), ("moving addresses", movingAddresses),
+      ("key changes", keyChanges),
     ]
     return "\(members) members, \(faultySpan / 1000) s of faults: "
       + flags.filter(\.1).map(\.0).joined(separator: ", ")

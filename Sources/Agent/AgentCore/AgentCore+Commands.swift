@@ -13,6 +13,8 @@ extension AgentCore {
     case .initialSync(let order): return onInitialSync(command, order)
     case .rotateMasterKey(let expecting, let masterKey):
       return onRotate(command, expecting: expecting, masterKey: masterKey)
+    case .rewrapMasterKey(let expecting, let version):
+      return onRewrap(command, expecting: expecting, settingsVersion: version)
     case .stepDown:
       guard life == .serving else { return [.reply(result(command, .failed(reason: notServing)))] }
       return beginWork(command, .stepDown(command.id))

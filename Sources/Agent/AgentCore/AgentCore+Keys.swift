@@ -11,7 +11,7 @@ extension AgentCore {
   /// A KMS check of the stored blob ended. A node with a coordinator leaves the decision to it; alone it acts only on a
   /// state of the key seen at two scheduled checks in a row.
   public mutating func onCheck(_ check: CheckReport, scheduled: Bool, now: Milliseconds) -> [AgentDirective] {
-    guard check.settingsVersion == assignment?.settingsVersion else { return [] }
+    guard assignment?.knows(settingsVersion: check.settingsVersion) == true else { return [] }
     if let lastCheck, isOvertaken(check, by: lastCheck) { return [] }
     lastCheck = check
     if case .unreachable = check.verdict {

@@ -20,6 +20,8 @@ public enum AgentDirective: Sendable, Equatable {
   case rebuild(CommandID, InitialSyncOrder)
   /// Make and wrap a new master key and rewrap the keystore; then `onWorkFinished`.
   case rotateMasterKey(CommandID)
+  /// Wrap the master key in use by the key of these settings and replace its old wrapping; then `onWorkFinished`.
+  case rewrapMasterKey(CommandID, settingsVersion: UInt64)
   /// Hand the primary's part over; then `onWorkFinished`.
   case stepDown(CommandID)
   /// Go on as the shard's only voter if the log still ends there; then `onWorkFinished`.

@@ -76,7 +76,9 @@ extension AgentShell {
     for id in leftovers where core.runningWork == nil { await destroy(id) }
     // A node that was shut down keeps no copy it had begun, also if it crashed meanwhile.
     let isUnwanted = core.assignment.map { !$0.running || $0.disabledReason != nil } ?? false
-    if let partial, core.runningWork == nil, partial.isStale || isUnwanted { await giveUp(partial) }
+    if let partial, core.runningWork == nil, partial.isStale || isUnwanted || isUnderFormerKey(partial) {
+      await giveUp(partial)
+    }
   }
 
   func note(_ progress: CopyProgress) { if core.runningWork != nil { self.progress = progress } }
@@ -86,6 +88,7 @@ extension AgentShell {
       throw AgentError(.keys, "the coordinator has sent no KMS settings")
     }
     let fresh = try await keys.makeMasterKey()
+    try checkInForce(keys)
     return try Keystore.create(
       at: directory.keystorePath(of: id),
       identity: KeystoreIdentity(cluster: cluster, node: configuration.node, generation: id), master: fresh.key,
@@ -108,6 +111,7 @@ extension AgentShell {
       let generation = opened?.id
       let fresh = try await keys.makeMasterKey()
       guard opened?.id == generation else { throw AgentError(.keys, "the engine was closed meanwhile") }
+      try checkInForce(keys)
       // A database key may have been added meanwhile; the replacement itself compares the version again.
       try keystore.rewrap(under: fresh.key, wrapped: fresh.wrapped, expectedVersion: keystore.version)
       logger.notice("master key rotated", metadata: ["masterKey": "\(fresh.key.id)"])

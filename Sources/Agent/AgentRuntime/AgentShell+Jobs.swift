@@ -26,6 +26,7 @@ extension AgentShell {
     case .resync(let id, let encrypted): await resync(id, encrypted: encrypted)
     case .rebuild(let id, let order): await rebuild(id, order)
     case .rotate(let id): await rotate(id)
+    case .rewrap(let id, let version): await rewrap(id, settingsVersion: version)
     case .handOver(let id): await handOver(id)
     case .forceSoleVoter(let id, let lastIndex): await forceSoleVoter(id, lastIndex: lastIndex)
     case .check(let scheduled): await check(scheduled: scheduled)
@@ -84,7 +85,7 @@ extension AgentShell {
   func unseal(
     _ sealed: SealedKeystore, of id: GenerationID, startedAt: Int64
   ) async throws -> (Keystore, CheckReport?) {
-    guard let keys, let cluster = core.assignment?.cluster else {
+    guard let keys = keys(for: sealed.wrappedMasterKey), let cluster = core.assignment?.cluster else {
       throw OpenStop(failure: .other(reason: "the coordinator has sent no KMS settings"))
     }
     do {
@@ -206,11 +207,13 @@ extension AgentShell {
   private func check(scheduled: Bool) async {
     guard let live = liveGeneration() ?? core.generation, live.encrypted else { return }
     let (id, startedAt) = (live.id, Self.wallClock)
-    guard let keys else {
-      return perform(core.onUnusableSettings(startedAt: startedAt, scheduled: scheduled, now: now))
-    }
+    var used = keys
     do {
       let sealed = try SealedKeystore.read(from: directory.keystorePath(of: id))
+      used = self.keys(for: sealed.wrappedMasterKey)
+      guard let keys = used else {
+        return perform(core.onUnusableSettings(startedAt: startedAt, scheduled: scheduled, now: now))
+      }
       let master = try await keys.unwrap(sealed.wrappedMasterKey)
       guard master.id == sealed.masterKeyID, master.checkValue == sealed.masterKeyCheckValue else {
         throw AgentError(.keys, "the stored master key unwraps to another key than the one in use")
@@ -222,7 +225,7 @@ extension AgentShell {
       // A generation that was superseded meanwhile says nothing.
       if let member, await member.liveGeneration.id != id { return }
       logger.warning("the KMS check failed", metadata: ["reason": "\(error)"])
-      if let report = keys.report(error, startedAt: startedAt) {
+      if let report = used?.report(error, startedAt: startedAt) {
         perform(core.onCheck(report, scheduled: scheduled, now: now))
       } else {
         perform(core.onCheckFault(DamageReport(file: "keystore", reason: NodeKeys.reason(error))))

@@ -7,7 +7,8 @@ internal import Logging
 internal import Messages
 internal import Replication
 
-/// Trying KMS settings that are not in force: the node unwraps its own stored master key under them, once.
+/// Trying KMS settings that are not in force: the node unwraps its own stored master key under them, once; if they name
+/// another key, it has a new one wrapped and unwrapped.
 extension AgentShell {
   /// Answers whether the settings unwrap. Neither they nor the secret outlive the answer, and nothing is written.
   func prove(_ request: ProveSettings) async {
@@ -29,6 +30,11 @@ extension AgentShell {
         customerKeyID: request.settings.keyID, settingsVersion: 0,
         context: KeyContext(
           project: assignment.project, cluster: assignment.cluster, node: configuration.node, purpose: .masterKey))
+      guard CustomerKey.isSame(sealed.wrappedMasterKey.keyID, request.settings.keyID) else {
+        // Another key: what the node will ask of it is tried with a master key that nothing uses.
+        _ = try await trial.makeMasterKey()
+        return .proven
+      }
       let master = try await trial.unwrap(sealed.wrappedMasterKey)
       guard master.id == sealed.masterKeyID, master.checkValue == sealed.masterKeyCheckValue else {
         return .failed(kind: "", operation: "", reason: "the KMS unwrapped another master key than the one stored")

@@ -21,6 +21,7 @@ actor AgentShell {
     case resync(CommandID, encrypted: Bool)
     case rebuild(CommandID, InitialSyncOrder)
     case rotate(CommandID)
+    case rewrap(CommandID, settingsVersion: UInt64)
     case handOver(CommandID)
     case forceSoleVoter(CommandID, lastIndex: UInt64)
     case check(scheduled: Bool)
@@ -57,7 +58,8 @@ actor AgentShell {
   var member: ReplicaMember?
   var opened: OpenGeneration?
   var keys: NodeKeys?
-  var kmsSecret: Secret?
+  /// Those of customer keys that were replaced, for what is still under them.
+  var formerKeys: [NodeKeys] = []
   var ipList = IPList()
   var auditMemo: AuditMemo
   /// Superseded generations that could not be destroyed yet.
@@ -129,6 +131,7 @@ actor AgentShell {
       case .resync(let id, let encrypted): jobQueue.yield(.resync(id, encrypted: encrypted))
       case .rebuild(let id, let order): jobQueue.yield(.rebuild(id, order))
       case .rotateMasterKey(let id): jobQueue.yield(.rotate(id))
+      case .rewrapMasterKey(let id, let version): jobQueue.yield(.rewrap(id, settingsVersion: version))
       case .stepDown(let id): jobQueue.yield(.handOver(id))
       case .forceSoleVoter(let id, let lastIndex): jobQueue.yield(.forceSoleVoter(id, lastIndex: lastIndex))
       case .check(let scheduled): jobQueue.yield(.check(scheduled: scheduled))
@@ -182,29 +185,10 @@ actor AgentShell {
       return logger.warning("an assignment was refused", metadata: ["reason": "\(refusal)"])
     }
     if let known = core.assignment, assignment.version < known.version { return }
-    adopt(assignment, secret: welcome.kmsSecret)
+    adopt(assignment, welcome: welcome)
     // Again: a process that has to wait for its place is not heard before it is welcome.
     send(.auditHead(AuditHeadMessage(auditMemo.head)))
     perform(core.onAssignment(assignment, now: now))
-  }
-
-  private func adopt(_ assignment: NodeAssignment, secret: Secret?) {
-    kmsSecret = secret
-    guard let settings = assignment.kms, secret != nil || !settings.credentials.hasSecret else {
-      keys = nil
-      return
-    }
-    do {
-      keys = NodeKeys(
-        service: try factory.makeService(
-          settings: settings, secret: secret, localAddress: configuration.kmsSourceAddress),
-        customerKeyID: settings.keyID, settingsVersion: assignment.settingsVersion,
-        context: KeyContext(
-          project: assignment.project, cluster: assignment.cluster, node: configuration.node, purpose: .masterKey))
-    } catch {
-      keys = nil
-      logger.error("the KMS settings can't be used", metadata: ["reason": "\(error)"])
-    }
   }
 
   func onLink(connected: Bool) {

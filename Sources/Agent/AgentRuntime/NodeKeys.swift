@@ -48,7 +48,8 @@ struct NodeKeys: Sendable {
     }
     return verdict.map {
       CheckReport(
-        verdict: $0, customerKeyID: customerKeyID, settingsVersion: settingsVersion, startedAtMilliseconds: startedAt)
+        verdict: $0, customerKeyID: customerKeyID, settingsVersion: settingsVersion, startedAtMilliseconds: startedAt,
+        answeredElsewhere: error == nil ? (service as? FallbackService)?.answeredElsewhere : nil)
     }
   }
 }

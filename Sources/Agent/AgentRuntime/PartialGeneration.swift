@@ -32,13 +32,19 @@ extension AgentShell {
   func copyTarget(encrypted: Bool) async -> PartialGeneration {
     progressStartedAt = Self.wallClock
     progress = CopyProgress(stage: "making keys")
-    let keys = encrypted ? "under \(keys?.customerKeyID ?? "none")" : "plain"
-    let purpose = "\(core.runningPlan?.text ?? "none") \(keys)"
+    let purpose = "\(core.runningPlan?.text ?? "none") \(encrypted ? purposeOfKey : "plain")"
     if let partial {
       if partial.purpose == purpose, core.runningPlan != nil { return partial }
       await giveUp(partial)
     }
     return PartialGeneration(id: .random(), purpose: purpose, isResumed: false)
+  }
+
+  private var purposeOfKey: String { "under \(keys?.customerKeyID ?? "none")" }
+
+  /// Whether a copy was begun under a customer key that was replaced meanwhile: nothing would go on with it.
+  func isUnderFormerKey(_ partial: PartialGeneration) -> Bool {
+    keys != nil && partial.purpose.contains(" under ") && !partial.purpose.hasSuffix(purposeOfKey)
   }
 
   /// Opens what there is, or makes a new generation under new keys.

@@ -138,6 +138,7 @@ extension CoordinatorCore {
     if report.lastCheck != before?.lastCheck || contacts[node]?.helloAt == now {
       onNodeCheck(node, project: cluster.project, now: now)
     }
+    noteKeys(of: node, now: now)
     advance(name, now: now)
   }
 
@@ -149,6 +150,7 @@ extension CoordinatorCore {
       known?.phase.name == report.phase.name && known?.generation == report.generation
       && known?.replicationAddress == report.replicationAddress && known?.driverAddress == report.driverAddress
       && known?.agentVersion == report.agentVersion && known?.damage == report.damage && known?.boot == report.boot
+      && known?.otherGenerations == report.otherGenerations
     if same { return }
     record.report = Self.bounded(report)
     put(record)

@@ -48,17 +48,23 @@ extension CoordinatorCore {
     let isResynced = openPlans(of: assignment.cluster).contains { plan in
       plan.steps.contains { $0.kind == .initialSync && $0.node == node && $0.state != .done }
     }
-    if !isResynced { own.kms = nil }
+    if !isResynced {
+      own.kms = nil
+      own.formerKMS = nil
+    }
     return own
   }
 
   private mutating func renewAssignment(_ name: ClusterName) -> Bool {
     defer { staleAssignments.remove(name) }
     guard var cluster = clusterRecords[name], let project = projectRecords[cluster.project] else { return false }
+    let formers = project.neededKeys.compactMap { former in
+      former.settings.map { FormerKMS(settings: $0, settingsVersion: former.settingsVersion) }
+    }
     var wanted = NodeAssignment(
       version: cluster.assignment?.version ?? 0, project: cluster.project, cluster: name,
       members: cluster.nodes.map { member($0) }, kms: project.kms, settingsVersion: project.settingsVersion,
-      running: cluster.running, disabledReason: cluster.lockout?.reason)
+      formerKMS: formers.isEmpty ? nil : formers, running: cluster.running, disabledReason: cluster.lockout?.reason)
     guard wanted != cluster.assignment else { return false }
     wanted.version = max(wanted.version, versionFollowed(in: cluster, above: wanted.version)) &+ 1
     cluster.assignment = wanted

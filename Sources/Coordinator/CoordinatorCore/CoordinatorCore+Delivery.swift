@@ -39,7 +39,7 @@ extension CoordinatorCore {
         return "waiting for \(report.node): \(Self.words(report.phase))"
       case .awaitingSettings, .empty, .serving, .disabled, .stopped: return nil
       }
-    case .awaitPrimary, .rotateMasterKey, .handOver, .stop, .proveKMS, .forceSoleVoter: return nil
+    case .awaitPrimary, .rotateMasterKey, .rewrapMasterKey, .handOver, .stop, .proveKMS, .forceSoleVoter: return nil
     }
   }
 

@@ -65,6 +65,7 @@ extension CoordinatorCore {
       }
       if step.kind == .resync, let reason = lackOfRoom(at: node, in: cluster) { return reason }
       return others.lazy.compactMap { self.blocker(at: $0, in: cluster, now: now) }.first
+    case .rewrapMasterKey: return hindranceToRewrap(of: node, in: cluster)
     case .handOver:
       let reasons = others.map { blocker(at: $0, in: cluster, now: now) }
       return reasons.contains(nil) ? nil : reasons.compactMap { $0 }.first

@@ -77,6 +77,7 @@ extension CoordinatorCore {
   private mutating func refuse(_ boot: BootID, of node: NodeName) {
     guard let cluster = nodeRecords[node]?.cluster, var assignment = clusterRecords[cluster]?.assignment else { return }
     assignment.kms = nil
+    assignment.formerKMS = nil
     assignment.notApprovedReason = "another agent runs as node \(node); see keyfold node show \(node)"
     sends.append(.refuse(node, boot, assignment))
   }

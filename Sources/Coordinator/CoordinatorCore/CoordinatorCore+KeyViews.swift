@@ -31,10 +31,12 @@ extension CoordinatorCore {
   /// The coordinator and every node with data under the key, each with what it saw last.
   func vantagePoints(of project: ProjectRecord) -> [VantagePointView] {
     guard let key = project.kms?.keyID else { return [] }
-    let nodes = clusters(of: project.name).flatMap(\.nodes).filter { uses($0, key: key) }.sorted()
+    let keys = [key] + project.neededKeys.map(\.keyID)
+    let nodes = clusters(of: project.name).flatMap(\.nodes)
+      .filter { node in keys.contains { uses(node, key: $0) } }.sorted()
     return [VantagePointView(name: "coordinator", check: project.lastCheck.map { Self.view(of: $0) })]
       + nodes.map { node in
-        VantagePointView(name: node.text, check: nodeCheck(node, of: project.name).map { Self.view(of: $0) })
+        VantagePointView(name: node.text, check: knownCheck(node, of: project.name).map { Self.view(of: $0) })
       }
   }
 

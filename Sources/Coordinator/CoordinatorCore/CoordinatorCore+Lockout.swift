@@ -3,11 +3,10 @@ internal import ClusterModel
 
 /// Locking clusters out when their key was revoked, and letting them in again.
 extension CoordinatorCore {
-  /// Disables every node of every cluster that holds data under the project's key.
+  /// Disables every node of every cluster that holds data under a key of the project.
   mutating func lockOut(
-    _ project: ProjectName, reason: RevocationReason, detail: String, startedAt: Int64, now: Instant
+    _ project: ProjectName, key: String, reason: RevocationReason, detail: String, startedAt: Int64, now: Instant
   ) {
-    guard let key = projectRecords[project]?.kms?.keyID else { return }
     let text = "the key is revoked (\(reason.rawValue)): \(detail)"
     for var cluster in clusters(of: project) where isUnderKey(cluster, key) && cluster.lockout == nil {
       var commands: [NodeName: CommandID] = [:]

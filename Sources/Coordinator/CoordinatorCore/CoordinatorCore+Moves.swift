@@ -29,6 +29,7 @@ extension CoordinatorCore {
     case .handOver:
       return hindrance(to: plan.steps[pending[0]], in: cluster, now: now).map { .wait($0) } ?? .begin([pending[0]])
     case .initialSync: return moveOfInitialSync(plan, pending, in: cluster, now: now)
+    case .changeCMK, .changeRegion: return moveOfKeyChange(plan, pending, in: cluster, now: now)
     case .encrypt, .restart, .rotateMasterKeys: return moveOfRolling(plan, pending, in: cluster, now: now)
     }
   }
@@ -108,7 +109,9 @@ extension CoordinatorCore {
   /// Whether a node could start again as far as a check younger than one interval tells; a plain node needs no KMS.
   func hasProof(_ node: NodeName, in cluster: ClusterRecord, now: Instant) -> Bool {
     guard contacts[node]?.report?.generation?.encrypted == true else { return true }
-    guard let check = nodeCheck(node, of: cluster.project), check.verdict == .valid else { return false }
+    guard let check = knownCheck(node, of: cluster.project), check.verdict == .valid,
+      uses(node, key: check.customerKeyID)
+    else { return false }
     let age = now - Instant(milliseconds: check.startedAtMilliseconds)
     return (.zero - CoordinatorLimits.clockTolerance..<CoordinatorLimits.proofAge).contains(age)
   }

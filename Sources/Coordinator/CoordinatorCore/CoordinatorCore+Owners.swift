@@ -29,7 +29,7 @@ extension CoordinatorCore {
       if case .unreachable(let reason, let detail) = project.lastCheck?.verdict {
         noteOutage(of: name, reason: reason, detail: detail, now: now)
       }
-      for node in nodes where nodeCheck(node, of: name) != nil { onNodeCheck(node, project: name, now: now) }
+      for node in nodes where knownCheck(node, of: name) != nil { onNodeCheck(node, project: name, now: now) }
     } else {
       for subject in [name.text] + nodes.map(\.text) { closeAlert(.kmsUnreachable, subject: subject, now: now) }
     }

@@ -12,6 +12,7 @@ extension CoordinatorCore {
       return
     }
     planInitialSyncs(of: name, now: now)
+    planKeyChange(of: name, now: now)
     reconcile(name, now: now)
     for _ in 0..<CoordinatorLimits.maximumMoves {
       guard let plan = holder(of: name, now: now), work(on: plan, now: now) else { break }
@@ -177,6 +178,15 @@ extension CoordinatorCore {
       var cluster = cluster
       cluster.encrypted = true
       put(cluster)
+    }
+    if plan.kind.isKeyChange, let kms = projectRecords[cluster.project]?.kms {
+      let strayed = cluster.nodes.filter { isUnderOtherKey($0, than: kms) }
+      if !strayed.isEmpty, plan.steps.count + strayed.count <= CoordinatorLimits.maximumSteps {
+        var plan = plan
+        plan.steps += strayed.map { PlanStep(.rewrapMasterKey, $0) }
+        put(plan)
+        return true
+      }
     }
     end(plan.id, .succeeded, now: now)
     return true

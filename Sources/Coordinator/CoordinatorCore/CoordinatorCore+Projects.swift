@@ -22,21 +22,20 @@ extension CoordinatorCore {
   /// Checks that these settings may become the project's, and names the version under which the shell proves them.
   ///
   /// The shell then wraps and unwraps a canary under them, stores the sealed secret under this version, and calls
-  /// `onKMSProven`. Throws `CoordinatorError` if the project is unknown or the settings may not be used: while data is
-  /// under a key, only credentials, endpoint and authority of the same key can change.
+  /// `onKMSProven`. Throws `CoordinatorError` if the project is unknown or the settings may not be used: while a key is
+  /// revoked, only credentials, endpoint and authority of the same key can change.
   public func settingsVersion(proposing settings: KMSSettings, for name: ProjectName) throws(CoordinatorError) -> UInt64
   {
     let project = try self.project(name)
     try Self.check(settings)
-    if let used = keyInUse(of: name), !CustomerKey.isSame(used, settings.keyID) {
-      throw otherKey(of: project, used: used)
-    }
+    try checkKeyChange(of: project, to: settings)
     return project.settingsVersion &+ 1
   }
 
   /// Takes up settings that were just proven with this canary; throws `CoordinatorError` if others were faster.
   ///
-  /// The proof counts as a valid check that began at `startedAt`.
+  /// The proof counts as a valid check that began at `startedAt`. If they name another key than data is under, the old
+  /// key's settings stay beside them, and every cluster gets a plan to change its nodes' keys.
   public mutating func onKMSProven(
     _ name: ProjectName, settings: KMSSettings, settingsVersion: UInt64, canary: WrappedMasterKey,
     startedAt: Instant? = nil, now: Instant
@@ -48,6 +47,8 @@ extension CoordinatorCore {
         why: "They were changed by somebody else while these were being proven.", next: "Look at them and try again.")
     }
     var project = try self.project(name)
+    if project.kms?.keyID != settings.keyID { supersedeKeyChanges(of: name, now: now) }
+    keepFormerKey(of: &project, replacedBy: settings, now: now)
     project.kms = settings
     project.settingsVersion = settingsVersion
     project.canary = canary
@@ -63,22 +64,6 @@ extension CoordinatorCore {
     judge(name, now: now)
     advanceClusters(of: name, now: now)
     return Decision(project, flush())
-  }
-
-  /// Why settings of another key are refused: while the key is revoked it can't be changed at all.
-  private func otherKey(of project: ProjectRecord, used: String) -> CoordinatorError {
-    let name = project.name
-    let what = "The KMS settings of project \(name) were not changed."
-    if case .revoked(let reason, _) = project.lastCheck?.verdict {
-      return CoordinatorError(
-        .refused, what,
-        why: "The key \(used) is revoked (\(reason.rawValue)), and while it is it can't be changed for another.",
-        next:
-          "\(Self.advice(reason, project: name)). Credentials, endpoint and region of the same key can be changed now.")
-    }
-    return CoordinatorError(
-      .refused, what, why: "Nodes of the project hold data under \(used), and these settings name another key.",
-      next: "Name the same key; changing the key of encrypted data is a plan of its own.")
   }
 
   /// Adds an operator's public key; the same key twice changes nothing. Throws `CoordinatorError` if the key is none or
@@ -106,17 +91,6 @@ extension CoordinatorCore {
         .notFound, "There is no project \(name).", next: "See all with: keyfold project list")
     }
     return project
-  }
-
-  /// The key that holds data of a project's nodes, nil if none does.
-  func keyInUse(of project: ProjectName) -> String? {
-    for cluster in clusters(of: project) {
-      for node in cluster.nodes {
-        if let key = nodeRecords[node]?.generation?.customerKeyID { return key }
-      }
-      if cluster.encryptionWanted, let key = projectRecords[project]?.kms?.keyID { return key }
-    }
-    return nil
   }
 
   func clusters(of project: ProjectName) -> [ClusterRecord] {

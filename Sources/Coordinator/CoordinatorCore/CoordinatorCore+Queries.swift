@@ -63,11 +63,11 @@ extension CoordinatorCore {
   /// Whether a node's link is up and it was heard of within the limit of silence.
   public func isHeard(_ node: NodeName, now: Instant) -> Bool { contacts[node]?.isHeard(now: now) ?? false }
 
-  /// The nodes that have to prove new settings of this key: they hold data under it, may open it, are heard, and have
-  /// been told whom they belong to; one that is just starting is as good as away.
-  public func provers(of project: ProjectName, key: String, now: Instant) -> [NodeName] {
+  /// The nodes that have to prove new settings, of whatever key: they hold encrypted data, may open it, are heard, and
+  /// have been told whom they belong to; one that is just starting is as good as away.
+  public func provers(of project: ProjectName, now: Instant) -> [NodeName] {
     clusters(of: project).flatMap(\.nodes).filter { node in
-      uses(node, key: key) && nodeRecords[node]?.distrust == nil && isHeard(node, now: now)
+      nodeRecords[node]?.generation?.encrypted == true && nodeRecords[node]?.distrust == nil && isHeard(node, now: now)
         && contacts[node]?.report?.phase != .awaitingSettings
     }.sorted()
   }

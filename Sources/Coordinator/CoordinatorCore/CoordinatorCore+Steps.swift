@@ -16,6 +16,9 @@ extension CoordinatorCore {
         return .rotateMasterKey(expecting: generation.id, masterKey: before)
       }
       return .rotateMasterKey(expecting: generation.id, masterKey: key)
+    case .rewrapMasterKey:
+      guard let generation = report?.generation, let project = projectRecords[cluster.project] else { return nil }
+      return .rewrapMasterKey(expecting: generation.id, settingsVersion: project.settingsVersion)
     case .handOver: return .stepDown
     case .stop: return .stopDatabase
     case .start: return .startDatabase
@@ -35,6 +38,8 @@ extension CoordinatorCore {
     guard step.kind != .awaitPrimary else {
       return primary(of: cluster, now: now) != nil && cluster.nodes.allSatisfy { isServing($0, now: now) }
     }
+    // A node that was taken out of the cluster has nothing left to do for it.
+    if step.kind == .rewrapMasterKey, let node = step.node, !cluster.nodes.contains(node) { return true }
     guard let node = step.node, let contact = contacts[node], contact.isHeard(now: now), let report = contact.report
     else {
       return false
@@ -51,6 +56,7 @@ extension CoordinatorCore {
     case .rotateMasterKey:
       guard case .rotateMasterKey(_, let before) = step.command?.action else { return false }
       return report.generation?.masterKeyID.map { $0 != before } ?? false
+    case .rewrapMasterKey: return isRewrapped(report, in: cluster)
     case .handOver:
       return report.replication?.role != .primary && primary(of: cluster, now: now).map { $0 != node } ?? false
     case .restart:

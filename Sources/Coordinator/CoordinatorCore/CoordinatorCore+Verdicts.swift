@@ -5,6 +5,7 @@ public import ClusterModel
 extension CoordinatorCore {
   /// The coordinator's own check of a project's key ended; checks of older settings or an earlier start are dropped.
   public mutating func onVerdict(_ name: ProjectName, report: CheckReport, now: Instant) -> [CoordinatorDirective] {
+    if let directives = onFormerVerdict(name, report: report, now: now) { return directives }
     guard var project = projectRecords[name], let settings = project.kms,
       report.settingsVersion == project.settingsVersion, report.customerKeyID == settings.keyID,
       !isOvertaken(report, by: project.lastCheck, now: now)
@@ -21,7 +22,7 @@ extension CoordinatorCore {
 
   /// Whether a check of the coordinator's own began before the last one that ended. One that began in what is the
   /// future now was from before the clock was set back, and overtakes nothing.
-  private func isOvertaken(_ check: CheckReport, by last: CheckReport?, now: Instant) -> Bool {
+  func isOvertaken(_ check: CheckReport, by last: CheckReport?, now: Instant) -> Bool {
     guard let last, last.startedAtMilliseconds <= now.milliseconds else { return false }
     return check.startedAtMilliseconds < last.startedAtMilliseconds
   }
@@ -76,12 +77,17 @@ extension CoordinatorCore {
     schedule.askedAt = now
     schedules[name] = schedule
     sends.append(.checkKMS(name, settingsVersion: project.settingsVersion))
+    for former in project.neededKeys where former.canary != nil {
+      sends.append(.checkKMS(name, settingsVersion: former.settingsVersion))
+    }
   }
 
   private mutating func askNodes(of name: ProjectName, now: Instant) {
-    guard let key = projectRecords[name]?.kms?.keyID else { return }
+    guard let project = projectRecords[name], let key = project.kms?.keyID else { return }
+    let keys = [key] + project.neededKeys.map(\.keyID)
     for cluster in clusters(of: name) {
-      for node in cluster.nodes where uses(node, key: key) && contacts[node]?.isHeard(now: now) == true {
+      for node in cluster.nodes
+      where keys.contains(where: { uses(node, key: $0) }) && contacts[node]?.isHeard(now: now) == true {
         let command = NodeCommand(id: CommandID(checked: identifiers.uuid()), plan: nil, action: .checkKMS)
         sends.append(.sendCommand(node, command))
       }
@@ -101,18 +107,19 @@ extension CoordinatorCore {
 
   /// A node's check is news: one that disagrees with the coordinator's makes the coordinator look again.
   mutating func onNodeCheck(_ node: NodeName, project name: ProjectName, now: Instant) {
-    guard let check = nodeCheck(node, of: name) else { return }
+    guard let check = knownCheck(node, of: name) else { return }
     switch check.verdict {
-    case .valid: noteReach(of: node, now: now)
+    case .valid: noteRegion(of: node, check: check, project: name, now: now)
     case .unreachable(let reason, let detail):
       noteOutage(at: node, check, reason: reason, detail: detail, project: name, now: now)
     case .revoked:
       noteReach(of: node, now: now)
-      let own = projectRecords[name]?.lastCheck
+      let own = ownChecks(of: name).first { $0.customerKeyID == check.customerKeyID }
       let busy = schedules[name]?.askedAt.map { now.isWithin(CoordinatorLimits.checkDeadline, after: $0) } ?? false
       if !busy, own?.startedAtMilliseconds ?? .min < check.startedAtMilliseconds { askCoordinator(name, now: now) }
     }
     judge(name, now: now)
+    judgeFormerKeys(of: name, now: now)
     advanceClusters(of: name, now: now)
   }
 
@@ -121,14 +128,14 @@ extension CoordinatorCore {
     guard let own = projectRecords[name]?.lastCheck else { return }
     switch own.verdict {
     case .valid:
-      closeAlert(.kmsUnreachable, subject: name.text, now: now)
+      noteRegion(of: name, check: own, now: now)
       closeAlert(.keyRevoked, subject: name.text, now: now)
       noteDissent(name, now: now)
       readmit(name, check: own, now: now)
     case .unreachable(let reason, let detail):
       noteOutage(of: name, reason: reason, detail: detail, now: now)
     case .revoked(let reason, let detail):
-      judgeRevocation(name, own: own, reason: reason, detail: detail, now: now)
+      judgeRevocation(name, subject: name.text, own: own, reason: reason, detail: detail, now: now)
     }
   }
 
@@ -143,43 +150,46 @@ extension CoordinatorCore {
       text: "The coordinator may use the key of project \(name), \(first) may not; nothing is disabled.", now: now)
   }
 
-  private mutating func judgeRevocation(
-    _ name: ProjectName, own: CheckReport, reason: RevocationReason, detail: String, now: Instant
+  /// `subject` is whom alerts of that key are about.
+  mutating func judgeRevocation(
+    _ name: ProjectName, subject: String, own: CheckReport, reason: RevocationReason, detail: String, now: Instant
   ) {
-    let others = nodeChecks(of: name)
+    let others = nodeChecks(of: name, like: own)
     let confirming = others.filter { Self.agree(reason, $0.verdict) && isFresh($0, now: now) && isFresh(own, now: now) }
     let earliest = min(own.startedAtMilliseconds, confirming.map(\.startedAtMilliseconds).min() ?? .max)
     let valid = others.contains {
       $0.verdict == .valid && $0.startedAtMilliseconds >= earliest && isFresh($0, now: now)
     }
-    let text = "The key of project \(name) is revoked (\(reason.rawValue)): \(detail)"
+    let text = "The key \(own.customerKeyID) of project \(name) is revoked (\(reason.rawValue)): \(detail)"
     let next = Self.advice(reason, project: name)
-    closeAlert(.kmsUnreachable, subject: name.text, now: now)
+    closeAlert(.kmsUnreachable, subject: subject, now: now)
     if let newest = confirming.map(\.startedAtMilliseconds).max(), !valid {
-      closeAlert(.vantagePointsDisagree, subject: name.text, now: now)
-      openAlert(.keyRevoked, subject: name.text, text: text, next: next, now: now)
-      lockOut(name, reason: reason, detail: detail, startedAt: max(newest, own.startedAtMilliseconds), now: now)
+      closeAlert(.vantagePointsDisagree, subject: subject, now: now)
+      openAlert(.keyRevoked, subject: subject, text: text, next: next, now: now)
+      lockOut(
+        name, key: own.customerKeyID, reason: reason, detail: detail, startedAt: max(newest, own.startedAtMilliseconds),
+        now: now)
       return
     }
     if valid {
       openAlert(
-        .vantagePointsDisagree, subject: name.text,
+        .vantagePointsDisagree, subject: subject,
         text:
           "Coordinator and nodes disagree on the key of project \(name); nothing is disabled. Coordinator: \(detail)",
         now: now)
     }
     if clusters(of: name).allSatisfy({ $0.lockout == nil && !isUnderKey($0, own.customerKeyID) }) {
-      openAlert(.keyRevoked, subject: name.text, text: text, next: next, now: now)
+      openAlert(.keyRevoked, subject: subject, text: text, next: next, now: now)
     }
     askForConfirmation(name, now: now)
   }
 
   /// Whether the coordinator saw a revocation that no node confirmed or denied yet.
   private func confirmationIsMissing(_ name: ProjectName, now: Instant) -> Bool {
-    guard let own = projectRecords[name]?.lastCheck, case .revoked = own.verdict, isFresh(own, now: now) else {
-      return false
+    ownChecks(of: name).contains { own in
+      guard case .revoked = own.verdict, isFresh(own, now: now) else { return false }
+      return clusters(of: name).contains { $0.lockout == nil && isUnderKey($0, own.customerKeyID) }
     }
-    return clusters(of: name).contains { $0.lockout == nil && isUnderKey($0, own.customerKeyID) }
   }
 
   /// Two vantage points agree if both saw a revocation; access denied counts only if both saw just that.
@@ -191,10 +201,6 @@ extension CoordinatorCore {
   private func isFresh(_ check: CheckReport, now: Instant) -> Bool {
     let age = now - Instant(milliseconds: check.startedAtMilliseconds)
     return (.zero - CoordinatorLimits.clockTolerance...CoordinatorLimits.confirmationWindow).contains(age)
-  }
-
-  func nodeChecks(of name: ProjectName) -> [CheckReport] {
-    clusters(of: name).flatMap(\.nodes).compactMap { nodeCheck($0, of: name) }
   }
 
   /// A node's last check, if it was under the present settings and of the present key.

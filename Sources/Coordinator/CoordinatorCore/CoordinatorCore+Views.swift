@@ -20,6 +20,7 @@ extension CoordinatorCore {
         lastCheck: project.lastCheck.map { Self.view(of: $0) })
       view.trouble = project.trouble.map { troubleView($0, settings: settings, project: project.name) }
       view.vantagePoints = vantagePoints(of: project)
+      view.formerKeys = formerKeyViews(of: project)
       return view
     }
   }
@@ -46,6 +47,7 @@ extension CoordinatorCore {
       nodes: cluster.nodes.compactMap { nodeRecords[$0] }.map { view(of: $0, now: now) },
       openPlans: openPlans(of: cluster.name).map(\.id))
     explainKey(of: cluster, in: &shown)
+    shown.keyChange = keyChangeText(of: cluster)
     return shown
   }
 
@@ -74,9 +76,13 @@ extension CoordinatorCore {
     }
     let keys = below.keys.sorted().map { key in
       let owners = projects.filter { $0.kms?.keyID == key }
-      return CustomerKeyView(
-        keyID: key, provider: owners.first?.kms?.provider, projects: owners.map(\.name),
-        lastCheck: owners.first?.lastCheck.map { Self.view(of: $0) }, masterKeys: below[key] ?? [])
+      let former = projects.lazy.flatMap(\.neededKeys).first { $0.keyID == key }
+      var view = CustomerKeyView(
+        keyID: key, provider: owners.first?.kms?.provider ?? former?.settings?.provider, projects: owners.map(\.name),
+        lastCheck: (owners.first?.lastCheck ?? former?.lastCheck).map { Self.view(of: $0) },
+        masterKeys: below[key] ?? [])
+      if owners.isEmpty, former != nil { view.note = "rotation in progress, do not disable this key" }
+      return view
     }
     return KeysTreeView(customerKeys: keys, plainNodes: plain, drawnAt: OperatorTime(milliseconds: now.milliseconds))
   }
@@ -113,7 +119,9 @@ extension CoordinatorCore {
 
   /// A check as an operator sees it.
   static func view(of check: CheckReport) -> CheckView {
-    CheckView(check.verdict, startedAtMilliseconds: check.startedAtMilliseconds)
+    var view = CheckView(check.verdict, startedAtMilliseconds: check.startedAtMilliseconds)
+    view.answeredElsewhere = check.answeredElsewhere
+    return view
   }
 }
 

@@ -4,6 +4,7 @@ public import ClusterModel
 /// What a plan is for.
 public enum PlanKind: String, Sendable, Codable, CaseIterable {
   case create, encrypt, rotateMasterKeys, shutDown, start, restart, handOver, initialSync, recover
+  case changeCMK, changeRegion
 
   /// The kind as operators see it.
   public var title: String {
@@ -17,6 +18,8 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
     case .handOver: "hand over"
     case .initialSync: "initial sync"
     case .recover: "recover"
+    case .changeCMK: "change CMK"
+    case .changeRegion: "change region"
     }
   }
 
@@ -29,12 +32,15 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
   var isQueuedWhileDisabled: Bool {
     switch self {
     case .rotateMasterKeys, .restart, .shutDown, .start: true
-    case .create, .encrypt, .handOver, .initialSync, .recover: false
+    case .create, .encrypt, .handOver, .initialSync, .recover, .changeCMK, .changeRegion: false
     }
   }
 
-  /// Whether steps for several nodes may be under way at once.
-  var isParallel: Bool { self == .create || self == .shutDown || self == .start }
+  /// Whether it puts master keys under another customer key, or another replica of the same.
+  var isKeyChange: Bool { self == .changeCMK || self == .changeRegion }
+
+  /// Whether steps for several nodes may be under way at once; of a change of keys only if a node under way is away.
+  var isParallel: Bool { self == .create || self == .shutDown || self == .start || isKeyChange }
 
   /// The kind of step that does the plan's own work on one node.
   var work: StepKind {
@@ -48,6 +54,7 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
     case .handOver: .handOver
     case .initialSync: .initialSync
     case .recover: .forceSoleVoter
+    case .changeCMK, .changeRegion: .rewrapMasterKey
     }
   }
 }
@@ -55,7 +62,7 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
 /// What one step does.
 public enum StepKind: String, Sendable, Codable, CaseIterable {
   case formShard, awaitPrimary, resync, rotateMasterKey, handOver, stop, start, restart, proveKMS, initialSync
-  case forceSoleVoter
+  case forceSoleVoter, rewrapMasterKey
 
   /// The step as operators see it.
   public var title: String {
@@ -71,6 +78,7 @@ public enum StepKind: String, Sendable, Codable, CaseIterable {
     case .proveKMS: "prove that it can start again"
     case .initialSync: "initial sync from another member"
     case .forceSoleVoter: "go on from its log alone"
+    case .rewrapMasterKey: "wrap the master key by the key in force"
     }
   }
 
@@ -80,7 +88,7 @@ public enum StepKind: String, Sendable, Codable, CaseIterable {
   /// Whether it is done as soon as the node is as wanted, however it came to be so.
   var isState: Bool {
     switch self {
-    case .formShard, .awaitPrimary, .resync, .stop, .start, .proveKMS: true
+    case .formShard, .awaitPrimary, .resync, .stop, .start, .proveKMS, .rewrapMasterKey: true
     case .rotateMasterKey, .handOver, .restart, .initialSync, .forceSoleVoter: false
     }
   }

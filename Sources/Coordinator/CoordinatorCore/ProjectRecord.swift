@@ -15,6 +15,8 @@ public struct ProjectRecord: Sendable, Codable, Equatable {
   public var settingsVersion: UInt64
   /// A random value wrapped by the key, for the coordinator's own checks.
   public var canary: WrappedMasterKey?
+  /// Keys that the settings named before, oldest first; nil for none.
+  public var formerKeys: [FormerKeyRecord]?
   /// The coordinator's last check under the present settings.
   public var lastCheck: CheckReport?
   /// What is wrong with the key since when, nil while the coordinator's checks are valid.

@@ -9,11 +9,12 @@ extension OperatorCommand {
     switch self {
     case .setKMS, .checkKMS, .createProject, .enrollNode, .createCluster, .startCluster, .shutdownCluster,
       .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword,
-      .approveNode, .adopt, .recover, .tryAgain, .setAlerts, .setOwners, .setMail, .testMail:
+      .approveNode, .adopt, .recover, .tryAgain, .setAlerts, .setOwners, .setMail, .testMail,
+      .retireKey:
       true
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
       .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery,
-      .listPastAlerts, .showMail:
+      .listPastAlerts, .showMail, .keysNeeded:
       false
     }
   }
@@ -82,6 +83,8 @@ extension Coordinator {
         try core.setAlerts(name, kmsNetworkAccessDenied: isOn, now: now)
       }
       return .project(view(of: project))
+    case .retireKey(let key):
+      return .keyNeed(try performed { () throws(CoordinatorError) in try core.retireKey(key, now: now) })
     case .enrollNode(let name, let cluster, let key):
       let node = try performed { () throws(CoordinatorError) in
         try core.enrollNode(name, cluster: cluster, publicKey: key, now: now)
@@ -132,6 +135,7 @@ extension Coordinator {
     case .keysTree(let cluster):
       if let cluster { _ = try found { () throws(CoordinatorError) in try core.cluster(named: cluster) } }
       return .keysTree(core.keysTree(of: cluster, now: now))
+    case .keysNeeded: return .keysNeeded(core.keysNeeded())
     case .listPlans(let cluster):
       if let cluster { _ = try found { () throws(CoordinatorError) in try core.cluster(named: cluster) } }
       return .plans(core.plans.filter { cluster == nil || $0.cluster == cluster }.map { view(of: $0, now: now) })

@@ -31,9 +31,9 @@ extension Coordinator {
   }
 
   func startCheck(of name: ProjectName, settingsVersion: UInt64) throws(CoordinatorFault) {
-    guard let project = try? core.project(named: name), project.settingsVersion == settingsVersion,
-      let settings = project.kms, let canary = project.canary
-    else { return }
+    guard let (settings, canary) = try? core.project(named: name).custody(settingsVersion: settingsVersion) else {
+      return
+    }
     let secret = settings.credentials.hasSecret ? try secret(of: name, version: settingsVersion) : nil
     guard secret != nil || !settings.credentials.hasSecret else {
       let why = "The stored secret can't be opened with this root key."
@@ -68,9 +68,15 @@ extension Coordinator {
     guard proofsUnderWay < Self.maximumProofs else {
       throw Self.tooManyCalls("The KMS settings of project \(project) were not changed.")
     }
+    let replaced = core.replaced(by: settings, in: project).map { replaced in
+      KeyJob.Replaced(
+        settings: replaced.settings, canary: replaced.canary,
+        secret: replaced.settings.credentials.hasSecret
+          ? (try? self.secret(of: project, version: replaced.settingsVersion)) : nil)
+    }
     let proof = KeyJob.Proof(
       project: project, settings: settings, settingsVersion: version, secret: secret,
-      canary: core.canary(of: project, wrappedBy: settings.keyID), startedAt: now, asker: asker)
+      canary: core.canary(of: project, wrappedBy: settings.keyID), replaced: replaced, startedAt: now, asker: asker)
     guard case .enqueued = surroundings.jobs.yield(.prove(proof)) else {
       throw Self.tooManyCalls("The KMS settings of project \(project) were not changed.")
     }
@@ -86,8 +92,8 @@ extension Coordinator {
     switch outcome {
     case .proved(let proof, let result): try continueProof(proof, result)
     case .delivered(let delivery, let failure): try concludeDelivery(delivery, failure)
-    case .checked(let check, let verdict, let detail):
-      try conclude(check, verdict: verdict, detail: detail)
+    case .checked(let check, let verdict, let detail, let elsewhere):
+      try conclude(check, verdict: verdict, detail: detail, elsewhere: elsewhere)
     }
   }
 
@@ -104,11 +110,11 @@ extension Coordinator {
         proof.project, settings: proof.settings, settingsVersion: proof.settingsVersion, canary: canary,
         startedAt: proof.startedAt, now: now)
     } catch { return .failure(Self.failure(error)) }
-    // Also without a secret: that of the settings before must not stay behind.
     try perform(
       decision.directives,
-      secret: CoordinatorMemory.SealedSecret(
-        project: proof.project, version: proof.settingsVersion, sealed: sealed))
+      secret: sealed.map {
+        CoordinatorMemory.SealedSecret(project: proof.project, version: proof.settingsVersion, sealed: $0)
+      })
     logger.notice(
       "KMS settings are in force",
       metadata: [
@@ -117,11 +123,16 @@ extension Coordinator {
     return kmsAnswer(proof.project)
   }
 
-  private func conclude(_ check: KeyJob.Check, verdict: Verdict?, detail: String) throws(CoordinatorFault) {
+  private func conclude(
+    _ check: KeyJob.Check, verdict: Verdict?, detail: String, elsewhere: String?
+  ) throws(CoordinatorFault) {
+    // Whoever asks for a check waits for that of the key in force.
+    let isInForce = (try? core.project(named: check.project))?.settingsVersion == check.settingsVersion
     guard let verdict else {
       logger.error(
         "the canary says nothing of the key", metadata: ["project": "\(check.project)", "reason": "\(detail)"])
       try perform(core.onCheckFailed(check.project, settingsVersion: check.settingsVersion, why: detail, now: now))
+      guard isInForce else { return }
       return answerCheckAskers(
         of: check.project,
         .failure(
@@ -134,8 +145,9 @@ extension Coordinator {
       metadata: ["project": "\(check.project)", "verdict": "\(CheckView(verdict, startedAtMilliseconds: 1).verdict)"])
     let report = CheckReport(
       verdict: verdict, customerKeyID: check.settings.keyID, settingsVersion: check.settingsVersion,
-      startedAtMilliseconds: check.startedAt.milliseconds)
+      startedAtMilliseconds: check.startedAt.milliseconds, answeredElsewhere: elsewhere)
     try perform(core.onVerdict(check.project, report: report, now: now))
+    guard isInForce else { return }
     answerCheckAskers(of: check.project, kmsAnswer(check.project))
   }
 

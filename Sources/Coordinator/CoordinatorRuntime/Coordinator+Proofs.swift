@@ -13,7 +13,7 @@ extension Coordinator {
     switch result {
     case .failure(let failure): try refuse(proof, failure)
     case .success(let canary):
-      let nodes = core.provers(of: proof.project, key: proof.settings.keyID, now: now)
+      let nodes = core.provers(of: proof.project, now: now)
       try perform(proofDesk.open(.random(), proof, canary: canary, nodes: nodes, now: now))
     }
   }

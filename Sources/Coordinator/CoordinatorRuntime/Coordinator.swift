@@ -119,8 +119,15 @@ actor Coordinator {
     if assignment.kms?.credentials.hasSecret == true {
       kmsSecret = try secret(of: assignment.project, version: assignment.settingsVersion)
     }
+    var formers: [FormerSecret] = []
+    for former in assignment.formerKMS ?? [] where former.settings.credentials.hasSecret {
+      let opened = try secret(of: assignment.project, version: former.settingsVersion)
+      formers.append(FormerSecret(settingsVersion: former.settingsVersion, secret: opened))
+    }
     let interval = UInt32(CoordinatorLimits.heartbeatInterval.components.seconds * 1000)
-    let welcome = Welcome(assignment: assignment, kmsSecret: kmsSecret, heartbeatMilliseconds: interval)
+    let welcome = Welcome(
+      assignment: assignment, kmsSecret: kmsSecret, heartbeatMilliseconds: interval,
+      formerSecrets: formers)
     send(Envelope(.welcome(welcome), cluster: assignment.cluster, node: node, epoch: core.epoch), to: route)
   }
 

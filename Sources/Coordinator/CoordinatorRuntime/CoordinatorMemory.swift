@@ -13,15 +13,14 @@ struct CoordinatorMemory: Sendable {
 
   /// A sealed secret and what it belongs to.
   struct SealedSecret: Sendable {
-    /// Where it is kept, and where the one before was.
+    /// Where it is kept, and where the one before was that it takes the place of.
     let id: String
     let former: String?
-    /// Nil if this version has no secret.
-    let sealed: [UInt8]?
+    let sealed: [UInt8]
 
-    init(project: ProjectName, version: UInt64, sealed: [UInt8]?) {
+    init(project: ProjectName, version: UInt64, sealed: [UInt8]) {
       id = CoordinatorMemory.id(project, version)
-      former = version > 0 ? CoordinatorMemory.id(project, version - 1) : nil
+      former = nil
       self.sealed = sealed
     }
 
@@ -48,16 +47,28 @@ struct CoordinatorMemory: Sendable {
     try Self.translating { () throws(StateStoreError) in try store.records() }
   }
 
-  /// Writes the changes in one transaction; a new secret, or that there is none, takes the place of the one before.
+  /// Writes the changes in one transaction, together with a new secret. What a project's settings need no longer goes
+  /// with the change that says so.
   func apply(_ changes: [RecordChange], secret: SealedSecret? = nil) throws(CoordinatorFault) {
     var secrets: [SecretChange] = []
     if let secret {
-      if let sealed = secret.sealed { secrets.append(.put(id: secret.id, sealed: sealed)) }
+      secrets.append(.put(id: secret.id, sealed: secret.sealed))
       if let former = secret.former { secrets.append(.remove(id: former)) }
+    }
+    for case .put(.project(let project)) in changes {
+      secrets += try stale(of: project).map { SecretChange.remove(id: $0) }
     }
     let start = ContinuousClock.now
     try Self.translating { () throws(StateStoreError) in try store.apply(changes, secrets: secrets) }
     measures?.wrote(since: start)
+  }
+
+  /// The secrets that a project's record has no use for.
+  private func stale(of project: ProjectRecord) throws(CoordinatorFault) -> [String] {
+    let kept = Set(project.keptSettings.map { Self.id(project.name, $0) })
+    let prefix = Self.prefix(of: project.name)
+    return try Self.translating { () throws(StateStoreError) in try store.secretIDs() }
+      .filter { $0.hasPrefix(prefix) && !kept.contains($0) }
   }
 
   /// Where the audit record ends.
@@ -101,7 +112,9 @@ struct CoordinatorMemory: Sendable {
 
   private static func mailID(_ version: UInt64) -> String { "mail/\(version)" }
 
-  private static func id(_ project: ProjectName, _ version: UInt64) -> String { "kms/\(project)/\(version)" }
+  private static func prefix(of project: ProjectName) -> String { "kms/\(project)/" }
+
+  private static func id(_ project: ProjectName, _ version: UInt64) -> String { "\(prefix(of: project))\(version)" }
 
   private static func translating<Value>(_ body: () throws(StateStoreError) -> Value) throws(CoordinatorFault) -> Value
   {

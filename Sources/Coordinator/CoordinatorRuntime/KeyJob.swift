@@ -22,8 +22,18 @@ enum KeyJob: Sendable {
     let secret: Secret?
     /// What the same key wrapped under the settings in force, nil if there is nothing.
     let canary: WrappedMasterKey?
+    /// The key that they would take the place of, nil if they name the same.
+    var replaced: Replaced?
     let startedAt: Instant
     let asker: Asker
+  }
+
+  /// A key that another is to take the place of: who has taken it away must not lose it by that.
+  struct Replaced: Sendable {
+    let settings: KMSSettings
+    let canary: WrappedMasterKey
+    /// Nil if the credentials have none, or it can't be opened.
+    let secret: Secret?
   }
 
   /// The check of a project's canary.
@@ -57,7 +67,7 @@ enum KeyJob: Sendable {
 /// How such a call ended.
 enum KeyJobOutcome: Sendable {
   case proved(KeyJob.Proof, Result<WrappedMasterKey, OperatorFailure>)
-  case checked(KeyJob.Check, verdict: Verdict?, detail: String)
+  case checked(KeyJob.Check, verdict: Verdict?, detail: String, elsewhere: String?)
   case delivered(KeyJob.Delivery, failure: MailError?)
 }
 
@@ -67,15 +77,18 @@ extension KeyProver {
     switch job {
     case .prove(let proof):
       do {
+        if let replaced = proof.replaced { try await checkNotRevoked(replaced, project: proof.project) }
         if let canary = proof.canary {
           try await prove(proof.settings, secret: proof.secret, unwraps: canary, project: proof.project)
         }
-        return .proved(proof, .success(try await prove(proof.settings, secret: proof.secret, project: proof.project)))
+        let canary = try await prove(proof.settings, secret: proof.secret, project: proof.project)
+        try await proveReplicas(proof.settings, secret: proof.secret, canary: canary, project: proof.project)
+        return .proved(proof, .success(canary))
       } catch { return .proved(proof, .failure(error)) }
     case .check(let check):
-      let (verdict, detail) = await self.check(
+      let (verdict, detail, elsewhere) = await self.check(
         check.settings, secret: check.secret, canary: check.canary, project: check.project)
-      return .checked(check, verdict: verdict, detail: detail)
+      return .checked(check, verdict: verdict, detail: detail, elsewhere: elsewhere)
     case .deliver(let delivery):
       do {
         try await MailSender().send(

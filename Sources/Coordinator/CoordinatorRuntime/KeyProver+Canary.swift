@@ -4,6 +4,35 @@ internal import KeyManagement
 internal import Secrets
 
 extension KeyProver {
+  /// Throws if a key that another is to replace is revoked. One that can't be asked is no hindrance: nodes hold what it
+  /// wrapped in memory.
+  func checkNotRevoked(_ replaced: KeyJob.Replaced, project: ProjectName) async throws(OperatorFailure) {
+    let (verdict, _, _) = await check(
+      replaced.settings, secret: replaced.secret, canary: replaced.canary, project: project)
+    guard case .revoked(let reason, let detail) = verdict else { return }
+    throw OperatorFailure(
+      .kmsFailed, what: "The KMS settings of project \(project) were not changed; those from before stay in force.",
+      why:
+        "The key \(replaced.settings.keyID) is revoked (\(reason.rawValue)), and while it is it can't be changed for "
+        + "another: \(detail).",
+      next: "Give the key back in the KMS, then try again.")
+  }
+
+  /// Proves that every other region that settings name unwraps what the key's own has wrapped.
+  func proveReplicas(
+    _ settings: KMSSettings, secret: Secret?, canary: WrappedMasterKey, project: ProjectName
+  ) async throws(OperatorFailure) {
+    for replica in settings.replicas ?? [] {
+      guard let own = settings.settings(of: replica) else { continue }
+      let (verdict, detail, _) = await check(own, secret: secret, canary: canary, project: project)
+      guard verdict != .valid else { continue }
+      throw OperatorFailure(
+        .kmsFailed, what: "The KMS settings of project \(project) were not changed; those from before stay in force.",
+        why: "The replica in \(replica.region) does not unwrap what the key in \(settings.region) wrapped: \(detail)",
+        next: "See that the key has a replica there, enabled, which the credentials may use to decrypt.")
+    }
+  }
+
   /// Proves that these settings unwrap what the same key wrapped before. A canary that is damaged says nothing of the
   /// key; a new one takes its place.
   func prove(

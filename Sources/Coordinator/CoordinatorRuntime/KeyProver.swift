@@ -36,16 +36,20 @@ struct KeyProver: Sendable {
   }
 
   /// Unwraps the canary; the verdict decides whether the key lives. Nil if the failure says nothing of the key.
+  ///
+  /// `elsewhere` is the other region that answered because the key's own is out, nil if its own did.
   func check(_ settings: KMSSettings, secret: Secret?, canary: WrappedMasterKey, project: ProjectName) async
-    -> (verdict: Verdict?, detail: String)
+    -> (verdict: Verdict?, detail: String, elsewhere: String?)
   {
     do throws(KMSError) {
       let service = try makeService(settings, secret)
       let plaintext = try await service.unwrap(canary, context: Self.context(project), deadline: deadline)
-      guard plaintext.count == Self.canaryLength else { return (nil, "the canary has another length than it should") }
-      return (.valid, "")
+      guard plaintext.count == Self.canaryLength else {
+        return (nil, "the canary has another length than it should", nil)
+      }
+      return (.valid, "", (service as? FallbackService)?.answeredElsewhere)
     } catch {
-      return (error.verdict, error.description)
+      return (error.verdict, error.description, nil)
     }
   }
 

@@ -24,6 +24,7 @@ enum ClusterRendering {
         ("disabled since", cluster.disabledSince.map { "\($0)" }), ("what to do", cluster.next.map { "\($0)" }),
         ("queued", cluster.queued.map { "\($0.joined(separator: ", ")); applied once the key is back" }),
         ("encryption", encryption(cluster)),
+        ("customer key", cluster.keyChange.map { Table.Cell($0, .warning) }),
         ("primary", cluster.primary.map { "\($0)" }), ("connect with", cluster.connectionString.map { "\($0)" }),
         ("open plans", plans.isEmpty ? nil : "\(plans)   (keyfold plan watch ID)"),
       ], palette)

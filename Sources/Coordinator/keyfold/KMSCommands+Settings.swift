@@ -6,6 +6,14 @@ internal import Secrets
 
 /// From options to settings and secret.
 extension KMSCommands.Set {
+  /// `region` or `region=url`.
+  static func replica(_ text: String) -> KMSReplica {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    return KMSReplica(region: parts[0], endpoint: parts.count > 1 ? parts[1] : nil)
+  }
+
+  private var namedReplicas: [KMSReplica]? { replicas.isEmpty ? nil : replicas }
+
   /// Settings and secret as the options give them.
   func given() throws(OperatorFailure) -> (KMSSettings, Secret?) {
     try given(
@@ -21,7 +29,8 @@ extension KMSCommands.Set {
       provider: provider, keyID: key, region: try checkedRegion(provider), endpoint: endpoint,
       certificateAuthorityPEM: authorityPEM, credentials: try credentials.credentials(for: provider),
       issuerEndpoint: issuerEndpoint,
-      metadataEndpoint: credentials.metadataEndpoint ?? (credentials.machineIdentity ? metadataEndpoint : nil))
+      metadataEndpoint: credentials.metadataEndpoint ?? (credentials.machineIdentity ? metadataEndpoint : nil),
+      replicas: namedReplicas)
     do { try settings.validate() } catch {
       throw OperatorFailure(
         .invalid, what: "The KMS settings cannot be used.", why: error.description,
@@ -49,7 +58,7 @@ extension KMSCommands.Set {
       let own = try LocalKMSCredentials(file: "\(folder)/\(LocalKMSServer.credentialsFile)")
       let settings = KMSSettings(
         provider: .aws, keyID: key, region: try checkedRegion(.aws), endpoint: endpoint ?? ready.endpoint,
-        certificateAuthorityPEM: authority, accessKeyID: own.accessKeyID)
+        certificateAuthorityPEM: authority, credentials: .awsAccessKey(id: own.accessKeyID), replicas: namedReplicas)
       return (settings, own.secretKey)
     } catch let error as OperatorFailure {
       throw error

@@ -6,7 +6,7 @@ internal import ClusterModel
 struct KMSCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kms", abstract: "The key in the customer's KMS under which a project's clusters are encrypted.",
-    subcommands: [Set.self, Show.self, Check.self])
+    subcommands: [Set.self, Show.self, Check.self, Retire.self])
 
   struct Set: OperatorSubcommand {
     static let configuration = CommandConfiguration(
@@ -27,6 +27,12 @@ struct KMSCommands: ParsableCommand {
           Google  --secret-file KEY.json
                   --machine-identity
 
+        While data is under a key, naming another key (of this or another provider) changes the key: it is proven by \
+        the coordinator and by every reachable node, then each node wraps the master key it holds under it, node by \
+        node, while all of them serve. Until every node has left the old key its settings are kept: do not disable or \
+        delete it before 'keyfold keys needed' says so. It works while the old KMS is out of reach, and never while \
+        the old key is revoked. Naming the old key again leads back.
+
         With --machine-identity the coordinator and every node ask as the machine they run on (instance metadata), and \
         there is no secret; each of these machines needs the rights.
 
@@ -45,6 +51,14 @@ struct KMSCommands: ParsableCommand {
         """, valueName: "id"))
     var key: String
     @Option(name: .long, help: "The key's region (default: as in the key's id; never for Azure).") var region: String?
+    @Option(
+      name: .customLong("replica"),
+      help: ArgumentHelp(
+        """
+        Another region of a multi-Region key of AWS, asked in the given order while the key's own is out, never when it \
+        refuses; repeat for more.
+        """, valueName: "region[=url]"), transform: Self.replica(_:))
+    var replicas: [KMSReplica] = []
     @Option(name: .long, help: ArgumentHelp("A base URL instead of the provider's own, https://….", valueName: "url"))
     var endpoint: String?
     @Option(
@@ -67,6 +81,9 @@ struct KMSCommands: ParsableCommand {
       else { throw OperatorFailure.unexpectedAnswer() }
       terminal.show(kms) { kms, palette in
         ["The key wrapped and unwrapped a test value; project \(kms.project) uses it now."]
+          + (kms.formerKeys == nil
+            ? []
+            : ["Nodes are being put under it. Keep the key before it until it is not needed: keyfold keys needed"])
           + ProjectRendering.kms(kms, palette)
       }
     }

@@ -6,7 +6,7 @@ internal import ClusterModel
 struct KeysCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keys", abstract: "The chain of keys from the customer's KMS down to each database.",
-    subcommands: [Tree.self, Rotate.self])
+    subcommands: [Tree.self, Needed.self, Rotate.self])
 
   struct Tree: OperatorSubcommand {
     static let configuration = CommandConfiguration(
@@ -30,6 +30,27 @@ struct KeysCommands: ParsableCommand {
       }
       let limit = all ? Int.max : KeysTreeRendering.keysShown
       terminal.show(tree) { tree, palette in KeysTreeRendering.lines(tree, keysShown: limit, palette) }
+    }
+  }
+
+  struct Needed: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Says for each customer key what still depends on it, and whether it can be deleted.",
+      discussion: """
+        A key is needed by settings that name it, by the coordinator's canary, and by every generation of data on a \
+        node's disk whose master key it wrapped: the live one, copies that are being filled, and superseded ones. After \
+        a change of the key a node counts until it has reported, also if it is away.
+
+        Example: keyfold keys needed
+        """)
+
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      guard case .keysNeeded(let ledger) = try await session.ask(.keysNeeded) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      terminal.show(ledger) { ledger, palette in LedgerRendering.lines(ledger.keys, palette) }
     }
   }
 

@@ -33,7 +33,8 @@ enum KeysTreeRendering {
       key.lastCheck.map { "checked \(Wording.ago($0.checkedAt, now: now))" },
     ]
     let head = palette.paint("CMK \(key.keyID)", .strong)
-    let subhead = "    " + ([key.provider?.rawValue] + facts).compactMap { $0 }.joined(separator: ", ")
+    let note = key.note.map { palette.paint($0, .warning) }
+    let subhead = "    " + ([key.provider?.rawValue] + facts + [note]).compactMap { $0 }.joined(separator: ", ")
     if key.masterKeys.isEmpty { return [head, subhead, "└─ " + palette.paint("wraps no master key yet", .faint)] }
     return [head, subhead]
       + branches(key.masterKeys) { masterKey in

@@ -38,6 +38,7 @@ enum ProjectRendering {
       ("provider", "\(kms.provider.rawValue)"),
       ("key", "\(kms.keyID)"),
       ("region", kms.region.isEmpty ? nil : "\(kms.region)"),
+      ("while it is out", kms.replicas.map { Table.Cell($0.map(replica).joined(separator: ", then ")) }),
       ("endpoint", "\(kms.endpoint ?? "the provider's own")"),
       ("trusted authority", kms.hasOwnAuthority ? "the operator's own" : "the system's"),
       ("credentials", "\(kms.credentials.summary)"),
@@ -46,7 +47,22 @@ enum ProjectRendering {
       ("settings version", "\(kms.settingsVersion)"),
       ("last check", verdict(kms.lastCheck)),
       ("checked at", kms.lastCheck?.checkedAt.map { "\($0)" }),
-    ] + trouble(kms) + vantagePoints(kms)
+    ] + trouble(kms) + formerKeys(kms) + vantagePoints(kms)
+  }
+
+  private static func replica(_ replica: KMSReplica) -> String {
+    replica.endpoint.map { "\(replica.region) at \($0)" } ?? replica.region
+  }
+
+  /// Keys that were replaced and are still needed.
+  private static func formerKeys(_ kms: KMSView) -> [(String, Table.Cell?)] {
+    (kms.formerKeys ?? []).flatMap { former in
+      [
+        ("rotation in progress", Table.Cell("do not disable the old key \(former.keyID)", .warning)),
+        ("still needed by", former.neededBy.isEmpty ? nil : "\(former.neededBy.joined(separator: ", "))"),
+        ("old key's check", verdict(former.lastCheck)),
+      ]
+    }
   }
 
   private static func trouble(_ kms: KMSView) -> [(String, Table.Cell?)] {
@@ -72,6 +88,9 @@ enum ProjectRendering {
   /// A verdict in a word or two and its colour.
   static func verdict(_ check: CheckView?) -> Table.Cell {
     guard let check else { return Table.Cell("not checked yet", .faint) }
+    if let elsewhere = check.answeredElsewhere {
+      return Table.Cell("\(check.verdict), by the replica in \(elsewhere): the key's own region is out", .warning)
+    }
     let text = check.reason.map { "\(check.verdict) (\($0))" } ?? check.verdict
     return Table.Cell(text, check.verdict == "valid" ? .good : check.verdict == "revoked" ? .bad : .warning)
   }

@@ -818,6 +818,51 @@ void   keyfold__v1__welcome__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__welcome__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__former_secret__init
+                     (Keyfold__V1__FormerSecret         *message)
+{
+  static const Keyfold__V1__FormerSecret init_value = KEYFOLD__V1__FORMER_SECRET__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__former_secret__get_packed_size
+                     (const Keyfold__V1__FormerSecret *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__former_secret__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__former_secret__pack
+                     (const Keyfold__V1__FormerSecret *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__former_secret__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__former_secret__pack_to_buffer
+                     (const Keyfold__V1__FormerSecret *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__former_secret__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__FormerSecret *
+       keyfold__v1__former_secret__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__FormerSecret *)
+     protobuf_c_message_unpack (&keyfold__v1__former_secret__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__former_secret__free_unpacked
+                     (Keyfold__V1__FormerSecret *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__former_secret__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__assignment__init
                      (Keyfold__V1__Assignment         *message)
 {
@@ -861,6 +906,51 @@ void   keyfold__v1__assignment__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &keyfold__v1__assignment__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   keyfold__v1__former_kms__init
+                     (Keyfold__V1__FormerKMS         *message)
+{
+  static const Keyfold__V1__FormerKMS init_value = KEYFOLD__V1__FORMER_KMS__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__former_kms__get_packed_size
+                     (const Keyfold__V1__FormerKMS *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__former_kms__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__former_kms__pack
+                     (const Keyfold__V1__FormerKMS *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__former_kms__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__former_kms__pack_to_buffer
+                     (const Keyfold__V1__FormerKMS *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__former_kms__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__FormerKMS *
+       keyfold__v1__former_kms__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__FormerKMS *)
+     protobuf_c_message_unpack (&keyfold__v1__former_kms__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__former_kms__free_unpacked
+                     (Keyfold__V1__FormerKMS *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__former_kms__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   keyfold__v1__member__init
@@ -951,6 +1041,51 @@ void   keyfold__v1__kmssettings__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &keyfold__v1__kmssettings__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   keyfold__v1__kmsreplica__init
+                     (Keyfold__V1__KMSReplica         *message)
+{
+  static const Keyfold__V1__KMSReplica init_value = KEYFOLD__V1__KMSREPLICA__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__kmsreplica__get_packed_size
+                     (const Keyfold__V1__KMSReplica *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__kmsreplica__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__kmsreplica__pack
+                     (const Keyfold__V1__KMSReplica *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__kmsreplica__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__kmsreplica__pack_to_buffer
+                     (const Keyfold__V1__KMSReplica *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__kmsreplica__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__KMSReplica *
+       keyfold__v1__kmsreplica__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__KMSReplica *)
+     protobuf_c_message_unpack (&keyfold__v1__kmsreplica__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__kmsreplica__free_unpacked
+                     (Keyfold__V1__KMSReplica *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__kmsreplica__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   keyfold__v1__kmscredentials__init
@@ -1221,6 +1356,51 @@ void   keyfold__v1__rotate_master_key__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &keyfold__v1__rotate_master_key__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   keyfold__v1__rewrap_master_key__init
+                     (Keyfold__V1__RewrapMasterKey         *message)
+{
+  static const Keyfold__V1__RewrapMasterKey init_value = KEYFOLD__V1__REWRAP_MASTER_KEY__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__rewrap_master_key__get_packed_size
+                     (const Keyfold__V1__RewrapMasterKey *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__rewrap_master_key__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__rewrap_master_key__pack
+                     (const Keyfold__V1__RewrapMasterKey *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__rewrap_master_key__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__rewrap_master_key__pack_to_buffer
+                     (const Keyfold__V1__RewrapMasterKey *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__rewrap_master_key__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__RewrapMasterKey *
+       keyfold__v1__rewrap_master_key__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__RewrapMasterKey *)
+     protobuf_c_message_unpack (&keyfold__v1__rewrap_master_key__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__rewrap_master_key__free_unpacked
+                     (Keyfold__V1__RewrapMasterKey *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__rewrap_master_key__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   keyfold__v1__restart__init
@@ -3075,7 +3255,7 @@ const ProtobufCMessageDescriptor keyfold__v1__heartbeat__descriptor =
   (ProtobufCMessageInit) keyfold__v1__heartbeat__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[18] =
+static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[19] =
 {
   {
     "node",
@@ -3293,6 +3473,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "other_generations",
+    90,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__NodeReport, n_other_generations),
+    offsetof(Keyfold__V1__NodeReport, other_generations),
+    &keyfold__v1__generation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   2,   /* field[2] = agent_version */
@@ -3306,6 +3498,7 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   12,   /* field[12] = ip_list_version */
   13,   /* field[13] = last_check */
   0,   /* field[0] = node */
+  18,   /* field[18] = other_generations */
   3,   /* field[3] = phase */
   4,   /* field[4] = phase_reason */
   9,   /* field[9] = replication */
@@ -3314,12 +3507,13 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   8,   /* field[8] = superseded_generations */
   10,   /* field[10] = work */
 };
-static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[3 + 1] =
+static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[4 + 1] =
 {
   { 1, 0 },
   { 40, 15 },
   { 43, 16 },
-  { 0, 18 }
+  { 90, 18 },
+  { 0, 19 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
 {
@@ -3329,10 +3523,10 @@ const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
   "Keyfold__V1__NodeReport",
   "keyfold.v1",
   sizeof(Keyfold__V1__NodeReport),
-  18,
+  19,
   keyfold__v1__node_report__field_descriptors,
   keyfold__v1__node_report__field_indices_by_name,
-  3,  keyfold__v1__node_report__number_ranges,
+  4,  keyfold__v1__node_report__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__node_report__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -4085,7 +4279,7 @@ const ProtobufCMessageDescriptor keyfold__v1__work__descriptor =
   (ProtobufCMessageInit) keyfold__v1__work__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__check__field_descriptors[7] =
+static const ProtobufCFieldDescriptor keyfold__v1__check__field_descriptors[8] =
 {
   {
     "verdict",
@@ -4171,8 +4365,21 @@ static const ProtobufCFieldDescriptor keyfold__v1__check__field_descriptors[7] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "answered_elsewhere",
+    90,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__Check, opt_answered_elsewhere_case),
+    offsetof(Keyfold__V1__Check, answered_elsewhere),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__check__field_indices_by_name[] = {
+  7,   /* field[7] = answered_elsewhere */
   4,   /* field[4] = customer_key_id */
   3,   /* field[3] = detail */
   2,   /* field[2] = outage */
@@ -4181,10 +4388,11 @@ static const unsigned keyfold__v1__check__field_indices_by_name[] = {
   6,   /* field[6] = started_at_ms */
   0,   /* field[0] = verdict */
 };
-static const ProtobufCIntRange keyfold__v1__check__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__check__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 90, 7 },
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__check__descriptor =
 {
@@ -4194,10 +4402,10 @@ const ProtobufCMessageDescriptor keyfold__v1__check__descriptor =
   "Keyfold__V1__Check",
   "keyfold.v1",
   sizeof(Keyfold__V1__Check),
-  7,
+  8,
   keyfold__v1__check__field_descriptors,
   keyfold__v1__check__field_indices_by_name,
-  1,  keyfold__v1__check__number_ranges,
+  2,  keyfold__v1__check__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__check__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -4393,7 +4601,7 @@ const ProtobufCMessageDescriptor keyfold__v1__key__descriptor =
   (ProtobufCMessageInit) keyfold__v1__key__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__welcome__field_descriptors[3] =
+static const ProtobufCFieldDescriptor keyfold__v1__welcome__field_descriptors[4] =
 {
   {
     "assignment",
@@ -4431,16 +4639,30 @@ static const ProtobufCFieldDescriptor keyfold__v1__welcome__field_descriptors[3]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "former_secrets",
+    90,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Welcome, n_former_secrets),
+    offsetof(Keyfold__V1__Welcome, former_secrets),
+    &keyfold__v1__former_secret__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__welcome__field_indices_by_name[] = {
   0,   /* field[0] = assignment */
+  3,   /* field[3] = former_secrets */
   2,   /* field[2] = heartbeat_ms */
   1,   /* field[1] = kms_secret */
 };
-static const ProtobufCIntRange keyfold__v1__welcome__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__welcome__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 90, 3 },
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__welcome__descriptor =
 {
@@ -4450,14 +4672,65 @@ const ProtobufCMessageDescriptor keyfold__v1__welcome__descriptor =
   "Keyfold__V1__Welcome",
   "keyfold.v1",
   sizeof(Keyfold__V1__Welcome),
-  3,
+  4,
   keyfold__v1__welcome__field_descriptors,
   keyfold__v1__welcome__field_indices_by_name,
-  1,  keyfold__v1__welcome__number_ranges,
+  2,  keyfold__v1__welcome__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__welcome__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__assignment__field_descriptors[9] =
+static const ProtobufCFieldDescriptor keyfold__v1__former_secret__field_descriptors[2] =
+{
+  {
+    "settings_version",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__FormerSecret, settings_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kms_secret",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Keyfold__V1__FormerSecret, opt_kms_secret_case),
+    offsetof(Keyfold__V1__FormerSecret, kms_secret),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__former_secret__field_indices_by_name[] = {
+  1,   /* field[1] = kms_secret */
+  0,   /* field[0] = settings_version */
+};
+static const ProtobufCIntRange keyfold__v1__former_secret__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__former_secret__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.FormerSecret",
+  "FormerSecret",
+  "Keyfold__V1__FormerSecret",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__FormerSecret),
+  2,
+  keyfold__v1__former_secret__field_descriptors,
+  keyfold__v1__former_secret__field_indices_by_name,
+  1,  keyfold__v1__former_secret__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__former_secret__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__assignment__field_descriptors[10] =
 {
   {
     "version",
@@ -4567,10 +4840,23 @@ static const ProtobufCFieldDescriptor keyfold__v1__assignment__field_descriptors
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "former_kms",
+    90,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Assignment, n_former_kms),
+    offsetof(Keyfold__V1__Assignment, former_kms),
+    &keyfold__v1__former_kms__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__assignment__field_indices_by_name[] = {
   2,   /* field[2] = cluster */
   7,   /* field[7] = disabled_reason */
+  9,   /* field[9] = former_kms */
   4,   /* field[4] = kms */
   3,   /* field[3] = members */
   8,   /* field[8] = not_approved_reason */
@@ -4579,11 +4865,12 @@ static const unsigned keyfold__v1__assignment__field_indices_by_name[] = {
   5,   /* field[5] = settings_version */
   0,   /* field[0] = version */
 };
-static const ProtobufCIntRange keyfold__v1__assignment__number_ranges[2 + 1] =
+static const ProtobufCIntRange keyfold__v1__assignment__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 12, 8 },
-  { 0, 9 }
+  { 90, 9 },
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor =
 {
@@ -4593,11 +4880,62 @@ const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor =
   "Keyfold__V1__Assignment",
   "keyfold.v1",
   sizeof(Keyfold__V1__Assignment),
-  9,
+  10,
   keyfold__v1__assignment__field_descriptors,
   keyfold__v1__assignment__field_indices_by_name,
-  2,  keyfold__v1__assignment__number_ranges,
+  3,  keyfold__v1__assignment__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__assignment__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__former_kms__field_descriptors[2] =
+{
+  {
+    "kms",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__FormerKMS, kms),
+    &keyfold__v1__kmssettings__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "settings_version",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__FormerKMS, settings_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__former_kms__field_indices_by_name[] = {
+  0,   /* field[0] = kms */
+  1,   /* field[1] = settings_version */
+};
+static const ProtobufCIntRange keyfold__v1__former_kms__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__former_kms__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.FormerKMS",
+  "FormerKMS",
+  "Keyfold__V1__FormerKMS",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__FormerKMS),
+  2,
+  keyfold__v1__former_kms__field_descriptors,
+  keyfold__v1__former_kms__field_indices_by_name,
+  1,  keyfold__v1__former_kms__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__former_kms__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__member__field_descriptors[5] =
@@ -4690,7 +5028,7 @@ const ProtobufCMessageDescriptor keyfold__v1__member__descriptor =
   (ProtobufCMessageInit) keyfold__v1__member__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptors[9] =
+static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptors[10] =
 {
   {
     "provider",
@@ -4800,6 +5138,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptor
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "replicas",
+    90,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__KMSSettings, n_replicas),
+    offsetof(Keyfold__V1__KMSSettings, replicas),
+    &keyfold__v1__kmsreplica__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__kmssettings__field_indices_by_name[] = {
   5,   /* field[5] = access_key_id */
@@ -4811,11 +5161,13 @@ static const unsigned keyfold__v1__kmssettings__field_indices_by_name[] = {
   8,   /* field[8] = metadata_endpoint */
   0,   /* field[0] = provider */
   2,   /* field[2] = region */
+  9,   /* field[9] = replicas */
 };
-static const ProtobufCIntRange keyfold__v1__kmssettings__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__kmssettings__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 90, 9 },
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor =
 {
@@ -4825,11 +5177,62 @@ const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor =
   "Keyfold__V1__KMSSettings",
   "keyfold.v1",
   sizeof(Keyfold__V1__KMSSettings),
-  9,
+  10,
   keyfold__v1__kmssettings__field_descriptors,
   keyfold__v1__kmssettings__field_indices_by_name,
-  1,  keyfold__v1__kmssettings__number_ranges,
+  2,  keyfold__v1__kmssettings__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__kmssettings__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__kmsreplica__field_descriptors[2] =
+{
+  {
+    "region",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__KMSReplica, region),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "endpoint",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__KMSReplica, opt_endpoint_case),
+    offsetof(Keyfold__V1__KMSReplica, endpoint),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__kmsreplica__field_indices_by_name[] = {
+  1,   /* field[1] = endpoint */
+  0,   /* field[0] = region */
+};
+static const ProtobufCIntRange keyfold__v1__kmsreplica__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__kmsreplica__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.KMSReplica",
+  "KMSReplica",
+  "Keyfold__V1__KMSReplica",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__KMSReplica),
+  2,
+  keyfold__v1__kmsreplica__field_descriptors,
+  keyfold__v1__kmsreplica__field_indices_by_name,
+  1,  keyfold__v1__kmsreplica__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__kmsreplica__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__kmscredentials__field_descriptors[6] =
@@ -4935,7 +5338,7 @@ const ProtobufCMessageDescriptor keyfold__v1__kmscredentials__descriptor =
   (ProtobufCMessageInit) keyfold__v1__kmscredentials__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__command__field_descriptors[13] =
+static const ProtobufCFieldDescriptor keyfold__v1__command__field_descriptors[14] =
 {
   {
     "id",
@@ -5093,6 +5496,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__command__field_descriptors[13
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "rewrap_master_key",
+    90,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Command, action_case),
+    offsetof(Keyfold__V1__Command, rewrap_master_key),
+    &keyfold__v1__rewrap_master_key__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__command__field_indices_by_name[] = {
   9,   /* field[9] = check_kms */
@@ -5104,18 +5519,20 @@ static const unsigned keyfold__v1__command__field_indices_by_name[] = {
   1,   /* field[1] = plan */
   8,   /* field[8] = restart */
   3,   /* field[3] = resync */
+  13,   /* field[13] = rewrap_master_key */
   4,   /* field[4] = rotate_master_key */
   7,   /* field[7] = start_database */
   5,   /* field[5] = step_down */
   6,   /* field[6] = stop_database */
 };
-static const ProtobufCIntRange keyfold__v1__command__number_ranges[4 + 1] =
+static const ProtobufCIntRange keyfold__v1__command__number_ranges[5 + 1] =
 {
   { 1, 0 },
   { 8, 2 },
   { 24, 11 },
   { 40, 12 },
-  { 0, 13 }
+  { 90, 13 },
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__command__descriptor =
 {
@@ -5125,10 +5542,10 @@ const ProtobufCMessageDescriptor keyfold__v1__command__descriptor =
   "Keyfold__V1__Command",
   "keyfold.v1",
   sizeof(Keyfold__V1__Command),
-  13,
+  14,
   keyfold__v1__command__field_descriptors,
   keyfold__v1__command__field_indices_by_name,
-  4,  keyfold__v1__command__number_ranges,
+  5,  keyfold__v1__command__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__command__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -5347,6 +5764,57 @@ const ProtobufCMessageDescriptor keyfold__v1__rotate_master_key__descriptor =
   keyfold__v1__rotate_master_key__field_indices_by_name,
   1,  keyfold__v1__rotate_master_key__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__rotate_master_key__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__rewrap_master_key__field_descriptors[2] =
+{
+  {
+    "expecting",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RewrapMasterKey, expecting),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "settings_version",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RewrapMasterKey, settings_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__rewrap_master_key__field_indices_by_name[] = {
+  0,   /* field[0] = expecting */
+  1,   /* field[1] = settings_version */
+};
+static const ProtobufCIntRange keyfold__v1__rewrap_master_key__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__rewrap_master_key__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.RewrapMasterKey",
+  "RewrapMasterKey",
+  "Keyfold__V1__RewrapMasterKey",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__RewrapMasterKey),
+  2,
+  keyfold__v1__rewrap_master_key__field_descriptors,
+  keyfold__v1__rewrap_master_key__field_indices_by_name,
+  1,  keyfold__v1__rewrap_master_key__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__rewrap_master_key__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__restart__field_descriptors[1] =

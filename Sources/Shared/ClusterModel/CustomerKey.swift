@@ -10,6 +10,23 @@ public enum CustomerKey {
     return first == second
   }
 
+  /// The provider whose ids have this form (AWS: ARN; Azure: URL; Google: resource name), nil if none has.
+  public static func provider(of id: String) -> KMSProvider? {
+    if id.hasPrefix("arn:") { return .aws }
+    if id.hasPrefix("https://") { return .azure }
+    return id.hasPrefix("projects/") ? .gcp : nil
+  }
+
+  /// The version that an id names: the last part of an Azure key's URL or of a Google key version's name; nil for AWS,
+  /// whose ids stay the same when KMS rotates the material behind them.
+  public static func version(of id: String) -> String? {
+    guard let provider = provider(of: id), provider != .aws else { return nil }
+    return id.split(separator: "/").last.map(String.init)
+  }
+
+  /// Whether an id names a multi-Region key of AWS, which replicas in other regions can stand in for.
+  public static func isMultiRegion(_ id: String) -> Bool { multiRegion(id) != nil }
+
   /// A multi-Region key's ARN without its region, nil if it is none: `arn:PARTITION:kms:REGION:ACCOUNT:key/mrk-…`.
   private static func multiRegion(_ id: String) -> [Substring]? {
     var parts = id.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)

@@ -31,6 +31,7 @@ extension KMSSettings {
           + Self.kinds(of: provider))
     }
     try checkCredentials()
+    try validateReplicas()
   }
 
   private func checkCredentials() throws(ModelError) {

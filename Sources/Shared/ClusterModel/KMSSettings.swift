@@ -20,12 +20,14 @@ public struct KMSSettings: Sendable, Equatable {
   public var issuerEndpoint: String?
   /// The metadata service of the machine, instead of the provider's own address.
   public var metadataEndpoint: String?
+  /// Other regions of a multi-Region key, in the order in which they are asked while its own is out; nil for none.
+  public var replicas: [KMSReplica]?
 
   /// Makes settings of their parts.
   public init(
     provider: KMSProvider, keyID: String, region: String, endpoint: String? = nil,
     certificateAuthorityPEM: String? = nil, credentials: KMSCredentials, issuerEndpoint: String? = nil,
-    metadataEndpoint: String? = nil
+    metadataEndpoint: String? = nil, replicas: [KMSReplica]? = nil
   ) {
     self.provider = provider
     self.keyID = keyID
@@ -35,6 +37,7 @@ public struct KMSSettings: Sendable, Equatable {
     self.credentials = credentials
     self.issuerEndpoint = issuerEndpoint
     self.metadataEndpoint = metadataEndpoint
+    self.replicas = replicas
   }
 
   /// Makes settings with an AWS access key.
@@ -52,6 +55,7 @@ extension KMSSettings: Codable {
   /// `accessKeyID` is how settings were stored before there were other credentials.
   private enum Field: String, CodingKey {
     case provider, keyID, region, endpoint, certificateAuthorityPEM, credentials, issuerEndpoint, metadataEndpoint
+    case replicas
     case accessKeyID
   }
 
@@ -67,7 +71,8 @@ extension KMSSettings: Codable {
       certificateAuthorityPEM: try fields.decodeIfPresent(String.self, forKey: .certificateAuthorityPEM),
       credentials: try credentials ?? .awsAccessKey(id: fields.decode(String.self, forKey: .accessKeyID)),
       issuerEndpoint: try fields.decodeIfPresent(String.self, forKey: .issuerEndpoint),
-      metadataEndpoint: try fields.decodeIfPresent(String.self, forKey: .metadataEndpoint))
+      metadataEndpoint: try fields.decodeIfPresent(String.self, forKey: .metadataEndpoint),
+      replicas: try fields.decodeIfPresent([KMSReplica].self, forKey: .replicas))
   }
 
   /// Writes settings without the secret, which is no part of them.
@@ -81,5 +86,6 @@ extension KMSSettings: Codable {
     try fields.encode(credentials, forKey: .credentials)
     try fields.encodeIfPresent(issuerEndpoint, forKey: .issuerEndpoint)
     try fields.encodeIfPresent(metadataEndpoint, forKey: .metadataEndpoint)
+    try fields.encodeIfPresent(replicas, forKey: .replicas)
   }
 }

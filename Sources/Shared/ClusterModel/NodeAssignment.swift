@@ -55,6 +55,8 @@ public struct NodeAssignment: Sendable, Codable, Equatable {
   public var kms: KMSSettings?
   /// The version of the KMS settings, 0 if none are set.
   public var settingsVersion: UInt64
+  /// Settings of keys that were replaced and that nodes may still have to unwrap with; nil if there are none.
+  public var formerKMS: [FormerKMS]?
   /// Whether the cluster is meant to run; false after `cluster shutdown`.
   public var running: Bool
   /// The newest verdict-driven lock-out, nil if none: a node that starts under one stays disabled until a valid check.
@@ -66,7 +68,8 @@ public struct NodeAssignment: Sendable, Codable, Equatable {
   /// Makes an assignment of its parts.
   public init(
     version: UInt64, project: ProjectName, cluster: ClusterName, members: [MemberAddress], kms: KMSSettings?,
-    settingsVersion: UInt64, running: Bool, disabledReason: String? = nil, notApprovedReason: String? = nil
+    settingsVersion: UInt64, formerKMS: [FormerKMS]? = nil, running: Bool, disabledReason: String? = nil,
+    notApprovedReason: String? = nil
   ) {
     self.version = version
     self.project = project
@@ -74,6 +77,7 @@ public struct NodeAssignment: Sendable, Codable, Equatable {
     self.members = members
     self.kms = kms
     self.settingsVersion = settingsVersion
+    self.formerKMS = formerKMS
     self.running = running
     self.disabledReason = disabledReason
     self.notApprovedReason = notApprovedReason

@@ -33,6 +33,9 @@ public enum NodeAction: Sendable, Codable, Equatable {
   /// Make a new master key and rewrap the keystore in one replacement, if generation and keystore version are these.
   /// Done when the master key differs from `masterKey`.
   case rotateMasterKey(expecting: GenerationID, masterKey: MasterKeyID)
+  /// Have the master key in use wrapped by the key of these settings, which have to be in force on the node, and put
+  /// that in place of the old wrapping in one replacement of the keystore. Done when the keystore names that key.
+  case rewrapMasterKey(expecting: GenerationID, settingsVersion: UInt64)
   /// Hand the primary's part over to a caught-up secondary; done when the node is not primary.
   case stepDown
   /// Close the engine until `startDatabase`; done when the phase is `stopped`.
@@ -57,6 +60,7 @@ public enum NodeAction: Sendable, Codable, Equatable {
     case .resync(false, _): "re-sync into a plain generation"
     case .initialSync: "initial sync"
     case .rotateMasterKey: "rotate master key"
+    case .rewrapMasterKey: "wrap the master key by another customer key"
     case .stepDown: "hand over"
     case .stopDatabase: "stop"
     case .startDatabase: "start"

@@ -244,9 +244,15 @@ public struct CheckReport: Sendable, Codable, Equatable {
   public var settingsVersion: UInt64
   /// When it began, milliseconds since 1970.
   public var startedAtMilliseconds: Int64
+  /// The other region that answered because the key's own is out, nil if its own answered or none did.
+  public var answeredElsewhere: String?
 
   /// Makes a report of its parts.
-  public init(verdict: Verdict, customerKeyID: String, settingsVersion: UInt64, startedAtMilliseconds: Int64) {
+  public init(
+    verdict: Verdict, customerKeyID: String, settingsVersion: UInt64, startedAtMilliseconds: Int64,
+    answeredElsewhere: String? = nil
+  ) {
+    self.answeredElsewhere = answeredElsewhere
     self.verdict = verdict
     self.customerKeyID = customerKeyID
     self.settingsVersion = settingsVersion
@@ -290,6 +296,11 @@ public struct NodeReport: Sendable, Codable, Equatable {
   public var scrub: ScrubReport?
   /// The room on its disk, nil if it can't say.
   public var disk: DiskReport?
+  /// The most generations beside the live one that a report tells of; a node has one or two.
+  public static let maximumOtherGenerations = 64
+
+  /// Encrypted generations on its disk beside the live one: copies being filled, and superseded ones; nil for none.
+  public var otherGenerations: [GenerationReport]?
 
   /// Makes a report with nothing opened yet.
   public init(node: NodeName, boot: BootID, agentVersion: String, phase: NodePhase) {

@@ -22,6 +22,10 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   case plans([PlanView])
   /// The tree of keys.
   case keysTree(KeysTreeView)
+  /// The ledger of customer keys.
+  case keysNeeded(KeysNeededView)
+  /// One customer key of the ledger.
+  case keyNeed(KeyNeedView)
   /// The list of addresses.
   case ipList(IPListView)
   /// What needs attention.

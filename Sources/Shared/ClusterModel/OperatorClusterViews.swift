@@ -29,6 +29,9 @@ public struct ClusterView: Sendable, Codable, Equatable {
   /// Changes that were accepted while it is disabled, in the order they will be applied; nil if there are none.
   public var queued: [String]?
 
+  /// What is said while nodes leave a customer key that was replaced; nil while none do.
+  public var keyChange: String?
+
   /// Makes a view of its parts.
   public init(
     name: ClusterName, project: ProjectName, running: Bool, state: String, reason: String?, encryption: String,

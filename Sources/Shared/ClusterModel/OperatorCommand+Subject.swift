@@ -20,10 +20,13 @@ extension OperatorCommand {
       "\(cluster): \(name)"
     case .listNodes(let cluster), .keysTree(let cluster), .listPlans(let cluster): cluster?.text ?? ""
     case .showPlan(let id): id
+    case .retireKey(let key): key
     case .showCoordinator, .adopt: "coordinator"
     case .setMail(let server): server.host
     case .testMail(let address): address
-    case .listProjects, .listClusters, .showIPList, .listAlerts, .listPastAlerts, .showMail, .readAudit: ""
+    case .listProjects, .listClusters, .showIPList, .listAlerts, .listPastAlerts, .showMail, .readAudit,
+      .keysNeeded:
+      ""
     }
   }
 }

@@ -42,6 +42,10 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   case stepDown(cluster: ClusterName)
   /// Draw the tree of keys, of everything or of one cluster.
   case keysTree(cluster: ClusterName?)
+  /// List every customer key with what depends on it.
+  case keysNeeded
+  /// Confirm that nothing depends on a customer key, so that it can be deleted in the KMS.
+  case retireKey(keyID: String)
   /// Give every node of a cluster a new master key.
   case rotateKeys(cluster: ClusterName)
   /// List plans, newest first, all of them or one cluster's.
@@ -109,6 +113,8 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .encryptCluster: "cluster encrypt"
     case .stepDown: "cluster stepdown"
     case .keysTree: "keys tree"
+    case .keysNeeded: "keys needed"
+    case .retireKey: "kms retire"
     case .rotateKeys: "keys rotate"
     case .listPlans: "plan list"
     case .showPlan: "plan show"

@@ -29,6 +29,8 @@ public struct CustomerKeyView: Sendable, Codable, Equatable {
   public var lastCheck: CheckView?
   /// The master keys it wraps, by cluster and node.
   public var masterKeys: [MasterKeyView]
+  /// What is to be known of the key, nil if nothing is.
+  public var note: String?
 
   /// Makes a view of its parts.
   public init(

@@ -47,6 +47,8 @@ public struct KMSView: Sendable, Codable, Equatable {
   public var issuerEndpoint: String?
   /// The machine's metadata service, nil for the provider's own address.
   public var metadataEndpoint: String?
+  /// Other regions that are asked while the key's own is out, in their order; nil for none.
+  public var replicas: [KMSReplica]?
   /// One higher at each change.
   public var settingsVersion: UInt64
   /// What the coordinator's last check said, nil before the first.
@@ -55,6 +57,8 @@ public struct KMSView: Sendable, Codable, Equatable {
   public var trouble: KeyTroubleView?
   /// What everybody who looks at the key saw last; nil from a coordinator that does not say.
   public var vantagePoints: [VantagePointView]?
+  /// Keys that were replaced and are still needed; nil if there are none.
+  public var formerKeys: [FormerKeyView]?
 
   /// Makes a view of settings; the secret is no part of them.
   public init(project: ProjectName, settings: KMSSettings, settingsVersion: UInt64, lastCheck: CheckView?) {
@@ -67,6 +71,7 @@ public struct KMSView: Sendable, Codable, Equatable {
     credentials = settings.credentials
     issuerEndpoint = settings.issuerEndpoint
     metadataEndpoint = settings.metadataEndpoint
+    replicas = settings.replicas
     self.settingsVersion = settingsVersion
     self.lastCheck = lastCheck
   }
@@ -82,6 +87,9 @@ public struct CheckView: Sendable, Codable, Equatable {
   public var detail: String?
   /// When the check began.
   public var checkedAt: OperatorTime?
+
+  /// The other region that answered because the key's own is out, nil if its own answered.
+  public var answeredElsewhere: String?
 
   /// Makes a view of a verdict and the moment its check began, milliseconds since 1970.
   public init(_ verdict: Verdict, startedAtMilliseconds: Int64) {

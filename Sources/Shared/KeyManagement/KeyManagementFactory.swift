@@ -34,9 +34,23 @@ public final class KeyManagementFactory: Sendable {
   ///
   /// `secret` is nil for credentials that have none, those of the machine itself. `sessionToken` belongs to temporary
   /// access keys of AWS. `localAddress` is the address of this machine that connections come from, nil for the system's
-  /// choice. Nothing is sent yet.
+  /// choice. Nothing is sent yet. Settings that name other regions of the key make a `FallbackService`.
   public func makeService(
     settings: KMSSettings, secret: Secret?, sessionToken: Secret? = nil, localAddress: String? = nil
+  ) throws(KMSError) -> any KeyManagementService {
+    var replicas: [FallbackService.Replica] = []
+    for replica in settings.replicas ?? [] {
+      guard let own = settings.settings(of: replica) else { continue }
+      let service = try makeOne(own, secret: secret, sessionToken: sessionToken, localAddress: localAddress)
+      replicas.append(FallbackService.Replica(region: replica.region, service: service))
+    }
+    let own = try makeOne(settings, secret: secret, sessionToken: sessionToken, localAddress: localAddress)
+    return replicas.isEmpty ? own : FallbackService(own: own, replicas: replicas)
+  }
+
+  /// Makes the service of one region.
+  private func makeOne(
+    _ settings: KMSSettings, secret: Secret?, sessionToken: Secret?, localAddress: String?
   ) throws(KMSError) -> any KeyManagementService {
     do { try settings.validate() } catch { throw Self.fault(settings, error.description) }
     if settings.credentials.hasSecret, secret?.count ?? 0 == 0 {

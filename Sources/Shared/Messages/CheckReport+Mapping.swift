@@ -5,7 +5,8 @@ extension CheckReport: WireMapped {
   init(wire: WireReader) throws(MessageError) {
     self.init(
       verdict: try Verdict(wire: wire), customerKeyID: try wire.text("customer_key_id"),
-      settingsVersion: wire.uint64("settings_version"), startedAtMilliseconds: wire.int64("started_at_ms"))
+      settingsVersion: wire.uint64("settings_version"), startedAtMilliseconds: wire.int64("started_at_ms"),
+      answeredElsewhere: try wire.optionalText("answered_elsewhere"))
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -13,6 +14,7 @@ extension CheckReport: WireMapped {
     try wire.set("customer_key_id", customerKeyID)
     wire.set("settings_version", settingsVersion)
     wire.set("started_at_ms", startedAtMilliseconds)
+    try wire.set("answered_elsewhere", optional: answeredElsewhere)
   }
 }
 

@@ -11,6 +11,7 @@ extension KMSCredentials.Kind: WireChoice {
 
 extension KMSSettings: WireMapped {
   init(wire: WireReader) throws(MessageError) {
+    let replicas: [KMSReplica] = try wire.list("replicas", limit: KMSReplica.maximumCount)
     // A coordinator from before there were other credentials names an access key only.
     let named: KMSCredentials? = try wire.optional("credentials")
     let credentials: KMSCredentials
@@ -21,7 +22,7 @@ extension KMSSettings: WireMapped {
       certificateAuthorityPEM: try wire.optionalText("certificate_authority_pem"),
       credentials: credentials,
       issuerEndpoint: try wire.optionalText("issuer_endpoint"),
-      metadataEndpoint: try wire.optionalText("metadata_endpoint"))
+      metadataEndpoint: try wire.optionalText("metadata_endpoint"), replicas: replicas.isEmpty ? nil : replicas)
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -34,6 +35,18 @@ extension KMSSettings: WireMapped {
     try wire.set("credentials", credentials)
     try wire.set("issuer_endpoint", optional: issuerEndpoint)
     try wire.set("metadata_endpoint", optional: metadataEndpoint)
+    try wire.set("replicas", list: replicas ?? [])
+  }
+}
+
+extension KMSReplica: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(region: try wire.text("region"), endpoint: try wire.optionalText("endpoint"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("region", region)
+    try wire.set("endpoint", optional: endpoint)
   }
 }
 

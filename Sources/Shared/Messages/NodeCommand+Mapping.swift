@@ -30,6 +30,9 @@ extension NodeAction: WireMapped {
     case KEYFOLD__V1__COMMAND__ACTION_ROTATE_MASTER_KEY:
       let part: RotateMasterKey = try wire.value("rotate_master_key")
       self = .rotateMasterKey(expecting: part.expecting, masterKey: part.masterKey)
+    case KEYFOLD__V1__COMMAND__ACTION_REWRAP_MASTER_KEY:
+      let part: RewrapMasterKey = try wire.value("rewrap_master_key")
+      self = .rewrapMasterKey(expecting: part.expecting, settingsVersion: part.settingsVersion)
     case KEYFOLD__V1__COMMAND__ACTION_STEP_DOWN: self = .stepDown
     case KEYFOLD__V1__COMMAND__ACTION_STOP_DATABASE: self = .stopDatabase
     case KEYFOLD__V1__COMMAND__ACTION_START_DATABASE: self = .startDatabase
@@ -52,6 +55,8 @@ extension NodeAction: WireMapped {
     case .initialSync(let order): try wire.set("initial_sync", order)
     case .rotateMasterKey(let expecting, let masterKey):
       try wire.set("rotate_master_key", RotateMasterKey(expecting: expecting, masterKey: masterKey))
+    case .rewrapMasterKey(let expecting, let version):
+      try wire.set("rewrap_master_key", RewrapMasterKey(expecting: expecting, settingsVersion: version))
     case .stepDown: try wire.set("step_down", Nothing())
     case .stopDatabase: try wire.set("stop_database", Nothing())
     case .startDatabase: try wire.set("start_database", Nothing())
@@ -143,6 +148,25 @@ private struct RotateMasterKey: WireMapped {
   func write(to wire: WireWriter) throws(MessageError) {
     try wire.set("expecting", expecting)
     try wire.set("master_key", masterKey)
+  }
+}
+
+private struct RewrapMasterKey: WireMapped {
+  let expecting: GenerationID
+  let settingsVersion: UInt64
+
+  init(expecting: GenerationID, settingsVersion: UInt64) {
+    self.expecting = expecting
+    self.settingsVersion = settingsVersion
+  }
+
+  init(wire: WireReader) throws(MessageError) {
+    self.init(expecting: try wire.id("expecting"), settingsVersion: wire.uint64("settings_version"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("expecting", expecting)
+    wire.set("settings_version", settingsVersion)
   }
 }
 

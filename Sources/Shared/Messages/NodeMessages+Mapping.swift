@@ -51,22 +51,48 @@ extension Welcome: WireMapped {
   init(wire: WireReader) throws(MessageError) {
     self.init(
       assignment: try wire.value("assignment"), kmsSecret: try wire.optionalSecret("kms_secret"),
-      heartbeatMilliseconds: wire.uint32("heartbeat_ms"))
+      heartbeatMilliseconds: wire.uint32("heartbeat_ms"),
+      formerSecrets: try wire.list("former_secrets", limit: FormerKMS.maximumCount))
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
     try wire.set("assignment", assignment)
     try wire.set("kms_secret", secret: kmsSecret)
     wire.set("heartbeat_ms", heartbeatMilliseconds)
+    try wire.set("former_secrets", list: formerSecrets)
+  }
+}
+
+extension FormerSecret: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(settingsVersion: wire.uint64("settings_version"), secret: try wire.optionalSecret("kms_secret"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    wire.set("settings_version", settingsVersion)
+    try wire.set("kms_secret", secret: secret)
+  }
+}
+
+extension FormerKMS: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(settings: try wire.value("kms"), settingsVersion: wire.uint64("settings_version"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("kms", settings)
+    wire.set("settings_version", settingsVersion)
   }
 }
 
 extension NodeAssignment: WireMapped {
   init(wire: WireReader) throws(MessageError) {
+    let former: [FormerKMS] = try wire.list("former_kms", limit: FormerKMS.maximumCount)
     self.init(
       version: wire.uint64("version"), project: try wire.name("project"), cluster: try wire.name("cluster"),
       members: try wire.list("members", limit: maximumMembers), kms: try wire.optional("kms"),
-      settingsVersion: wire.uint64("settings_version"), running: wire.bool("running"),
+      settingsVersion: wire.uint64("settings_version"), formerKMS: former.isEmpty ? nil : former,
+      running: wire.bool("running"),
       disabledReason: try wire.optionalText("disabled_reason"),
       notApprovedReason: try wire.optionalText("not_approved_reason"))
   }
@@ -78,6 +104,7 @@ extension NodeAssignment: WireMapped {
     try wire.set("members", list: members)
     try wire.set("kms", kms)
     wire.set("settings_version", settingsVersion)
+    try wire.set("former_kms", list: formerKMS ?? [])
     wire.set("running", running)
     try wire.set("disabled_reason", optional: disabledReason)
     try wire.set("not_approved_reason", optional: notApprovedReason)

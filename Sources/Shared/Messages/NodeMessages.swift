@@ -64,11 +64,30 @@ public struct Welcome: Sendable {
   public var kmsSecret: Secret?
   /// How often the node sends a heartbeat, in milliseconds.
   public var heartbeatMilliseconds: UInt32
+  /// The secrets of the former settings that the assignment names. Never written to the node's disk.
+  public var formerSecrets: [FormerSecret]
 
   /// Makes a welcome of its parts.
-  public init(assignment: NodeAssignment, kmsSecret: Secret?, heartbeatMilliseconds: UInt32) {
+  public init(
+    assignment: NodeAssignment, kmsSecret: Secret?, heartbeatMilliseconds: UInt32, formerSecrets: [FormerSecret] = []
+  ) {
     self.assignment = assignment
     self.kmsSecret = kmsSecret
     self.heartbeatMilliseconds = heartbeatMilliseconds
+    self.formerSecrets = formerSecrets
+  }
+}
+
+/// The secret part of the credentials of former settings.
+public struct FormerSecret: Sendable {
+  /// The settings' version.
+  public var settingsVersion: UInt64
+  /// The secret, nil if their credentials have none.
+  public var secret: Secret?
+
+  /// Makes a secret of its parts.
+  public init(settingsVersion: UInt64, secret: Secret?) {
+    self.settingsVersion = settingsVersion
+    self.secret = secret
   }
 }

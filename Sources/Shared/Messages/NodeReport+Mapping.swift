@@ -22,6 +22,8 @@ extension NodeReport: WireMapped {
     driverPort = try wire.optional("driver_port")
     scrub = try wire.optional("scrub")
     disk = try wire.optional("disk")
+    let others: [GenerationReport] = try wire.list("other_generations", limit: NodeReport.maximumOtherGenerations)
+    otherGenerations = others.isEmpty ? nil : others
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -42,6 +44,8 @@ extension NodeReport: WireMapped {
     try wire.set("driver_port", driverPort)
     try wire.set("scrub", scrub)
     try wire.set("disk", disk)
+    try wire.set(
+      "other_generations", list: Array((otherGenerations ?? []).prefix(NodeReport.maximumOtherGenerations)))
   }
 }
 

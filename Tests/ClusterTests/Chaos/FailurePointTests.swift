@@ -137,7 +137,7 @@ struct FailurePointTests {
 
   /// Starts each of some nodes so that it dies at its point, sees it die and starts it again. Without an order it is
   /// the writers that bring the nodes there.
-  private func die(
+  func die(
     at points: [String], _ cluster: TestCluster, _ load: Workload, whenOrdered order: [String]?
   ) async throws {
     var victims = Array(zip(cluster.nodes, points))
@@ -160,7 +160,7 @@ struct FailurePointTests {
     try await load.progress(by: 10)
   }
 
-  private func isDead(_ daemon: Daemon, at point: String) async throws {
+  func isDead(_ daemon: Daemon, at point: String) async throws {
     _ = try await eventually("\(daemon.name) dies at \(point)") { daemon.isRunning ? nil : true }
     let status = daemon.waitForEnd()
     guard status == 128 + SIGKILL, daemon.logText.contains("failure point \(point)\n") else {
@@ -204,7 +204,8 @@ enum Points {
   static let copies = ["copy.serve.chunk"]
 
   static var all: [String] {
-    copies + encryption + rotation + writes + elections + formation + trimming + coordinatorStart + coordinator + kms
+    copies + encryption + rotation + keyChange + writes + elections + formation + trimming + coordinatorStart
+      + coordinator + kms
   }
 
   static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

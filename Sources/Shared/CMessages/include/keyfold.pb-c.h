@@ -34,15 +34,19 @@ typedef struct Keyfold__V1__Damage Keyfold__V1__Damage;
 typedef struct Keyfold__V1__KeysReport Keyfold__V1__KeysReport;
 typedef struct Keyfold__V1__Key Keyfold__V1__Key;
 typedef struct Keyfold__V1__Welcome Keyfold__V1__Welcome;
+typedef struct Keyfold__V1__FormerSecret Keyfold__V1__FormerSecret;
 typedef struct Keyfold__V1__Assignment Keyfold__V1__Assignment;
+typedef struct Keyfold__V1__FormerKMS Keyfold__V1__FormerKMS;
 typedef struct Keyfold__V1__Member Keyfold__V1__Member;
 typedef struct Keyfold__V1__KMSSettings Keyfold__V1__KMSSettings;
+typedef struct Keyfold__V1__KMSReplica Keyfold__V1__KMSReplica;
 typedef struct Keyfold__V1__KMSCredentials Keyfold__V1__KMSCredentials;
 typedef struct Keyfold__V1__Command Keyfold__V1__Command;
 typedef struct Keyfold__V1__FormShard Keyfold__V1__FormShard;
 typedef struct Keyfold__V1__Resync Keyfold__V1__Resync;
 typedef struct Keyfold__V1__InitialSync Keyfold__V1__InitialSync;
 typedef struct Keyfold__V1__RotateMasterKey Keyfold__V1__RotateMasterKey;
+typedef struct Keyfold__V1__RewrapMasterKey Keyfold__V1__RewrapMasterKey;
 typedef struct Keyfold__V1__Restart Keyfold__V1__Restart;
 typedef struct Keyfold__V1__Disable Keyfold__V1__Disable;
 typedef struct Keyfold__V1__ForceSoleVoter Keyfold__V1__ForceSoleVoter;
@@ -356,6 +360,11 @@ struct  Keyfold__V1__NodeReport
   Keyfold__V1__DriverPort *driver_port;
   Keyfold__V1__Scrub *scrub;
   Keyfold__V1__Disk *disk;
+  /*
+   * encrypted, beside the live one
+   */
+  size_t n_other_generations;
+  Keyfold__V1__Generation **other_generations;
   Keyfold__V1__NodeReport__OptPhaseReasonCase opt_phase_reason_case;
   union {
     char *phase_reason;
@@ -363,7 +372,7 @@ struct  Keyfold__V1__NodeReport
 };
 #define KEYFOLD__V1__NODE_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__node_report__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, NULL, NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0} }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, NULL, NULL, 0,NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0} }
 
 
 /*
@@ -545,6 +554,12 @@ struct  Keyfold__V1__Work
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0 }
 
 
+typedef enum {
+  KEYFOLD__V1__CHECK__OPT_ANSWERED_ELSEWHERE__NOT_SET = 0,
+  KEYFOLD__V1__CHECK__OPT_ANSWERED_ELSEWHERE_ANSWERED_ELSEWHERE = 90
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__CHECK__OPT_ANSWERED_ELSEWHERE__CASE)
+} Keyfold__V1__Check__OptAnsweredElsewhereCase;
+
 struct  Keyfold__V1__Check
 {
   ProtobufCMessage base;
@@ -555,10 +570,14 @@ struct  Keyfold__V1__Check
   char *customer_key_id;
   uint64_t settings_version;
   int64_t started_at_ms;
+  Keyfold__V1__Check__OptAnsweredElsewhereCase opt_answered_elsewhere_case;
+  union {
+    char *answered_elsewhere;
+  };
 };
 #define KEYFOLD__V1__CHECK__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__check__descriptor) \
-    , KEYFOLD__V1__VERDICT_KIND__VERDICT_KIND_UNSPECIFIED, KEYFOLD__V1__REVOCATION_REASON__REVOCATION_REASON_UNSPECIFIED, KEYFOLD__V1__OUTAGE_REASON__OUTAGE_REASON_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0 }
+    , KEYFOLD__V1__VERDICT_KIND__VERDICT_KIND_UNSPECIFIED, KEYFOLD__V1__REVOCATION_REASON__REVOCATION_REASON_UNSPECIFIED, KEYFOLD__V1__OUTAGE_REASON__OUTAGE_REASON_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, KEYFOLD__V1__CHECK__OPT_ANSWERED_ELSEWHERE__NOT_SET, {0} }
 
 
 struct  Keyfold__V1__Damage
@@ -609,6 +628,8 @@ struct  Keyfold__V1__Welcome
   ProtobufCMessage base;
   Keyfold__V1__Assignment *assignment;
   uint32_t heartbeat_ms;
+  size_t n_former_secrets;
+  Keyfold__V1__FormerSecret **former_secrets;
   Keyfold__V1__Welcome__OptKmsSecretCase opt_kms_secret_case;
   union {
     ProtobufCBinaryData kms_secret;
@@ -616,7 +637,30 @@ struct  Keyfold__V1__Welcome
 };
 #define KEYFOLD__V1__WELCOME__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__welcome__descriptor) \
-    , NULL, 0, KEYFOLD__V1__WELCOME__OPT_KMS_SECRET__NOT_SET, {0} }
+    , NULL, 0, 0,NULL, KEYFOLD__V1__WELCOME__OPT_KMS_SECRET__NOT_SET, {0} }
+
+
+typedef enum {
+  KEYFOLD__V1__FORMER_SECRET__OPT_KMS_SECRET__NOT_SET = 0,
+  KEYFOLD__V1__FORMER_SECRET__OPT_KMS_SECRET_KMS_SECRET = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__FORMER_SECRET__OPT_KMS_SECRET__CASE)
+} Keyfold__V1__FormerSecret__OptKmsSecretCase;
+
+/*
+ * The secret of former settings that the assignment names.
+ */
+struct  Keyfold__V1__FormerSecret
+{
+  ProtobufCMessage base;
+  uint64_t settings_version;
+  Keyfold__V1__FormerSecret__OptKmsSecretCase opt_kms_secret_case;
+  union {
+    ProtobufCBinaryData kms_secret;
+  };
+};
+#define KEYFOLD__V1__FORMER_SECRET__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__former_secret__descriptor) \
+    , 0, KEYFOLD__V1__FORMER_SECRET__OPT_KMS_SECRET__NOT_SET, {0} }
 
 
 typedef enum {
@@ -642,6 +686,8 @@ struct  Keyfold__V1__Assignment
   Keyfold__V1__KMSSettings *kms;
   uint64_t settings_version;
   protobuf_c_boolean running;
+  size_t n_former_kms;
+  Keyfold__V1__FormerKMS **former_kms;
   Keyfold__V1__Assignment__OptDisabledReasonCase opt_disabled_reason_case;
   union {
     char *disabled_reason;
@@ -653,7 +699,21 @@ struct  Keyfold__V1__Assignment
 };
 #define KEYFOLD__V1__ASSIGNMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__assignment__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, NULL, 0, 0, KEYFOLD__V1__ASSIGNMENT__OPT_DISABLED_REASON__NOT_SET, {0}, KEYFOLD__V1__ASSIGNMENT__OPT_NOT_APPROVED_REASON__NOT_SET, {0} }
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, NULL, 0, 0, 0,NULL, KEYFOLD__V1__ASSIGNMENT__OPT_DISABLED_REASON__NOT_SET, {0}, KEYFOLD__V1__ASSIGNMENT__OPT_NOT_APPROVED_REASON__NOT_SET, {0} }
+
+
+/*
+ * Settings of a key that was replaced and that nodes may still have to unwrap with.
+ */
+struct  Keyfold__V1__FormerKMS
+{
+  ProtobufCMessage base;
+  Keyfold__V1__KMSSettings *kms;
+  uint64_t settings_version;
+};
+#define KEYFOLD__V1__FORMER_KMS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__former_kms__descriptor) \
+    , NULL, 0 }
 
 
 struct  Keyfold__V1__Member
@@ -705,6 +765,8 @@ struct  Keyfold__V1__KMSSettings
   char *region;
   char *access_key_id;
   Keyfold__V1__KMSCredentials *credentials;
+  size_t n_replicas;
+  Keyfold__V1__KMSReplica **replicas;
   Keyfold__V1__KMSSettings__OptEndpointCase opt_endpoint_case;
   union {
     char *endpoint;
@@ -724,7 +786,27 @@ struct  Keyfold__V1__KMSSettings
 };
 #define KEYFOLD__V1__KMSSETTINGS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__kmssettings__descriptor) \
-    , KEYFOLD__V1__PROVIDER__PROVIDER_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, KEYFOLD__V1__KMSSETTINGS__OPT_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_CERTIFICATE_AUTHORITY_PEM__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_ISSUER_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_METADATA_ENDPOINT__NOT_SET, {0} }
+    , KEYFOLD__V1__PROVIDER__PROVIDER_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0,NULL, KEYFOLD__V1__KMSSETTINGS__OPT_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_CERTIFICATE_AUTHORITY_PEM__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_ISSUER_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_METADATA_ENDPOINT__NOT_SET, {0} }
+
+
+typedef enum {
+  KEYFOLD__V1__KMSREPLICA__OPT_ENDPOINT__NOT_SET = 0,
+  KEYFOLD__V1__KMSREPLICA__OPT_ENDPOINT_ENDPOINT = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__KMSREPLICA__OPT_ENDPOINT__CASE)
+} Keyfold__V1__KMSReplica__OptEndpointCase;
+
+struct  Keyfold__V1__KMSReplica
+{
+  ProtobufCMessage base;
+  char *region;
+  Keyfold__V1__KMSReplica__OptEndpointCase opt_endpoint_case;
+  union {
+    char *endpoint;
+  };
+};
+#define KEYFOLD__V1__KMSREPLICA__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__kmsreplica__descriptor) \
+    , (char *)protobuf_c_empty_string, KEYFOLD__V1__KMSREPLICA__OPT_ENDPOINT__NOT_SET, {0} }
 
 
 typedef enum {
@@ -805,7 +887,8 @@ typedef enum {
   KEYFOLD__V1__COMMAND__ACTION_CHECK_KMS = 15,
   KEYFOLD__V1__COMMAND__ACTION_DISABLE = 16,
   KEYFOLD__V1__COMMAND__ACTION_INITIAL_SYNC = 40,
-  KEYFOLD__V1__COMMAND__ACTION_FORCE_SOLE_VOTER = 24
+  KEYFOLD__V1__COMMAND__ACTION_FORCE_SOLE_VOTER = 24,
+  KEYFOLD__V1__COMMAND__ACTION_REWRAP_MASTER_KEY = 90
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__COMMAND__ACTION__CASE)
 } Keyfold__V1__Command__ActionCase;
 
@@ -830,6 +913,7 @@ struct  Keyfold__V1__Command
     Keyfold__V1__Disable *disable;
     Keyfold__V1__InitialSync *initial_sync;
     Keyfold__V1__ForceSoleVoter *force_sole_voter;
+    Keyfold__V1__RewrapMasterKey *rewrap_master_key;
   };
 };
 #define KEYFOLD__V1__COMMAND__INIT \
@@ -891,6 +975,17 @@ struct  Keyfold__V1__RotateMasterKey
 #define KEYFOLD__V1__ROTATE_MASTER_KEY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__rotate_master_key__descriptor) \
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Keyfold__V1__RewrapMasterKey
+{
+  ProtobufCMessage base;
+  char *expecting;
+  uint64_t settings_version;
+};
+#define KEYFOLD__V1__REWRAP_MASTER_KEY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__rewrap_master_key__descriptor) \
+    , (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Keyfold__V1__Restart
@@ -1662,6 +1757,25 @@ Keyfold__V1__Welcome *
 void   keyfold__v1__welcome__free_unpacked
                      (Keyfold__V1__Welcome *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__FormerSecret methods */
+void   keyfold__v1__former_secret__init
+                     (Keyfold__V1__FormerSecret         *message);
+size_t keyfold__v1__former_secret__get_packed_size
+                     (const Keyfold__V1__FormerSecret   *message);
+size_t keyfold__v1__former_secret__pack
+                     (const Keyfold__V1__FormerSecret   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__former_secret__pack_to_buffer
+                     (const Keyfold__V1__FormerSecret   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__FormerSecret *
+       keyfold__v1__former_secret__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__former_secret__free_unpacked
+                     (Keyfold__V1__FormerSecret *message,
+                      ProtobufCAllocator *allocator);
 /* Keyfold__V1__Assignment methods */
 void   keyfold__v1__assignment__init
                      (Keyfold__V1__Assignment         *message);
@@ -1680,6 +1794,25 @@ Keyfold__V1__Assignment *
                       const uint8_t       *data);
 void   keyfold__v1__assignment__free_unpacked
                      (Keyfold__V1__Assignment *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__FormerKMS methods */
+void   keyfold__v1__former_kms__init
+                     (Keyfold__V1__FormerKMS         *message);
+size_t keyfold__v1__former_kms__get_packed_size
+                     (const Keyfold__V1__FormerKMS   *message);
+size_t keyfold__v1__former_kms__pack
+                     (const Keyfold__V1__FormerKMS   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__former_kms__pack_to_buffer
+                     (const Keyfold__V1__FormerKMS   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__FormerKMS *
+       keyfold__v1__former_kms__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__former_kms__free_unpacked
+                     (Keyfold__V1__FormerKMS *message,
                       ProtobufCAllocator *allocator);
 /* Keyfold__V1__Member methods */
 void   keyfold__v1__member__init
@@ -1718,6 +1851,25 @@ Keyfold__V1__KMSSettings *
                       const uint8_t       *data);
 void   keyfold__v1__kmssettings__free_unpacked
                      (Keyfold__V1__KMSSettings *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__KMSReplica methods */
+void   keyfold__v1__kmsreplica__init
+                     (Keyfold__V1__KMSReplica         *message);
+size_t keyfold__v1__kmsreplica__get_packed_size
+                     (const Keyfold__V1__KMSReplica   *message);
+size_t keyfold__v1__kmsreplica__pack
+                     (const Keyfold__V1__KMSReplica   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__kmsreplica__pack_to_buffer
+                     (const Keyfold__V1__KMSReplica   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__KMSReplica *
+       keyfold__v1__kmsreplica__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__kmsreplica__free_unpacked
+                     (Keyfold__V1__KMSReplica *message,
                       ProtobufCAllocator *allocator);
 /* Keyfold__V1__KMSCredentials methods */
 void   keyfold__v1__kmscredentials__init
@@ -1832,6 +1984,25 @@ Keyfold__V1__RotateMasterKey *
                       const uint8_t       *data);
 void   keyfold__v1__rotate_master_key__free_unpacked
                      (Keyfold__V1__RotateMasterKey *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__RewrapMasterKey methods */
+void   keyfold__v1__rewrap_master_key__init
+                     (Keyfold__V1__RewrapMasterKey         *message);
+size_t keyfold__v1__rewrap_master_key__get_packed_size
+                     (const Keyfold__V1__RewrapMasterKey   *message);
+size_t keyfold__v1__rewrap_master_key__pack
+                     (const Keyfold__V1__RewrapMasterKey   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__rewrap_master_key__pack_to_buffer
+                     (const Keyfold__V1__RewrapMasterKey   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__RewrapMasterKey *
+       keyfold__v1__rewrap_master_key__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__rewrap_master_key__free_unpacked
+                     (Keyfold__V1__RewrapMasterKey *message,
                       ProtobufCAllocator *allocator);
 /* Keyfold__V1__Restart methods */
 void   keyfold__v1__restart__init
@@ -2405,14 +2576,23 @@ typedef void (*Keyfold__V1__Key_Closure)
 typedef void (*Keyfold__V1__Welcome_Closure)
                  (const Keyfold__V1__Welcome *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__FormerSecret_Closure)
+                 (const Keyfold__V1__FormerSecret *message,
+                  void *closure_data);
 typedef void (*Keyfold__V1__Assignment_Closure)
                  (const Keyfold__V1__Assignment *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__FormerKMS_Closure)
+                 (const Keyfold__V1__FormerKMS *message,
                   void *closure_data);
 typedef void (*Keyfold__V1__Member_Closure)
                  (const Keyfold__V1__Member *message,
                   void *closure_data);
 typedef void (*Keyfold__V1__KMSSettings_Closure)
                  (const Keyfold__V1__KMSSettings *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__KMSReplica_Closure)
+                 (const Keyfold__V1__KMSReplica *message,
                   void *closure_data);
 typedef void (*Keyfold__V1__KMSCredentials_Closure)
                  (const Keyfold__V1__KMSCredentials *message,
@@ -2431,6 +2611,9 @@ typedef void (*Keyfold__V1__InitialSync_Closure)
                   void *closure_data);
 typedef void (*Keyfold__V1__RotateMasterKey_Closure)
                  (const Keyfold__V1__RotateMasterKey *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__RewrapMasterKey_Closure)
+                 (const Keyfold__V1__RewrapMasterKey *message,
                   void *closure_data);
 typedef void (*Keyfold__V1__Restart_Closure)
                  (const Keyfold__V1__Restart *message,
@@ -2551,15 +2734,19 @@ extern const ProtobufCMessageDescriptor keyfold__v1__damage__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__keys_report__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__key__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__welcome__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__former_secret__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__former_kms__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__member__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__kmsreplica__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__kmscredentials__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__command__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__form_shard__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__resync__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__initial_sync__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__rotate_master_key__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__rewrap_master_key__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__restart__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__disable__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__force_sole_voter__descriptor;

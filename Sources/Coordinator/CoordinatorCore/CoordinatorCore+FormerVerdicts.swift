@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+/// Verdicts on keys that were replaced and that nodes still need: who takes such a key away locks out what is under it.
+extension CoordinatorCore {
+  /// The coordinator's own check of a former key ended; nil if it was of none that is needed.
+  mutating func onFormerVerdict(_ name: ProjectName, report: CheckReport, now: Instant) -> [CoordinatorDirective]? {
+    guard var project = projectRecords[name],
+      let index = project.formerKeys?.firstIndex(where: {
+        $0.isNeeded && $0.settingsVersion == report.settingsVersion && $0.keyID == report.customerKeyID
+      })
+    else { return nil }
+    guard !isOvertaken(report, by: project.formerKeys?[index].lastCheck, now: now) else { return [] }
+    project.formerKeys?[index].lastCheck = report
+    put(project)
+    judgeFormerKeys(of: name, now: now)
+    advanceClusters(of: name, now: now)
+    return flush()
+  }
+
+  /// Draws the consequences of the newest checks of former keys.
+  mutating func judgeFormerKeys(of name: ProjectName, now: Instant) {
+    for former in projectRecords[name]?.neededKeys ?? [] {
+      guard let own = former.lastCheck else { continue }
+      let subject = Self.subject(of: former.keyID, in: name)
+      switch own.verdict {
+      case .unreachable: break
+      case .valid:
+        closeAlert(.keyRevoked, subject: subject, now: now)
+        readmit(name, check: own, now: now)
+      case .revoked(let reason, let detail):
+        guard isAnyNode(of: name, under: former.keyID) else { continue }
+        judgeRevocation(name, subject: subject, own: own, reason: reason, detail: detail, now: now)
+      }
+    }
+  }
+
+  private func isAnyNode(of name: ProjectName, under key: String) -> Bool {
+    clusters(of: name).contains { isUnderKey($0, key) }
+  }
+
+  /// The coordinator's newest checks of the keys that the project's nodes may be under.
+  func ownChecks(of name: ProjectName) -> [CheckReport] {
+    guard let project = projectRecords[name] else { return [] }
+    return ([project.lastCheck] + project.neededKeys.map(\.lastCheck)).compactMap(\.self)
+  }
+
+  /// A node's last check of a key it may be under, with settings that are in force or still needed.
+  func knownCheck(_ node: NodeName, of name: ProjectName) -> CheckReport? {
+    if let check = nodeCheck(node, of: name) { return check }
+    guard let check = contacts[node]?.report?.lastCheck else { return nil }
+    let isOfFormer = projectRecords[name]?.neededKeys.contains {
+      $0.settingsVersion == check.settingsVersion && $0.keyID == check.customerKeyID
+    }
+    return isOfFormer == true ? check : nil
+  }
+
+  /// The newest checks of nodes that were of the same key, under the same settings.
+  func nodeChecks(of name: ProjectName, like own: CheckReport) -> [CheckReport] {
+    clusters(of: name).flatMap(\.nodes).compactMap { knownCheck($0, of: name) }.filter {
+      $0.settingsVersion == own.settingsVersion && $0.customerKeyID == own.customerKeyID
+    }
+  }
+}

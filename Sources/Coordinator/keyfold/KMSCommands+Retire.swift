@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ArgumentParser
+internal import ClusterModel
+
+extension KMSCommands {
+  /// `keyfold kms retire`
+  struct Retire: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Confirms that nothing depends on a customer key any more.",
+      discussion: """
+        Refused while anything does, with a list of it: nodes by their generations, settings, the coordinator's canary. \
+        Otherwise the settings and credentials of the key are gone from the coordinator's store, that is kept in the \
+        audit record, and the key can be deleted in the KMS. Keyfold itself never disables or deletes a customer's key. \
+        What it can't know of: copies of a node's disk that somebody else has made.
+
+        Example: keyfold kms retire arn:aws:kms:eu-central-1:111122223333:key/…
+        """)
+
+    @Argument(help: "The key's full id.") var key: String
+    @OptionGroup var options: GlobalOptions
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      guard case .keyNeed(let need) = try await session.ask(.retireKey(keyID: key)) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      terminal.show(need) { need, palette in
+        ["Nothing depends on the key; it can be deleted in the KMS."] + LedgerRendering.lines([need], palette)
+      }
+    }
+  }
+}

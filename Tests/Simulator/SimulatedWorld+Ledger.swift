@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+internal import CoordinatorCore
+
+/// Changes of the customer's key, and the ledger against what is on the disks.
+extension SimulatedWorld {
+  /// An operator names the key that is not in force; as in production, nothing is changed while the old one is revoked
+  /// or the new one is not valid.
+  func changeKey() -> Bool {
+    guard let project = try? coordinator.core?.project(named: Self.project), let present = project.kms?.keyID else {
+      return true
+    }
+    let wanted = present == SimulatedKMS.keyID ? SimulatedKMS.otherKeyID : SimulatedKMS.keyID
+    let settings = SimulatedKMS.settings(of: wanted)
+    guard let version = try? coordinator.core?.settingsVersion(proposing: settings, for: Self.project) else {
+      return false
+    }
+    let place = coordinatorPlace
+    func verdict(_ key: String) -> Verdict {
+      kms.verdict(for: place, of: key, clockOffset: coordinator.clockOffset, now: now)
+    }
+    if case .revoked = verdict(present) { return false }
+    guard verdict(wanted) == .valid else { return false }
+    let changed = coordinator.order {
+      try $0.onKMSProven(
+        Self.project, settings: settings, settingsVersion: version, canary: SimulatedKMS.canary(under: wanted), now: $1)
+    }
+    guard changed != nil else { return false }
+    note("the key is changed to \(wanted)")
+    statistics.count("key named anew")
+    return true
+  }
+
+  /// Every customer key that some keystore on some disk needs, or may need again after a power loss.
+  var keysOnDisk: [(node: SimulatedNode, key: String)] {
+    nodes.flatMap { node in
+      node.disk.generations.flatMap { files in
+        [files.keystore, files.keystoreBefore].compactMap(\.self).map { (node, $0.wrappedMasterKey.keyID) }
+      }
+    }
+  }
+
+  /// The settings of a key are let go only when no keystore on any disk needs them.
+  func checkLedger(_ project: ProjectRecord) {
+    guard case .project(let before) = coordinator.records[RecordKey(kind: .project, id: project.name.text)] else {
+      return
+    }
+    let known = Set([project.kms?.keyID].compactMap(\.self) + project.neededKeys.map(\.keyID))
+    for former in before.neededKeys where !known.contains(former.keyID) {
+      statistics.count("key let go")
+      if let left = keysOnDisk.first(where: { $0.key == former.keyID }) {
+        fail("the settings of \(former.keyID) are let go although \(left.node.name) has a keystore under it")
+      }
+    }
+  }
+
+  /// What of a change of keys is not yet as it has to be once all faults have ended.
+  var unsettledKeys: String? {
+    guard let core = coordinator.core, let project = try? core.project(named: Self.project) else { return nil }
+    if let former = project.neededKeys.first { return "the key \(former.keyID) is still needed" }
+    let needed = core.keysNeeded().keys
+    for (node, key) in keysOnDisk {
+      if key != project.kms?.keyID { return "\(node.name) has a keystore under \(key)" }
+      let isListed = needed.first { $0.keyID == key }?.dependents.contains { $0.subject == node.name.text } == true
+      if !isListed { return "the ledger does not know that \(node.name) needs \(key)" }
+    }
+    for key in needed {
+      for dependent in key.dependents where dependent.kind == .node {
+        if !keysOnDisk.contains(where: { $0.node.name.text == dependent.subject && $0.key == key.keyID }) {
+          return "the ledger says that \(dependent) needs \(key.keyID)"
+        }
+      }
+    }
+    return nil
+  }
+}
