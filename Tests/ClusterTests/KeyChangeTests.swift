@@ -16,7 +16,7 @@ import Testing
           let view = try cluster.query("node", "show", node.name) as? [String: Any]
           return view?["connected"] as? Bool == false ? true : nil
         }
-        try order(cluster.naming(new), cluster)
+        try cluster.order(cluster.naming(new))
         _ = try await eventually("the others have moved") {
           try cluster.nodesNeeding(old) == [node.name] ? true : nil
         }
@@ -62,16 +62,11 @@ import Testing
       _ = try await cluster.primary()
 
       cluster.kms.kill9()
-      try order(cluster.naming(new, in: "kms-2"), cluster)
+      try cluster.order(cluster.naming(new, in: "kms-2"))
       try await cluster.hasLeft(old, for: new)
       try cluster.operate("cluster", "restart", TestCluster.name, "--wait", "--timeout", "120")
       let secret = try DiskScan.secretAccessKey(of: cluster)
       #expect(try DiskScan.count(secret, below: cluster.root + "/nodes") == 0)
     }
-  }
-
-  private func order(_ arguments: [String], _ cluster: TestCluster) throws {
-    let result = try cluster.run(["keyfold"] + arguments)
-    guard result.status == 0 else { throw TestFailure("exited with \(result.status): \(result.output)") }
   }
 }

@@ -26,7 +26,9 @@ struct CoordinatorHarness: Sendable {
     let (announced, announce) = AsyncStream.makeStream(of: ReadyFile.self)
     let service = CoordinatorService(
       configuration: CoordinatorConfiguration(data: directory, listen: "127.0.0.1:0"), logger: quiet,
-      makeKeyService: { (_, secret) throws(KMSError) in kms.service(secret: secret) },
+      makeKeyService: { (settings, secret) throws(KMSError) in
+        FakeKey(kms: kms.service(secret: secret), settings: settings)
+      },
       onReady: { ready in announce.yield(ready) })
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {

@@ -75,3 +75,25 @@ final class FakeKMS: KeyManagementService {
     }
   }
 }
+
+/// One key of the fake KMS: what it wraps names the key of the settings.
+struct FakeKey: KeyManagementService {
+  let kms: FakeKMS
+  let settings: KMSSettings
+
+  func wrap(_ key: borrowing SecretBytes, context: KeyContext, deadline: Duration) async throws(KMSError)
+    -> WrappedMasterKey
+  {
+    var wrapped = try await kms.wrap(key, context: context, deadline: deadline)
+    wrapped.keyID = settings.keyID
+    return wrapped
+  }
+
+  func unwrap(_ wrapped: WrappedMasterKey, context: KeyContext, deadline: Duration) async throws(KMSError)
+    -> SecretBytes
+  { try await kms.unwrap(wrapped, context: context, deadline: deadline) }
+
+  func describe(deadline: Duration) async throws(KMSError) -> KMSKeyDescription {
+    try await kms.describe(deadline: deadline)
+  }
+}

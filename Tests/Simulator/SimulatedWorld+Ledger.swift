@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
 internal import CoordinatorCore
+internal import KeyHierarchy
 
 /// Changes of the customer's key, and the ledger against what is on the disks.
 extension SimulatedWorld {

@@ -6,6 +6,7 @@ internal import KeyHierarchy
 internal import KeyManagement
 internal import Logging
 internal import Messages
+internal import Replication
 internal import Secrets
 
 /// The customer's keys as a node knows them: the one in force, and those it may still have to unwrap with.

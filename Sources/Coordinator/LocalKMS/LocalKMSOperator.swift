@@ -37,10 +37,21 @@ public final class LocalKMSOperator: Sendable {
   /// Closes the connections.
   public func shutdown() async { await factory.shutdown() }
 
-  /// Makes a key; answers it with its ARN.
-  public func createKey(summary: String = "") async throws(LocalKMSError) -> KMSKeyDescription {
-    let answer = try await send(.createKey, [.init("Description", .string(summary))])
+  /// Makes a key, on demand one that can have replicas in other regions; answers it with its ARN.
+  public func createKey(
+    summary: String = "", isMultiRegion: Bool = false
+  ) async throws(LocalKMSError) -> KMSKeyDescription {
+    let answer = try await send(
+      .createKey, [.init("Description", .string(summary)), .init("MultiRegion", .bool(isMultiRegion))])
     return try description(answer)
+  }
+
+  /// Makes a replica of a multi-Region key in another region; answers it with its ARN.
+  public func replicate(_ keyID: String, to region: String) async throws(LocalKMSError) -> KMSKeyDescription {
+    try description(
+      try await send(
+        .replicateKey, [.init("KeyId", .string(keyID)), .init("ReplicaRegion", .string(region))]),
+      in: "ReplicaKeyMetadata")
   }
 
   /// Describes one key by its ARN or id.
@@ -139,10 +150,12 @@ public final class LocalKMSOperator: Sendable {
     }
   }
 
-  private func description(_ answer: HTTPAnswer) throws(LocalKMSError) -> KMSKeyDescription {
+  private func description(
+    _ answer: HTTPAnswer, in member: String = "KeyMetadata"
+  ) throws(LocalKMSError) -> KMSKeyDescription {
     let bytes = answer.body.readableBytesUInt8Span
     let call = AWSClient.Call(target: "", operation: .administer, keyID: "")
-    guard let metadata = (try? JSONReader.read(bytes))?.member("KeyMetadata"),
+    guard let metadata = (try? JSONReader.read(bytes))?.member(member),
       let description = try? AWSKeyMetadata.description(metadata, in: bytes, call: call, isExpected: { _ in true })
     else { throw Self.malformed }
     return description

@@ -8,10 +8,10 @@ extension KMSCommands {
     static let configuration = CommandConfiguration(
       abstract: "Confirms that nothing depends on a customer key any more.",
       discussion: """
-        Refused while anything does, with a list of it: nodes by their generations, settings, the coordinator's canary. \
-        Otherwise the settings and credentials of the key are gone from the coordinator's store, that is kept in the \
-        audit record, and the key can be deleted in the KMS. Keyfold itself never disables or deletes a customer's key. \
-        What it can't know of: copies of a node's disk that somebody else has made.
+        Refused while anything does, with a list of it: nodes by their generations, settings, the coordinator's \
+        canary. Otherwise the settings and credentials of the key are gone from the coordinator's store, that is kept \
+        in the audit record, and the key can be deleted in the KMS. Keyfold itself never disables or deletes a \
+        customer's key. What it can't know of: copies of a node's disk that somebody else has made.
 
         Example: keyfold kms retire arn:aws:kms:eu-central-1:111122223333:key/…
         """)

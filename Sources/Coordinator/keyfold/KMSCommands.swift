@@ -55,8 +55,8 @@ struct KMSCommands: ParsableCommand {
       name: .customLong("replica"),
       help: ArgumentHelp(
         """
-        Another region of a multi-Region key of AWS, asked in the given order while the key's own is out, never when it \
-        refuses; repeat for more.
+        Another region of a multi-Region key of AWS, asked in the given order while the key's own is out, never when \
+        it refuses; repeat for more.
         """, valueName: "region[=url]"), transform: Self.replica(_:))
     var replicas: [KMSReplica] = []
     @Option(name: .long, help: ArgumentHelp("A base URL instead of the provider's own, https://….", valueName: "url"))

@@ -38,8 +38,8 @@ struct KeysCommands: ParsableCommand {
       abstract: "Says for each customer key what still depends on it, and whether it can be deleted.",
       discussion: """
         A key is needed by settings that name it, by the coordinator's canary, and by every generation of data on a \
-        node's disk whose master key it wrapped: the live one, copies that are being filled, and superseded ones. After \
-        a change of the key a node counts until it has reported, also if it is away.
+        node's disk whose master key it wrapped: the live one, copies that are being filled, and superseded ones. \
+        After a change of the key a node counts until it has reported, also if it is away.
 
         Example: keyfold keys needed
         """)

@@ -47,11 +47,13 @@ extension LocalKMSCommands {
         Without --azure or --google it is a key of AWS KMS's dialect. A name that is taken gets a new version.
 
         Examples: keyfold local-kms create-key --description 'orders'
+                  keyfold local-kms create-key --multi-region
                   keyfold local-kms create-key --azure orders --bits 3072
                   keyfold local-kms create-key --google global/shop/orders
         """)
 
     @Option(name: .long, help: "What the key is for (AWS's dialect).") var description = ""
+    @Flag(name: .long, help: "Let it have replicas in other regions (AWS's dialect).") var multiRegion = false
     @Option(name: .long, help: ArgumentHelp("Make an RSA key of this name in Azure's dialect.", valueName: "name"))
     var azure: String?
     @Option(name: .long, help: "The size of an RSA key: 2048, 3072 or 4096.") var bits = 2048
@@ -68,7 +70,26 @@ extension LocalKMSCommands {
     func perform(_ kms: LocalKMSOperator, _ terminal: Terminal) async throws {
       if let azure { return try await kms.show(try await kms.createVaultKey(azure, bits: bits), terminal, isNew: true) }
       if let google { return try await kms.show(try await kms.createCryptoKey(google), terminal, isNew: true) }
-      terminal.show(KeyRow(try await kms.createKey(summary: description))) { key, _ in [key.keyID] }
+      let key = try await kms.createKey(summary: description, isMultiRegion: multiRegion)
+      terminal.show(KeyRow(key)) { key, _ in [key.keyID] }
+    }
+  }
+
+  struct Replicate: LocalKMSSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Makes a replica of a multi-Region key, and prints its ARN.",
+      discussion: """
+        All regions are served at the same endpoints; disabling one replica leaves the others as they are.
+
+        Example: keyfold local-kms replicate arn:aws:kms:us-east-1:000000000000:key/mrk-… --region eu-central-1
+        """)
+
+    @Argument(help: "The key's ARN.") var key: String
+    @Option(name: .long, help: "The region of the replica.") var region: String
+    @OptionGroup var options: LocalKMSOptions
+
+    func perform(_ kms: LocalKMSOperator, _ terminal: Terminal) async throws {
+      terminal.show(KeyRow(try await kms.replicate(key, to: region))) { key, _ in [key.keyID] }
     }
   }
 

@@ -56,13 +56,14 @@ enum ProjectRendering {
 
   /// Keys that were replaced and are still needed.
   private static func formerKeys(_ kms: KMSView) -> [(String, Table.Cell?)] {
-    (kms.formerKeys ?? []).flatMap { former in
-      [
-        ("rotation in progress", Table.Cell("do not disable the old key \(former.keyID)", .warning)),
-        ("still needed by", former.neededBy.isEmpty ? nil : "\(former.neededBy.joined(separator: ", "))"),
-        ("old key's check", verdict(former.lastCheck)),
-      ]
+    var facts: [(String, Table.Cell?)] = []
+    for former in kms.formerKeys ?? [] {
+      let needed = former.neededBy.joined(separator: ", ")
+      facts.append(("rotation in progress", Table.Cell("do not disable the old key \(former.keyID)", .warning)))
+      facts.append(("still needed by", needed.isEmpty ? nil : "\(needed)"))
+      facts.append(("old key's check", verdict(former.lastCheck)))
     }
+    return facts
   }
 
   private static func trouble(_ kms: KMSView) -> [(String, Table.Cell?)] {
