@@ -49,6 +49,11 @@ extension CoordinatorCore {
   /// Lets the second process in if the first is gone, refuses it if both run, forgets it if it is gone itself.
   mutating func judgeSecond(of node: NodeName, now: Instant) {
     guard let contact = contacts[node], var second = contact.second else { return }
+    if second.heardAt > now {
+      // The clock was set back since: what would be in the future was just now.
+      (second.since, second.heardAt) = (min(second.since, now), now)
+      contacts[node]?.second = second
+    }
     if !now.isWithin(CoordinatorLimits.silence, after: second.heardAt) { return forgetSecond(of: node, now: now) }
     let isKept = contact.helloAt == nil && now.isWithin(CoordinatorLimits.returnWindow, after: startedAt)
     if !second.isRefused, !isKept, !contact.isHeard(now: now) {
