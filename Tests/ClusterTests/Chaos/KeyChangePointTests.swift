@@ -51,7 +51,12 @@ extension FailurePointTests {
         let new = try cluster.makeKey()
         cluster.coordinator.kill9()
         try await cluster.coordinator.start(with: ["KEYFOLD_FAILPOINT": point])
-        _ = try await blocking { try cluster.run(["keyfold"] + cluster.naming(new) + ["--timeout", "3"]) }
+        // An order that comes to nothing brings it no nearer: it is given until it kills.
+        _ = try await eventually(within: .seconds(120), "the coordinator dies at \(point)") { () -> Bool? in
+          guard cluster.coordinator.isRunning else { return true }
+          _ = try await blocking { try cluster.run(["keyfold"] + cluster.naming(new) + ["--timeout", "10"]) }
+          return nil
+        }
         try await isDead(cluster.coordinator, at: String(point.prefix { $0 != ":" }))
         try await cluster.coordinator.start()
         _ = try await cluster.primary()
