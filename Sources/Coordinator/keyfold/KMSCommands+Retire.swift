@@ -3,7 +3,7 @@ internal import ArgumentParser
 internal import ClusterModel
 
 extension KMSCommands {
-  /// `keyfold kms retire`
+  /// `keyfold kms retire`: the last word on a key that was replaced.
   struct Retire: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Confirms that nothing depends on a customer key any more.",

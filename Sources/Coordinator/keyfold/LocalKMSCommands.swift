@@ -24,10 +24,10 @@ struct LocalKMSCommands: ParsableCommand {
         keyfold local-kms enable KEY
       """,
     subcommands: [
-      Serve.self, CreateKey.self, Replicate.self, Keys.self, Describe.self, Enable.self, Disable.self, ScheduleDeletion.self,
+      Serve.self, CreateKey.self, Keys.self, Describe.self, Enable.self, Disable.self, ScheduleDeletion.self,
       CancelDeletion.self, Identities.self, CreateIdentity.self, DeleteIdentity.self, Roles.self,
       CreateRole.self, DeleteRole.self, SetMachine.self, Fault.self, AccessKeys.self,
-      CreateAccessKey.self, DeleteAccessKey.self, Deny.self, Allow.self,
+      Replicate.self, CreateAccessKey.self, DeleteAccessKey.self, Deny.self, Allow.self,
       Audit.self,
     ])
 }
