@@ -53,6 +53,29 @@ struct AuditRecordTests {
     }
   }
 
+  @Test("contradicts, by its nodes, a record whose beginning was moved past what they were told")
+  func beginning() async throws {
+    try await TestCluster.with(nodes: 1) { cluster in
+      let node = cluster.nodes[0]
+      let told = try await eventually("the node is told where the record ends") { try head(of: node) }
+      node.stop()
+      for _ in 1...3 { #expect(try cluster.run(["keyfold", "cluster", "encrypt", "nowhere"]).status != 0) }
+      cluster.coordinator.stop()
+      let base = told.sequence + 2
+      try await edit(
+        cluster,
+        "UPDATE audit_base SET sequence = \(base), hash = (SELECT hash FROM audit WHERE sequence = \(base))")
+      try await edit(cluster, "DELETE FROM audit WHERE sequence <= \(base)")
+      try await cluster.coordinator.start()
+      try await node.start()
+      _ = try await eventually("the node contradicts") {
+        try cluster.operate("alert", "list").contains("the record's beginning was moved past it") ? true : nil
+      }
+      let verdict = try cluster.run(["keyfold", "audit", "verify"])
+      #expect(verdict.status == 1 && verdict.output.contains("node \(node.name) was told of"), "\(verdict.output)")
+    }
+  }
+
   private func contents(_ path: String) -> Data { FileManager.default.contents(atPath: path) ?? Data() }
 
   private func head(of node: Daemon) throws -> AuditHead? {
