@@ -152,7 +152,7 @@ let package = Package(
       "Coordinator", "keyfold",
       [
         "AuditTrail", "ClusterModel", "DaemonRuntime", "KeyManagement", "LocalKMS", "Messages", "Metrics", "Sealing",
-        "Secrets", "Transport", arguments, lifecycle, lifecycleSignals, logging,
+        "Secrets", "StateStore", "Transport", arguments, lifecycle, lifecycleSignals, logging,
       ]),
 
     // Tests: one folder per module, then the ones that span modules.
