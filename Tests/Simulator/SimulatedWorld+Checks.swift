@@ -150,6 +150,7 @@ extension SimulatedWorld {
     guard let cluster = storedCluster else { return "the cluster is gone" }
     for node in nodes { if let reason = unsettled(node, cluster) { return reason } }
     guard cluster.running else { return "the cluster does not run" }
+    if let reason = unrecordedKeyUse { return reason }
     return unsettledShard
   }
 
