@@ -116,7 +116,8 @@ let package = Package(
     module(
       "Agent", "AgentRuntime",
       [
-        "AgentCore", "ClusterModel", "DaemonRuntime", "DocumentServer", "EncryptedStore", "KeyHierarchy",
+        "AgentCore", "ClusterModel", "DaemonRuntime", "DocumentServer", "EncryptedStore", "FailurePoints",
+        "KeyHierarchy",
         "KeyManagement", "Messages", "Metrics", "Replication", "ReplicationCore", "Sealing", "Secrets", "Transport",
         lifecycle, logging,
       ]),

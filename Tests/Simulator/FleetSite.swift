@@ -214,7 +214,7 @@ final class FleetSite {
       case .sendIPList(let name, let list): tell(name) { $0.ipListVersion = max($0.ipListVersion, list.version) }
       case .checkKMS(_, let version): check(version)
       case .alertOpened(let alert): note("alert: \(alert.text)")
-      case .refuse, .alertClosed, .allowListChanged, .tellAuditHead, .sendMail: break
+      case .refuse, .alertClosed, .allowListChanged, .tellAuditHead, .tellKeyUsesTaken, .sendMail: break
       }
     }
   }

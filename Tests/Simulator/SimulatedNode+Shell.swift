@@ -69,6 +69,7 @@ extension SimulatedNode {
       guard !isCut, pausedUntil <= world.now, world.coordinator.admits(name) else { return connect() }
       life.link = SimulatedLink(id: world.dice.next())
       perform(life.core.onCoordinator(connected: true))
+      keyUses.onLink()
       let (report, epoch) = (nodeReport(life), life.core.epoch)
       toCoordinator(mayBeLost: false) { $0.greet(self, report, highestEpoch: epoch, link: $1) }
     }
@@ -105,6 +106,7 @@ extension SimulatedNode {
     guard let life = process, life.link != nil else { return }
     let report = nodeReport(life)
     toCoordinator { $0.hearReport(report, link: $1) }
+    reportKeyUses(life)
   }
 
   func nodeReport(_ life: AgentProcess) -> NodeReport {

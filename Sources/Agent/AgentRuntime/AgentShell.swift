@@ -60,6 +60,7 @@ actor AgentShell {
   var kmsSecret: Secret?
   var ipList = IPList()
   var auditMemo: AuditMemo
+  let keyUses: KeyUseJournal
   /// Superseded generations that could not be destroyed yet.
   var leftovers: Set<GenerationID>
   /// A copy that failed and may go on.
@@ -91,7 +92,9 @@ actor AgentShell {
     self.measures = measures
     leftovers = disk.leftovers
     auditMemo = AuditMemo(directory: directory.root, logger: logger)
-    factory = KeyManagementFactory(measures: measures.kms)
+    let keyUses = KeyUseJournal(directory: directory.root, boot: boot, logger: logger)
+    self.keyUses = keyUses
+    factory = KeyManagementFactory(measures: measures.kms) { keyUses.note($0) }
     partial = disk.partial
     self.proof = proof
     core = AgentCore(
@@ -168,6 +171,9 @@ actor AgentShell {
     case .auditHead(let message):
       guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
       onAuditHead(message)
+    case .keyUsesTaken(let mark):
+      guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
+      onKeyUsesTaken(mark)
     case .proveSettings(let request):
       guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
       jobQueue.yield(.prove(request))
@@ -212,6 +218,7 @@ actor AgentShell {
     perform(core.onCoordinator(connected: connected))
     guard connected else { return }
     reportedKeystoreVersion = 0
+    keyUses.onLink()
     send(.hello(Hello(report: nodeReport(), highestEpoch: core.epoch)))
     send(.auditHead(AuditHeadMessage(auditMemo.head)))
     reportKeys()

@@ -26,6 +26,14 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
     }
   }
 
+  /// Whether it says something of a project's key.
+  var isAboutKey: Bool {
+    switch self {
+    case .kmsUnreachable, .keyRevoked, .vantagePointsDisagree, .keyNotChecked: true
+    default: false
+    }
+  }
+
   /// Whether data is out of reach or in danger because of it.
   public var isCritical: Bool {
     switch self {

@@ -27,6 +27,8 @@ struct Contact: Sendable {
   var contradictionAuditedAt: Instant?
   /// When it was told where the record ends, since its last hello.
   var auditToldAt: Instant?
+  /// How many uses of KMS keys it may have recorded now.
+  var keyUseAllowance = KeyUseAllowance()
   /// Another process with the node's identity, which waits for its turn.
   var second: SecondIncarnation?
   /// How many checks of the node in a row could not ask the KMS.

@@ -161,22 +161,14 @@ extension CoordinatorCore {
   // MARK: Ending
 
   private mutating func finish(_ plan: PlanRecord, _ cluster: ClusterRecord, now: Instant) -> Bool {
-    if plan.kind == .encrypt {
-      let plain = cluster.nodes.filter { contacts[$0]?.report?.generation?.encrypted != true }
-      if !plain.isEmpty {
-        var plan = plan
-        plan.steps += plain.map { PlanStep(.resync, $0) }
-        put(plan)
-        return true
-      }
-      let left = cluster.nodes.first { contacts[$0]?.report?.supersededGenerations ?? 0 > 0 }
-      if let left {
-        waiting[plan.id] = "waiting for \(left): it has a superseded generation to destroy"
+    if plan.kind.work == .resync {
+      switch convert(plan, cluster) {
+      case .more: return true
+      case .wait(let reason):
+        waiting[plan.id] = reason
         return false
+      case .done: break
       }
-      var cluster = cluster
-      cluster.encrypted = true
-      put(cluster)
     }
     end(plan.id, .succeeded, now: now)
     return true
@@ -254,7 +246,7 @@ extension CoordinatorCore {
       }
       return cluster.running ? phase == .stopped : phase == .serving
     }
-    guard !strayed.isEmpty else { return }
+    guard !strayed.isEmpty else { return reconcileEncryption(cluster, now: now) }
     let kind: PlanKind = cluster.running ? .start : .shutDown
     _ = addPlan(kind, on: name, steps: strayed.map { PlanStep(kind.work, $0) }, now: now)
   }

@@ -111,6 +111,13 @@ public enum CoordinatorLimits {
   static let contradictionInterval = Duration.seconds(60 * 60)
   /// How often nodes are told where the audit record ends, if it went on.
   public static let auditHeadInterval = Duration.seconds(60)
+  /// How many uses of KMS keys of one node are taken at once: all that a node keeps while there is no coordinator.
+  public static let keyUsesAtOnce = 1200
+  /// How many go on being taken in an hour. A node whose KMS can't be reached makes about 60; one that wanted to fill
+  /// the audit record needs half a year, and what it is not asked for it counts as lost.
+  public static let keyUsesPerHour = 240
+  /// Lives of a node's process whose uses are known again when they are reported once more.
+  static let keyUseLives = 16
   /// How many bytes have to be free beside a copy and the tenth that it may be larger than its source: its journal, and
   /// what is written meanwhile.
   public static let copyReserve: UInt64 = 64 << 20

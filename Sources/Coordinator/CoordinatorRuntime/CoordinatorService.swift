@@ -43,9 +43,10 @@ public final class CoordinatorService: Service {
   public func run() async throws {
     guard let makeKeyService else {
       let measures = CoordinatorMeasures()
-      let factory = KeyManagementFactory(measures: measures.kms)
+      let uses = OwnKeyUses()
+      let factory = KeyManagementFactory(measures: measures.kms) { uses.note(KeyUse($0)) }
       do {
-        try await serve(measures) { (settings, secret) throws(KMSError) in
+        try await serve(measures, uses) { (settings, secret) throws(KMSError) in
           try factory.makeService(settings: settings, secret: secret)
         }
       } catch {
@@ -54,10 +55,12 @@ public final class CoordinatorService: Service {
       }
       return await factory.shutdown()
     }
-    try await serve(CoordinatorMeasures(), makeKeyService)
+    try await serve(CoordinatorMeasures(), OwnKeyUses(), makeKeyService)
   }
 
-  private func serve(_ measures: CoordinatorMeasures, _ makeKeyService: @escaping KeyServiceMaker) async throws {
+  private func serve(
+    _ measures: CoordinatorMeasures, _ uses: OwnKeyUses, _ makeKeyService: @escaping KeyServiceMaker
+  ) async throws {
     let opened = try CoordinatorStart.open(configuration, now: Self.now())
     let allowList = AllowList(Coordinator.identities(opened.core.allowList))
     let inbox = Inbox()
@@ -89,7 +92,14 @@ public final class CoordinatorService: Service {
     defer { try? ReadyFile.remove(from: configuration.data) }
     let prover = KeyProver(makeService: makeKeyService, deadline: .seconds(configuration.kmsTimeoutSeconds))
     try await cancelWhenGracefulShutdown {
-      try await Self.work(coordinator: coordinator, inbox: inbox, jobs: jobs, prover: prover, measures: measures)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        defer { group.cancelAll() }
+        group.addTask { try await uses.record(in: coordinator) }
+        group.addTask {
+          try await Self.work(coordinator: coordinator, inbox: inbox, jobs: jobs, prover: prover, measures: measures)
+        }
+        try await group.next()
+      }
     }
     logger.info("coordinator ended")
   }

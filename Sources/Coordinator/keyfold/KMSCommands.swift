@@ -6,7 +6,7 @@ internal import ClusterModel
 struct KMSCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kms", abstract: "The key in the customer's KMS under which a project's clusters are encrypted.",
-    subcommands: [Set.self, Show.self, Check.self])
+    subcommands: [Set.self, Show.self, Check.self, Remove.self])
 
   struct Set: OperatorSubcommand {
     static let configuration = CommandConfiguration(

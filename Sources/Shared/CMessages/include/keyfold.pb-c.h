@@ -71,6 +71,9 @@ typedef struct Keyfold__V1__UserReply Keyfold__V1__UserReply;
 typedef struct Keyfold__V1__User Keyfold__V1__User;
 typedef struct Keyfold__V1__ProveSettings Keyfold__V1__ProveSettings;
 typedef struct Keyfold__V1__SettingsProof Keyfold__V1__SettingsProof;
+typedef struct Keyfold__V1__KeyUses Keyfold__V1__KeyUses;
+typedef struct Keyfold__V1__KeyUse Keyfold__V1__KeyUse;
+typedef struct Keyfold__V1__KeyUsesTaken Keyfold__V1__KeyUsesTaken;
 
 
 /* --- enums --- */
@@ -181,6 +184,14 @@ typedef enum _Keyfold__V1__ProofOutcome {
   KEYFOLD__V1__PROOF_OUTCOME__PROOF_OUTCOME_FAILED = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__PROOF_OUTCOME)
 } Keyfold__V1__ProofOutcome;
+typedef enum _Keyfold__V1__KeyOperation {
+  KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_UNSPECIFIED = 0,
+  KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_WRAP = 1,
+  KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_UNWRAP = 2,
+  KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_DESCRIBE = 3,
+  KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_OTHER = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__KEY_OPERATION)
+} Keyfold__V1__KeyOperation;
 
 /* --- messages --- */
 
@@ -211,7 +222,9 @@ typedef enum {
   KEYFOLD__V1__ENVELOPE__BODY_USER_REPLY = 51,
   KEYFOLD__V1__ENVELOPE__BODY_AUDIT_HEAD = 52,
   KEYFOLD__V1__ENVELOPE__BODY_PROVE_SETTINGS = 70,
-  KEYFOLD__V1__ENVELOPE__BODY_SETTINGS_PROOF = 71
+  KEYFOLD__V1__ENVELOPE__BODY_SETTINGS_PROOF = 71,
+  KEYFOLD__V1__ENVELOPE__BODY_KEY_USES = 100,
+  KEYFOLD__V1__ENVELOPE__BODY_KEY_USES_TAKEN = 101
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__ENVELOPE__BODY__CASE)
 } Keyfold__V1__Envelope__BodyCase;
 
@@ -278,6 +291,8 @@ struct  Keyfold__V1__Envelope
     Keyfold__V1__AuditHead *audit_head;
     Keyfold__V1__ProveSettings *prove_settings;
     Keyfold__V1__SettingsProof *settings_proof;
+    Keyfold__V1__KeyUses *key_uses;
+    Keyfold__V1__KeyUsesTaken *key_uses_taken;
   };
 };
 #define KEYFOLD__V1__ENVELOPE__INIT \
@@ -1320,6 +1335,61 @@ struct  Keyfold__V1__SettingsProof
     , (char *)protobuf_c_empty_string, KEYFOLD__V1__PROOF_OUTCOME__PROOF_OUTCOME_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
+struct  Keyfold__V1__KeyUses
+{
+  ProtobufCMessage base;
+  char *boot;
+  size_t n_uses;
+  Keyfold__V1__KeyUse **uses;
+};
+#define KEYFOLD__V1__KEY_USES__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__key_uses__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL }
+
+
+typedef enum {
+  KEYFOLD__V1__KEY_USE__OPT_FAILURE__NOT_SET = 0,
+  KEYFOLD__V1__KEY_USE__OPT_FAILURE_FAILURE = 7
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__KEY_USE__OPT_FAILURE__CASE)
+} Keyfold__V1__KeyUse__OptFailureCase;
+
+struct  Keyfold__V1__KeyUse
+{
+  ProtobufCMessage base;
+  /*
+   * counts up from 1 in the life `boot`
+   */
+  uint64_t number;
+  /*
+   * uses before it that were given up
+   */
+  uint64_t lost_before;
+  Keyfold__V1__Provider provider;
+  Keyfold__V1__KeyOperation operation;
+  char *key_id;
+  char *request_id;
+  int64_t started_at_ms;
+  Keyfold__V1__KeyUse__OptFailureCase opt_failure_case;
+  union {
+    char *failure;
+  };
+};
+#define KEYFOLD__V1__KEY_USE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__key_use__descriptor) \
+    , 0, 0, KEYFOLD__V1__PROVIDER__PROVIDER_UNSPECIFIED, KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, KEYFOLD__V1__KEY_USE__OPT_FAILURE__NOT_SET, {0} }
+
+
+struct  Keyfold__V1__KeyUsesTaken
+{
+  ProtobufCMessage base;
+  char *boot;
+  uint64_t through;
+};
+#define KEYFOLD__V1__KEY_USES_TAKEN__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__key_uses_taken__descriptor) \
+    , (char *)protobuf_c_empty_string, 0 }
+
+
 /* Keyfold__V1__Envelope methods */
 void   keyfold__v1__envelope__init
                      (Keyfold__V1__Envelope         *message);
@@ -2349,6 +2419,63 @@ Keyfold__V1__SettingsProof *
 void   keyfold__v1__settings_proof__free_unpacked
                      (Keyfold__V1__SettingsProof *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__KeyUses methods */
+void   keyfold__v1__key_uses__init
+                     (Keyfold__V1__KeyUses         *message);
+size_t keyfold__v1__key_uses__get_packed_size
+                     (const Keyfold__V1__KeyUses   *message);
+size_t keyfold__v1__key_uses__pack
+                     (const Keyfold__V1__KeyUses   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__key_uses__pack_to_buffer
+                     (const Keyfold__V1__KeyUses   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__KeyUses *
+       keyfold__v1__key_uses__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__key_uses__free_unpacked
+                     (Keyfold__V1__KeyUses *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__KeyUse methods */
+void   keyfold__v1__key_use__init
+                     (Keyfold__V1__KeyUse         *message);
+size_t keyfold__v1__key_use__get_packed_size
+                     (const Keyfold__V1__KeyUse   *message);
+size_t keyfold__v1__key_use__pack
+                     (const Keyfold__V1__KeyUse   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__key_use__pack_to_buffer
+                     (const Keyfold__V1__KeyUse   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__KeyUse *
+       keyfold__v1__key_use__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__key_use__free_unpacked
+                     (Keyfold__V1__KeyUse *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__KeyUsesTaken methods */
+void   keyfold__v1__key_uses_taken__init
+                     (Keyfold__V1__KeyUsesTaken         *message);
+size_t keyfold__v1__key_uses_taken__get_packed_size
+                     (const Keyfold__V1__KeyUsesTaken   *message);
+size_t keyfold__v1__key_uses_taken__pack
+                     (const Keyfold__V1__KeyUsesTaken   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__key_uses_taken__pack_to_buffer
+                     (const Keyfold__V1__KeyUsesTaken   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__KeyUsesTaken *
+       keyfold__v1__key_uses_taken__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__key_uses_taken__free_unpacked
+                     (Keyfold__V1__KeyUsesTaken *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Keyfold__V1__Envelope_Closure)
@@ -2516,6 +2643,15 @@ typedef void (*Keyfold__V1__ProveSettings_Closure)
 typedef void (*Keyfold__V1__SettingsProof_Closure)
                  (const Keyfold__V1__SettingsProof *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__KeyUses_Closure)
+                 (const Keyfold__V1__KeyUses *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__KeyUse_Closure)
+                 (const Keyfold__V1__KeyUse *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__KeyUsesTaken_Closure)
+                 (const Keyfold__V1__KeyUsesTaken *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -2533,6 +2669,7 @@ extern const ProtobufCEnumDescriptor    keyfold__v1__outcome__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__fault_code__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__user_outcome__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__proof_outcome__descriptor;
+extern const ProtobufCEnumDescriptor    keyfold__v1__key_operation__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__nothing__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__epoch__descriptor;
@@ -2588,6 +2725,9 @@ extern const ProtobufCMessageDescriptor keyfold__v1__user_reply__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__user__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__prove_settings__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__settings_proof__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__key_uses__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__key_use__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__key_uses_taken__descriptor;
 
 PROTOBUF_C__END_DECLS
 
