@@ -28,6 +28,19 @@ struct KMSSettingsTests {
     try settings.validate()
   }
 
+  @Test("ask the endpoint of their region if it has one, else the common one, else the provider's")
+  func regionEndpoints() throws {
+    var settings = Self.settings(.awsAccessKey(id: "AKIA"))
+    settings.regionEndpoints = ["eu-central-1": "https://private.example", "us-east-1": "https://other.example"]
+    #expect(settings.endpointInUse == "https://private.example")
+    #expect(try JSONDecoder().decode(KMSSettings.self, from: JSONEncoder().encode(settings)) == settings)
+    try settings.validate()
+    settings.region = "eu-west-1"
+    #expect(settings.endpointInUse == "https://kms.example")
+    settings.endpoint = nil
+    #expect(settings.endpointInUse == nil)
+  }
+
   @Test("are read as they were stored before there were other credentials than access keys")
   func old() throws {
     let json = #"{"provider":"aws","keyID":"\#(Self.arn)","region":"eu-central-1","accessKeyID":"AKIA"}"#
@@ -59,6 +72,10 @@ struct KMSSettingsTests {
     #expect(broken(key) { $0.region = "eu central" }?.contains("'region' may not have blanks") == true)
     #expect(broken(key) { $0.endpoint = "http://kms" }?.contains("'endpoint' must begin with https://") == true)
     #expect(broken(key) { $0.issuerEndpoint = "ftp://sts" }?.contains("'issuer endpoint' must begin") == true)
+    #expect(broken(key) { $0.regionEndpoints["us-east-1"] = "http://kms" }?.contains("'endpoint of us-east-1'") == true)
+    #expect(broken(key) { $0.regionEndpoints[""] = "https://kms" }?.contains("'region endpoint' is missing") == true)
+    let secret = KMSCredentials.azureClientSecret(tenant: "t", clientID: "c")
+    #expect(broken(secret) { $0.regionEndpoints["westeurope"] = "https://v" }?.contains("no region") == true)
     #expect(broken(key) { $0.metadataEndpoint = "https://m" }?.contains("from the machine") == true)
     #expect(broken(key) { $0.credentials = .googleMetadata }?.contains("which the provider aws") == true)
     #expect(broken(key) { $0.credentials = .awsAccessKey(id: "A\r\nX") }?.contains("'access key id'") == true)

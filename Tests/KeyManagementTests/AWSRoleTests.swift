@@ -27,6 +27,17 @@ struct AWSRoleTests {
     return found
   }
 
+  @Test("is used at the endpoint of the key's region")
+  func regionEndpoint() async throws {
+    let cloud = cloud()
+    var settings = Clouds.awsRole
+    settings.regionEndpoints = [
+      "eu-central-1": "https://kms.private.example", "us-east-1": "https://kms.other.example",
+    ]
+    #expect(await cloud.failure(try cloud.service(settings, secret: "secret"), Clouds.awsBlob) == nil)
+    #expect(cloud.questions("kms.").map(\.url) == ["https://kms.private.example/"])
+  }
+
   @Test("is assumed with its external id, for the node's own context only, and used for the call")
   func assumed() async throws {
     let cloud = cloud()

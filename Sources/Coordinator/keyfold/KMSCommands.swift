@@ -50,6 +50,12 @@ struct KMSCommands: ParsableCommand {
     @Option(
       name: .long,
       help: ArgumentHelp(
+        "A base URL for one region, which goes before --endpoint; may be given for several regions.",
+        valueName: "region=url"))
+    var regionEndpoint: [String] = []
+    @Option(
+      name: .long,
+      help: ArgumentHelp(
         "PEM certificates to trust at the given endpoints instead of the system's.", valueName: "file"))
     var caFile: String?
     @OptionGroup(title: "Credentials") var credentials: KMSCredentialOptions

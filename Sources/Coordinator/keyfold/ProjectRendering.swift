@@ -39,6 +39,12 @@ enum ProjectRendering {
       ("key", "\(kms.keyID)"),
       ("region", kms.region.isEmpty ? nil : "\(kms.region)"),
       ("endpoint", "\(kms.endpoint ?? "the provider's own")"),
+      (
+        "endpoints of regions",
+        kms.regionEndpoints.map {
+          "\($0.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))"
+        }
+      ),
       ("trusted authority", kms.hasOwnAuthority ? "the operator's own" : "the system's"),
       ("credentials", "\(kms.credentials.summary)"),
       ("credentials issued at", kms.issuerEndpoint.map { "\($0)" }),

@@ -953,6 +953,51 @@ void   keyfold__v1__kmssettings__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__kmssettings__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__region_endpoint__init
+                     (Keyfold__V1__RegionEndpoint         *message)
+{
+  static const Keyfold__V1__RegionEndpoint init_value = KEYFOLD__V1__REGION_ENDPOINT__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__region_endpoint__get_packed_size
+                     (const Keyfold__V1__RegionEndpoint *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__region_endpoint__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__region_endpoint__pack
+                     (const Keyfold__V1__RegionEndpoint *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__region_endpoint__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__region_endpoint__pack_to_buffer
+                     (const Keyfold__V1__RegionEndpoint *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__region_endpoint__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__RegionEndpoint *
+       keyfold__v1__region_endpoint__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__RegionEndpoint *)
+     protobuf_c_message_unpack (&keyfold__v1__region_endpoint__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__region_endpoint__free_unpacked
+                     (Keyfold__V1__RegionEndpoint *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__region_endpoint__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__kmscredentials__init
                      (Keyfold__V1__KMSCredentials         *message)
 {
@@ -4852,7 +4897,7 @@ const ProtobufCMessageDescriptor keyfold__v1__member__descriptor =
   (ProtobufCMessageInit) keyfold__v1__member__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptors[9] =
+static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptors[10] =
 {
   {
     "provider",
@@ -4962,6 +5007,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptor
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "region_endpoints",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__KMSSettings, n_region_endpoints),
+    offsetof(Keyfold__V1__KMSSettings, region_endpoints),
+    &keyfold__v1__region_endpoint__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__kmssettings__field_indices_by_name[] = {
   5,   /* field[5] = access_key_id */
@@ -4973,11 +5030,12 @@ static const unsigned keyfold__v1__kmssettings__field_indices_by_name[] = {
   8,   /* field[8] = metadata_endpoint */
   0,   /* field[0] = provider */
   2,   /* field[2] = region */
+  9,   /* field[9] = region_endpoints */
 };
 static const ProtobufCIntRange keyfold__v1__kmssettings__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor =
 {
@@ -4987,11 +5045,62 @@ const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor =
   "Keyfold__V1__KMSSettings",
   "keyfold.v1",
   sizeof(Keyfold__V1__KMSSettings),
-  9,
+  10,
   keyfold__v1__kmssettings__field_descriptors,
   keyfold__v1__kmssettings__field_indices_by_name,
   1,  keyfold__v1__kmssettings__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__kmssettings__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__region_endpoint__field_descriptors[2] =
+{
+  {
+    "region",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RegionEndpoint, region),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "endpoint",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RegionEndpoint, endpoint),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__region_endpoint__field_indices_by_name[] = {
+  1,   /* field[1] = endpoint */
+  0,   /* field[0] = region */
+};
+static const ProtobufCIntRange keyfold__v1__region_endpoint__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__region_endpoint__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.RegionEndpoint",
+  "RegionEndpoint",
+  "Keyfold__V1__RegionEndpoint",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__RegionEndpoint),
+  2,
+  keyfold__v1__region_endpoint__field_descriptors,
+  keyfold__v1__region_endpoint__field_indices_by_name,
+  1,  keyfold__v1__region_endpoint__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__region_endpoint__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__kmscredentials__field_descriptors[6] =

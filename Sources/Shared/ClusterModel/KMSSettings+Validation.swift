@@ -5,6 +5,8 @@ extension KMSSettings {
   public static let maximumFieldLength = 2048
   /// The largest certificate authority file, in bytes.
   public static let maximumCertificateLength = 1 << 18
+  /// The most regions with an endpoint of their own; no provider has as many.
+  public static let maximumRegionEndpoints = 64
 
   /// Checks every field by itself and against the others; throws `ModelError` that names the field and the rule.
   ///
@@ -20,6 +22,7 @@ extension KMSSettings {
     }
     try Self.check("endpoint", url: endpoint)
     try Self.check("issuer endpoint", url: issuerEndpoint)
+    try checkRegionEndpoints()
     try checkMetadataEndpoint()
     guard certificateAuthorityPEM?.utf8.count ?? 0 <= Self.maximumCertificateLength else {
       throw Self.fault("certificate authority", "may have at most \(Self.maximumCertificateLength) bytes")
@@ -31,6 +34,19 @@ extension KMSSettings {
           + Self.kinds(of: provider))
     }
     try checkCredentials()
+  }
+
+  private func checkRegionEndpoints() throws(ModelError) {
+    guard regionEndpoints.isEmpty || provider != .azure else {
+      throw Self.fault("region endpoints", "must be left out: a vault of Azure has no region")
+    }
+    guard regionEndpoints.count <= Self.maximumRegionEndpoints else {
+      throw Self.fault("region endpoints", "may name at most \(Self.maximumRegionEndpoints) regions")
+    }
+    for (region, endpoint) in regionEndpoints.sorted(by: { $0.key < $1.key }) {
+      try Self.check("region endpoint", word: region)
+      try Self.check("endpoint of \(region)", url: endpoint)
+    }
   }
 
   private func checkCredentials() throws(ModelError) {

@@ -20,6 +20,11 @@ public struct KMSSettings: Sendable, Equatable {
   public var issuerEndpoint: String?
   /// The metadata service of the machine, instead of the provider's own address.
   public var metadataEndpoint: String?
+  /// Base URLs by region, for private endpoints: the one of `region` goes before `endpoint`.
+  public var regionEndpoints: [String: String] = [:]
+
+  /// The base URL that is asked, nil for the provider's own.
+  public var endpointInUse: String? { regionEndpoints[region] ?? endpoint }
 
   /// Makes settings of their parts.
   public init(
@@ -52,7 +57,7 @@ extension KMSSettings: Codable {
   /// `accessKeyID` is how settings were stored before there were other credentials.
   private enum Field: String, CodingKey {
     case provider, keyID, region, endpoint, certificateAuthorityPEM, credentials, issuerEndpoint, metadataEndpoint
-    case accessKeyID
+    case accessKeyID, regionEndpoints
   }
 
   /// Reads settings as they are stored; throws if they are incomplete or of an unknown kind.
@@ -68,6 +73,7 @@ extension KMSSettings: Codable {
       credentials: try credentials ?? .awsAccessKey(id: fields.decode(String.self, forKey: .accessKeyID)),
       issuerEndpoint: try fields.decodeIfPresent(String.self, forKey: .issuerEndpoint),
       metadataEndpoint: try fields.decodeIfPresent(String.self, forKey: .metadataEndpoint))
+    regionEndpoints = try fields.decodeIfPresent([String: String].self, forKey: .regionEndpoints) ?? [:]
   }
 
   /// Writes settings without the secret, which is no part of them.
@@ -81,5 +87,6 @@ extension KMSSettings: Codable {
     try fields.encode(credentials, forKey: .credentials)
     try fields.encodeIfPresent(issuerEndpoint, forKey: .issuerEndpoint)
     try fields.encodeIfPresent(metadataEndpoint, forKey: .metadataEndpoint)
+    if !regionEndpoints.isEmpty { try fields.encode(regionEndpoints, forKey: .regionEndpoints) }
   }
 }

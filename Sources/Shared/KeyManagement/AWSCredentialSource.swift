@@ -94,8 +94,10 @@ struct AWSRole: Sendable {
     guard answer.status == 200 else {
       let refusal = AWSRefusal(answer)
       let (kind, detail) = refusal.classified(nowSeconds: transport.clock.nowSeconds)
-      throw call.error(
+      var error = call.error(
         kind, code: refusal.code, requestID: refusal.requestID, "the role \(arn) cannot be assumed: \(detail)")
+      error.retryAfter = RetryAfter.read(answer, nowSeconds: transport.clock.nowSeconds)
+      throw error
     }
     return try session(in: answer, call)
   }

@@ -12,14 +12,18 @@ package struct KMSTransport: Sendable {
   let onCall: (@Sendable (KMSCallRecord) -> Void)?
   /// Chance for the pauses between attempts, in 0..<1.
   let jitter: @Sendable () -> Double
+  /// Lets the time between two attempts pass.
+  let rest: @Sendable (Duration) async -> Void
 
   /// Makes a transport of its parts.
   package init(
     exchange: any HTTPExchange, clock: WallClock, budget: CallBudget.Share? = nil,
     onCall: (@Sendable (KMSCallRecord) -> Void)? = nil,
-    jitter: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+    jitter: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) },
+    rest: @escaping @Sendable (Duration) async -> Void = { try? await Task.sleep(for: $0) }
   ) {
     self.jitter = jitter
+    self.rest = rest
     self.exchange = exchange
     self.clock = clock
     self.budget = budget
@@ -42,10 +46,11 @@ package struct KMSTransport: Sendable {
         last = error
         let left = deadline - start.duration(to: .now)
         guard error.isRetryable, !Task.isCancelled,
-          let pause = RetrySchedule.pause(after: attempt, remaining: left, random: jitter())
+          let pause = RetrySchedule.pause(
+            after: attempt, remaining: left, random: jitter(), asked: error.retryAfter)
         else { throw error }
         attempt += 1
-        try? await Task.sleep(for: pause)
+        await rest(pause)
       }
     }
   }
@@ -63,14 +68,18 @@ package struct KMSTransport: Sendable {
     }
     let sentAt = clock.nowMilliseconds()
     var id = ""
+    var asked: Duration?
     do throws(KMSError) {
       let answer = try await send(call, question, timeout: timeout - start.duration(to: .now))
       id = AnswerText.cleaned(requestID(answer), limit: 80)
+      asked = RetryAfter.read(answer, nowSeconds: clock.nowSeconds)
       let value = try read(answer)
       record(call, id, nil, sentAt)
       return value
     } catch {
       record(call, id, error.kind, sentAt)
+      var error = error
+      error.retryAfter = asked
       throw error
     }
   }

@@ -19,6 +19,8 @@ struct ServiceParts {
   let onCall: (@Sendable (KMSCallRecord) -> Void)?
   /// Chance for the pauses between attempts, in 0..<1.
   var jitter: @Sendable () -> Double = { Double.random(in: 0..<1) }
+  /// Lets the time between two attempts pass.
+  var rest: @Sendable (Duration) async -> Void = { try? await Task.sleep(for: $0) }
 
   /// Puts the service together; throws `ModelError` or `HTTPFailure` saying which setting is wrong.
   func service() throws -> any KeyManagementService {
@@ -38,7 +40,8 @@ struct ServiceParts {
           + "only multi-Region keys are in several")
     }
     let endpoint =
-      try settings.endpoint.map { try HTTPEndpoint($0) } ?? HTTPEndpoint(region: key.region, partition: key.partition)
+      try settings.endpointInUse.map { try HTTPEndpoint($0) }
+      ?? HTTPEndpoint(region: key.region, partition: key.partition)
     return AWSKeyManagementService(
       key: key,
       client: AWSClient(
@@ -69,7 +72,7 @@ struct ServiceParts {
 
   private func azure() throws -> AzureKeyManagementService {
     let key = try AzureKeyID(settings.keyID)
-    guard key.isOfAzure || settings.endpoint != nil else {
+    guard key.isOfAzure || settings.endpointInUse != nil else {
       throw ModelError(
         .invalidKeyReference,
         "the vault's host \(key.host) is none of Azure's; a token is sent to another only if the endpoint is set to it")
@@ -91,7 +94,7 @@ struct ServiceParts {
       refusal = AzureRefusal(key: key, issuer: nil, tenant: nil, clock: clock)
     default: throw foreignCredentials
     }
-    let endpoint = try settings.endpoint.map { try HTTPEndpoint($0) } ?? HTTPEndpoint(known: key.host)
+    let endpoint = try settings.endpointInUse.map { try HTTPEndpoint($0) } ?? HTTPEndpoint(known: key.host)
     return AzureKeyManagementService(
       key: key,
       client: BearerClient(
@@ -117,7 +120,8 @@ struct ServiceParts {
       tokens = GoogleMetadataTokens(endpoint: try metadata("metadata.google.internal"), transport: metadataTransport)
     default: throw foreignCredentials
     }
-    let endpoint = try settings.endpoint.map { try HTTPEndpoint($0) } ?? HTTPEndpoint(known: "cloudkms.googleapis.com")
+    let endpoint =
+      try settings.endpointInUse.map { try HTTPEndpoint($0) } ?? HTTPEndpoint(known: "cloudkms.googleapis.com")
     return GoogleKeyManagementService(
       key: key,
       client: BearerClient(
@@ -140,7 +144,7 @@ struct ServiceParts {
   private func transport(account: String) -> KMSTransport {
     KMSTransport(
       exchange: exchange, clock: clock,
-      budget: budget.share(settings.provider, account: account), onCall: onCall, jitter: jitter)
+      budget: budget.share(settings.provider, account: account), onCall: onCall, jitter: jitter, rest: rest)
   }
 
   /// The settings' certificate authority is for the KMS in any case; for issuers only where their endpoint is given.

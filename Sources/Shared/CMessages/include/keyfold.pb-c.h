@@ -37,6 +37,7 @@ typedef struct Keyfold__V1__Welcome Keyfold__V1__Welcome;
 typedef struct Keyfold__V1__Assignment Keyfold__V1__Assignment;
 typedef struct Keyfold__V1__Member Keyfold__V1__Member;
 typedef struct Keyfold__V1__KMSSettings Keyfold__V1__KMSSettings;
+typedef struct Keyfold__V1__RegionEndpoint Keyfold__V1__RegionEndpoint;
 typedef struct Keyfold__V1__KMSCredentials Keyfold__V1__KMSCredentials;
 typedef struct Keyfold__V1__Command Keyfold__V1__Command;
 typedef struct Keyfold__V1__FormShard Keyfold__V1__FormShard;
@@ -720,6 +721,8 @@ struct  Keyfold__V1__KMSSettings
   char *region;
   char *access_key_id;
   Keyfold__V1__KMSCredentials *credentials;
+  size_t n_region_endpoints;
+  Keyfold__V1__RegionEndpoint **region_endpoints;
   Keyfold__V1__KMSSettings__OptEndpointCase opt_endpoint_case;
   union {
     char *endpoint;
@@ -739,7 +742,18 @@ struct  Keyfold__V1__KMSSettings
 };
 #define KEYFOLD__V1__KMSSETTINGS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__kmssettings__descriptor) \
-    , KEYFOLD__V1__PROVIDER__PROVIDER_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, KEYFOLD__V1__KMSSETTINGS__OPT_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_CERTIFICATE_AUTHORITY_PEM__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_ISSUER_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_METADATA_ENDPOINT__NOT_SET, {0} }
+    , KEYFOLD__V1__PROVIDER__PROVIDER_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0,NULL, KEYFOLD__V1__KMSSETTINGS__OPT_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_CERTIFICATE_AUTHORITY_PEM__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_ISSUER_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_METADATA_ENDPOINT__NOT_SET, {0} }
+
+
+struct  Keyfold__V1__RegionEndpoint
+{
+  ProtobufCMessage base;
+  char *region;
+  char *endpoint;
+};
+#define KEYFOLD__V1__REGION_ENDPOINT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__region_endpoint__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 typedef enum {
@@ -1789,6 +1803,25 @@ Keyfold__V1__KMSSettings *
 void   keyfold__v1__kmssettings__free_unpacked
                      (Keyfold__V1__KMSSettings *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__RegionEndpoint methods */
+void   keyfold__v1__region_endpoint__init
+                     (Keyfold__V1__RegionEndpoint         *message);
+size_t keyfold__v1__region_endpoint__get_packed_size
+                     (const Keyfold__V1__RegionEndpoint   *message);
+size_t keyfold__v1__region_endpoint__pack
+                     (const Keyfold__V1__RegionEndpoint   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__region_endpoint__pack_to_buffer
+                     (const Keyfold__V1__RegionEndpoint   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__RegionEndpoint *
+       keyfold__v1__region_endpoint__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__region_endpoint__free_unpacked
+                     (Keyfold__V1__RegionEndpoint *message,
+                      ProtobufCAllocator *allocator);
 /* Keyfold__V1__KMSCredentials methods */
 void   keyfold__v1__kmscredentials__init
                      (Keyfold__V1__KMSCredentials         *message);
@@ -2541,6 +2574,9 @@ typedef void (*Keyfold__V1__Member_Closure)
 typedef void (*Keyfold__V1__KMSSettings_Closure)
                  (const Keyfold__V1__KMSSettings *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__RegionEndpoint_Closure)
+                 (const Keyfold__V1__RegionEndpoint *message,
+                  void *closure_data);
 typedef void (*Keyfold__V1__KMSCredentials_Closure)
                  (const Keyfold__V1__KMSCredentials *message,
                   void *closure_data);
@@ -2691,6 +2727,7 @@ extern const ProtobufCMessageDescriptor keyfold__v1__welcome__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__member__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__region_endpoint__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__kmscredentials__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__command__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__form_shard__descriptor;
