@@ -85,7 +85,7 @@ enum BackupRendering {
       lines.append("\(Wording.counted(outcome.secretsForgotten, "sealed secret")) forgotten: set credentials again.")
     } else if !outcome.hasRootKey, outcome.backup.content.secrets > 0 {
       lines.append(
-        "There is no \(CoordinatorBackup.rootKeyFile) in \(outcome.data): put it back, or restore with --forget-secrets."
+        "There is no \(CoordinatorBackup.rootKeyFile) in \(outcome.data): put it back, or use --forget-secrets."
       )
     }
     return lines + ["Start the coordinator; then: keyfold coordinator show"]

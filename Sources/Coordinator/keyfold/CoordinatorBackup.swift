@@ -6,8 +6,9 @@ internal import Secrets
 internal import StateStore
 internal import Transport
 
-/// A folder with what a coordinator needs to come back: its store and its CURVE key. The root key that opens the store's
-/// secrets is not in it, so that who finds a backup finds no credential.
+/// A folder with what a coordinator needs to come back: its store and its CURVE key.
+///
+/// The root key that opens the store's secrets is not in it, so that who finds a backup finds no credential.
 struct CoordinatorBackup {
   /// What says that a backup is whole; it is written last.
   struct Mark: Codable {
