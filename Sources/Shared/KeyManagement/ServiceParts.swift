@@ -38,7 +38,8 @@ struct ServiceParts {
           + "only multi-Region keys are in several")
     }
     let endpoint =
-      try settings.endpoint.map { try HTTPEndpoint($0) } ?? HTTPEndpoint(region: key.region, partition: key.partition)
+      try settings.endpoint.map { try HTTPEndpoint($0) } 
+      ?? HTTPEndpoint(region: key.region, partition: key.partition)
     return AWSKeyManagementService(
       key: key,
       client: AWSClient(
@@ -59,7 +60,7 @@ struct ServiceParts {
           .machine(AWSMachine(endpoint: try metadata("169.254.169.254"), transport: metadataTransport))
         }
       let (endpoint, transport) = try issuer(
-        HTTPEndpoint(service: "sts", region: key.region, partition: key.partition))
+        try HTTPEndpoint(service: "sts", region: key.region, partition: key.partition))
       return .role(
         AWSRole(
           arn: arn, externalID: externalID, source: source, key: key, endpoint: endpoint, transport: transport))
@@ -148,9 +149,9 @@ struct ServiceParts {
 
   private var metadataTransport: KMSTransport { KMSTransport(exchange: metadataExchange, clock: clock) }
 
-  private func issuer(_ usual: HTTPEndpoint) throws -> (HTTPEndpoint, KMSTransport) {
+  private func issuer(_ usual: @autoclosure () throws -> HTTPEndpoint) throws -> (HTTPEndpoint, KMSTransport) {
     (
-      try settings.issuerEndpoint.map { try HTTPEndpoint($0) } ?? usual,
+      try settings.issuerEndpoint.map { try HTTPEndpoint($0) } ?? usual(),
       KMSTransport(exchange: issuerExchange, clock: clock)
     )
   }
