@@ -38,7 +38,7 @@ struct ServiceParts {
           + "only multi-Region keys are in several")
     }
     let endpoint =
-      try settings.endpoint.map { try HTTPEndpoint($0) } 
+      try settings.endpoint.map { try HTTPEndpoint($0) }
       ?? HTTPEndpoint(region: key.region, partition: key.partition)
     return AWSKeyManagementService(
       key: key,
@@ -113,9 +113,10 @@ struct ServiceParts {
       guard let secret else { throw missingSecret }
       tokens = GoogleAccountTokens(
         account: try GoogleServiceAccount(secret), url: try googleTokenURL(),
-        transport: KMSTransport(exchange: issuerExchange, clock: clock))
+        transport: issuing(issuerExchange, at: try googleTokenURL()))
     case .googleMetadata:
-      tokens = GoogleMetadataTokens(endpoint: try metadata("metadata.google.internal"), transport: metadataTransport)
+      tokens = GoogleMetadataTokens(
+        endpoint: try metadata("metadata.google.internal"), transport: metadataTransport)
     default: throw foreignCredentials
     }
     let endpoint = try settings.endpoint.map { try HTTPEndpoint($0) } ?? HTTPEndpoint(known: "cloudkms.googleapis.com")
@@ -147,13 +148,17 @@ struct ServiceParts {
   /// The settings' certificate authority is for the KMS in any case; for issuers only where their endpoint is given.
   private var issuerExchange: any HTTPExchange { settings.issuerEndpoint == nil ? systemExchange : exchange }
 
-  private var metadataTransport: KMSTransport { KMSTransport(exchange: metadataExchange, clock: clock) }
+  private var metadataTransport: KMSTransport { issuing(metadataExchange, at: "the machine's metadata service") }
+
+  /// An issuer's calls have a budget of their own: a token may be asked for at every call to the KMS.
+  private func issuing(_ exchange: any HTTPExchange, at issuer: String) -> KMSTransport {
+    KMSTransport(
+      exchange: exchange, clock: clock, budget: budget.share(settings.provider, account: "issuer \(issuer)"))
+  }
 
   private func issuer(_ usual: @autoclosure () throws -> HTTPEndpoint) throws -> (HTTPEndpoint, KMSTransport) {
-    (
-      try settings.issuerEndpoint.map { try HTTPEndpoint($0) } ?? usual(),
-      KMSTransport(exchange: issuerExchange, clock: clock)
-    )
+    let endpoint = try settings.issuerEndpoint.map { try HTTPEndpoint($0) } ?? usual()
+    return (endpoint, issuing(issuerExchange, at: endpoint.authority))
   }
 
   private func metadata(_ usual: String) throws -> HTTPEndpoint {
