@@ -45,9 +45,10 @@ public final class CoordinatorService: Service {
       let measures = CoordinatorMeasures()
       let factory = KeyManagementFactory(measures: measures.kms)
       do {
-        try await serve(measures) { (settings, secret) throws(KMSError) in
-          try factory.makeService(settings: settings, secret: secret)
-        }
+        try await serve(
+          measures,
+          { (settings, secret) throws(KMSError) in try factory.makeService(settings: settings, secret: secret) },
+          kept: { (settings, secret) throws(KMSError) in try factory.service(of: settings, secret: secret) })
       } catch {
         await factory.shutdown()
         throw error
@@ -57,7 +58,9 @@ public final class CoordinatorService: Service {
     try await serve(CoordinatorMeasures(), makeKeyService)
   }
 
-  private func serve(_ measures: CoordinatorMeasures, _ makeKeyService: @escaping KeyServiceMaker) async throws {
+  private func serve(
+    _ measures: CoordinatorMeasures, _ makeKeyService: @escaping KeyServiceMaker, kept: KeyServiceMaker? = nil
+  ) async throws {
     let opened = try CoordinatorStart.open(configuration, now: Self.now())
     let allowList = AllowList(Coordinator.identities(opened.core.allowList))
     let inbox = Inbox()
@@ -87,7 +90,8 @@ public final class CoordinatorService: Service {
     let ports = ["control": Int(bound), "metrics": metricsPort].compactMapValues { $0 }
     try announce(ReadyFile(ports: ports, publicKey: opened.identity.publicKey.text))
     defer { try? ReadyFile.remove(from: configuration.data) }
-    let prover = KeyProver(makeService: makeKeyService, deadline: .seconds(configuration.kmsTimeoutSeconds))
+    let prover = KeyProver(
+      makeService: makeKeyService, keptService: kept, deadline: .seconds(configuration.kmsTimeoutSeconds))
     try await cancelWhenGracefulShutdown {
       try await Self.work(coordinator: coordinator, inbox: inbox, jobs: jobs, prover: prover, measures: measures)
     }
