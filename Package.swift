@@ -191,7 +191,9 @@ let package = Package(
       "DocumentServerTests",
       ["ClusterModel", "DocumentServer", "Documents", "Sealing", "Secrets", logging, nioCore, nioPosix, nioTLS]),
     tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
-    tests("AgentRuntimeTests", ["AgentRuntime", "ClusterModel", "KeyManagement", "Transport", logging]),
+    tests(
+      "AgentRuntimeTests",
+      ["AgentRuntime", "ClusterModel", "KeyManagement", "Messages", "Secrets", "Transport", logging]),
     // A mail server for tests.
     .target(
       name: "MailSink", dependencies: [nioCore, nioPosix, nioTLS, nioTLSEvents], path: "Tests/MailSink",
@@ -210,7 +212,10 @@ let package = Package(
       ]),
     tests(
       "LocalKMSTests",
-      ["ClusterModel", "KeyManagement", "LocalKMS", "Secrets", logging, nioCore, nioHTTP, nioPosix, nioTLS]),
+      [
+        "ClusterModel", "DaemonRuntime", "KeyManagement", "LocalKMS", "Secrets", logging, nioCore, nioHTTP, nioPosix,
+        nioTLS,
+      ]),
     tests("KeyfoldTests", ["ClusterModel", "Secrets", "keyfold"]),
     tests("Simulation", ["Simulator"]),
     tests(

@@ -83,7 +83,17 @@ struct KMSSettingsTests {
       broken(key) { $0.certificateAuthorityPEM = String(repeating: "x", count: 1 << 19) }?.contains("bytes") == true)
     let role = KMSCredentials.awsRole(arn: Self.role, externalID: nil, accessKeyID: nil)
     #expect(broken(role) { $0.metadataEndpoint = "http://10.0.0.1" }?.contains("loopback") == true)
-    #expect(broken(role) { $0.metadataEndpoint = "http://127.0.0.1:8080/" } == nil)
+    for near in [
+      "http://127.0.0.1:8080/", "http://169.254.170.23", "http://localhost:1", "http://metadata.google.internal",
+    ] {
+      #expect(broken(role) { $0.metadataEndpoint = near } == nil)
+    }
+    for far in [
+      "127.evil.example", "169.254.evil.example", "127.0.0.1.evil.example", "127.0.0.256", "127.0.0", "127.0.0.01",
+      "127..0.1", "127.1", "169.254.0.0x1", "127.0.0.+1", "",
+    ] {
+      #expect(broken(role) { $0.metadataEndpoint = "http://\(far)/" }?.contains("loopback") == true, "\(far)")
+    }
     #expect(
       broken(role) { $0.credentials = .awsRole(arn: "arn:aws:iam::1:role/x", externalID: nil, accessKeyID: nil) }?
         .contains("'role' must be a role's full ARN") == true)

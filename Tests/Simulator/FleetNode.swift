@@ -21,7 +21,7 @@ final class FleetNode {
   var settingsVersion: UInt64?
   var ipListVersion: UInt64 = 0
   var hasServed = false
-  /// Scheduled checks in a row that saw a revoked state of the key.
+  /// Scheduled checks in a row that saw a revoked state of the key while no coordinator was connected.
   var revocationsInARow = 0
   /// Since when this node has had to close, nil if it has not.
   var owesSince: Int64?
@@ -78,7 +78,7 @@ final class FleetNode {
     perform(core.onTick(now: monotonic))
     guard isLinked else { return }
     if isGreeted { return report() }
-    isGreeted = true
+    (isGreeted, revocationsInARow) = (true, 0)
     perform(core.onCoordinator(connected: true))
     let (report, ahead) = (nodeReport, core.epoch)
     site.say { [unowned self] in site.greet(self, report, highestEpoch: ahead) }
@@ -97,6 +97,7 @@ final class FleetNode {
       case .resync(let id, let encrypted): later(2000) { $0.resync(id, encrypted: encrypted) }
       case .rebuild(let id, _):
         perform(core.onRebuilt(id, outcome: .failed(reason: "nothing is lost here"), generation: nil))
+      case .endCopy: break
       case .rotateMasterKey(let id): rotate(id)
       case .stepDown(let id):
         site.handOver(from: self)
@@ -193,7 +194,8 @@ final class FleetNode {
     ask { node, report in
       if scheduled {
         let isState = if case .revoked(let reason, _) = report.verdict { reason.isKeyState } else { false }
-        node.revocationsInARow = isState ? node.revocationsInARow + 1 : 0
+        let isAlone = !node.core.coordinatorConnected
+        node.revocationsInARow = isState && isAlone ? node.revocationsInARow + 1 : 0
       }
       if report.verdict != .valid { node.site.stir() }
       node.perform(node.core.onCheck(report, scheduled: scheduled, now: node.monotonic))

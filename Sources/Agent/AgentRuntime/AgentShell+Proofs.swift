@@ -7,7 +7,8 @@ internal import Logging
 internal import Messages
 internal import Replication
 
-/// Trying KMS settings that are not in force: the node unwraps its own stored master key under them, once.
+/// Trying KMS settings that are not in force: the node unwraps its own stored master key under them, once, and
+/// asks for the key's state.
 extension AgentShell {
   /// Answers whether the settings unwrap. Neither they nor the secret outlive the answer, and nothing is written.
   func prove(_ request: ProveSettings) async {
@@ -29,11 +30,8 @@ extension AgentShell {
         customerKeyID: request.settings.keyID, settingsVersion: 0,
         context: KeyContext(
           project: assignment.project, cluster: assignment.cluster, node: configuration.node, purpose: .masterKey))
-      let master = try await trial.unwrap(sealed.wrappedMasterKey)
-      guard master.id == sealed.masterKeyID, master.checkValue == sealed.masterKeyCheckValue else {
-        return .failed(kind: "", operation: "", reason: "the KMS unwrapped another master key than the one stored")
-      }
-      return .proven
+      return await trial.prove(
+        sealed.wrappedMasterKey, holds: sealed.masterKeyID, checkValue: sealed.masterKeyCheckValue)
     } catch let error as KMSError {
       return .failed(kind: error.kind.rawValue, operation: error.operation.rawValue, reason: error.description)
     } catch {

@@ -131,6 +131,9 @@ actor AgentShell {
       case .close: jobQueue.yield(.close)
       case .resync(let id, let encrypted): jobQueue.yield(.resync(id, encrypted: encrypted))
       case .rebuild(let id, let order): jobQueue.yield(.rebuild(id, order))
+      case .endCopy:
+        closes = (closes.last + 1, closes.last + 1)
+        jobQueue.yield(.watchClose(number: closes.last))
       case .rotateMasterKey(let id): jobQueue.yield(.rotate(id))
       case .stepDown(let id): jobQueue.yield(.handOver(id))
       case .forceSoleVoter(let id, let lastIndex): jobQueue.yield(.forceSoleVoter(id, lastIndex: lastIndex))
@@ -202,8 +205,8 @@ actor AgentShell {
     }
     do {
       keys = NodeKeys(
-        service: try factory.makeService(
-          settings: settings, secret: secret, localAddress: configuration.kmsSourceAddress),
+        service: try factory.service(
+          of: settings, secret: secret, localAddress: configuration.kmsSourceAddress),
         customerKeyID: settings.keyID, settingsVersion: assignment.settingsVersion,
         context: KeyContext(
           project: assignment.project, cluster: assignment.cluster, node: configuration.node, purpose: .masterKey))

@@ -104,4 +104,8 @@ struct CheckSchedule: Sendable {
   var askedAt: Instant?
   /// When nodes were last asked to confirm a revocation.
   var confirmationAskedAt: Instant?
+  /// Since when they have been asked to confirm the one in hand.
+  var unconfirmedSince: Instant?
+  /// How often in a row wrapping or describing failed.
+  var useFailures = 0
 }

@@ -60,6 +60,7 @@ extension CoordinatorCore {
       "kms settings in force", on: name.text, "version \(settingsVersion), key \(settings.keyID)", now: now)
     schedules[name] = nil
     noteChecked(name, now: now)
+    noteKeyIsUsable(name, now: now)
     judge(name, now: now)
     advanceClusters(of: name, now: now)
     return Decision(project, flush())

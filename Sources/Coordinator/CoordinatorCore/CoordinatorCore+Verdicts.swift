@@ -9,11 +9,13 @@ extension CoordinatorCore {
       report.settingsVersion == project.settingsVersion, report.customerKeyID == settings.keyID,
       !isOvertaken(report, by: project.lastCheck, now: now)
     else { return [] }
+    let before = project.lastCheck?.verdict
     project.trouble = trouble(of: project, after: report)
     project.lastCheck = report
     put(project)
     planNextCheck(of: name, verdict: report.verdict, now: now)
     noteChecked(name, now: now)
+    askSharers(of: settings.keyID, after: report, before: before, in: name, now: now)
     judge(name, now: now)
     advanceClusters(of: name, now: now)
     return flush()
@@ -66,11 +68,12 @@ extension CoordinatorCore {
     let jitter = identifiers.jitter(upTo: CoordinatorLimits.checkJitter)
     let interval =
       verdict == .valid ? CoordinatorLimits.checkInterval + jitter : CoordinatorLimits.troubledCheckInterval
-    let asked = schedules[name]?.confirmationAskedAt
-    schedules[name] = CheckSchedule(dueAt: now + interval, askedAt: nil, confirmationAskedAt: asked)
+    var schedule = schedules[name] ?? CheckSchedule(dueAt: now)
+    (schedule.dueAt, schedule.askedAt) = (now + interval, nil)
+    schedules[name] = schedule
   }
 
-  private mutating func askCoordinator(_ name: ProjectName, now: Instant) {
+  mutating func askCoordinator(_ name: ProjectName, now: Instant) {
     guard let project = projectRecords[name] else { return }
     var schedule = schedules[name] ?? CheckSchedule(dueAt: now)
     schedule.askedAt = now
@@ -89,6 +92,7 @@ extension CoordinatorCore {
   }
 
   private mutating func askForConfirmation(_ name: ProjectName, now: Instant) {
+    if schedules[name]?.unconfirmedSince == nil { schedules[name]?.unconfirmedSince = now }
     if let asked = schedules[name]?.confirmationAskedAt, now.isWithin(CoordinatorLimits.confirmationRetry, after: asked)
     {
       return
@@ -118,55 +122,35 @@ extension CoordinatorCore {
 
   /// Draws the consequences of the newest checks.
   mutating func judge(_ name: ProjectName, now: Instant) {
+    defer { noteDisagreement(name, now: now) }
     guard let own = projectRecords[name]?.lastCheck else { return }
     switch own.verdict {
     case .valid:
+      schedules[name]?.unconfirmedSince = nil
       closeAlert(.kmsUnreachable, subject: name.text, now: now)
       closeAlert(.keyRevoked, subject: name.text, now: now)
-      noteDissent(name, now: now)
       readmit(name, check: own, now: now)
     case .unreachable(let reason, let detail):
+      schedules[name]?.unconfirmedSince = nil
       noteOutage(of: name, reason: reason, detail: detail, now: now)
     case .revoked(let reason, let detail):
       judgeRevocation(name, own: own, reason: reason, detail: detail, now: now)
     }
   }
 
-  /// A node that sees a revocation where the coordinator sees none disables nothing, but somebody should look at it.
-  private mutating func noteDissent(_ name: ProjectName, now: Instant) {
-    let nodes = clusters(of: name).flatMap(\.nodes).filter { node in
-      if case .revoked = nodeCheck(node, of: name)?.verdict { true } else { false }
-    }
-    guard let first = nodes.first else { return closeAlert(.vantagePointsDisagree, subject: name.text, now: now) }
-    openAlert(
-      .vantagePointsDisagree, subject: name.text,
-      text: "The coordinator may use the key of project \(name), \(first) may not; nothing is disabled.", now: now)
-  }
-
   private mutating func judgeRevocation(
     _ name: ProjectName, own: CheckReport, reason: RevocationReason, detail: String, now: Instant
   ) {
-    let others = nodeChecks(of: name)
-    let confirming = others.filter { Self.agree(reason, $0.verdict) && isFresh($0, now: now) && isFresh(own, now: now) }
-    let earliest = min(own.startedAtMilliseconds, confirming.map(\.startedAtMilliseconds).min() ?? .max)
-    let valid = others.contains {
-      $0.verdict == .valid && $0.startedAtMilliseconds >= earliest && isFresh($0, now: now)
-    }
+    let confirming = confirmations(of: own, reason, for: name, now: now)
+    let isDenied = isDenied(own, confirming, for: name, now: now)
     let text = "The key of project \(name) is revoked (\(reason.rawValue)): \(detail)"
     let next = Self.advice(reason, project: name)
     closeAlert(.kmsUnreachable, subject: name.text, now: now)
-    if let newest = confirming.map(\.startedAtMilliseconds).max(), !valid {
-      closeAlert(.vantagePointsDisagree, subject: name.text, now: now)
+    if let newest = confirming.map(\.startedAtMilliseconds).max(), !isDenied {
+      schedules[name]?.unconfirmedSince = nil
       openAlert(.keyRevoked, subject: name.text, text: text, next: next, now: now)
       lockOut(name, reason: reason, detail: detail, startedAt: max(newest, own.startedAtMilliseconds), now: now)
       return
-    }
-    if valid {
-      openAlert(
-        .vantagePointsDisagree, subject: name.text,
-        text:
-          "Coordinator and nodes disagree on the key of project \(name); nothing is disabled. Coordinator: \(detail)",
-        now: now)
     }
     if clusters(of: name).allSatisfy({ $0.lockout == nil && !isUnderKey($0, own.customerKeyID) }) {
       openAlert(.keyRevoked, subject: name.text, text: text, next: next, now: now)
@@ -175,7 +159,7 @@ extension CoordinatorCore {
   }
 
   /// Whether the coordinator saw a revocation that no node confirmed or denied yet.
-  private func confirmationIsMissing(_ name: ProjectName, now: Instant) -> Bool {
+  func confirmationIsMissing(_ name: ProjectName, now: Instant) -> Bool {
     guard let own = projectRecords[name]?.lastCheck, case .revoked = own.verdict, isFresh(own, now: now) else {
       return false
     }
@@ -188,9 +172,27 @@ extension CoordinatorCore {
     return own == .accessDenied || seen == .accessDenied ? own == seen : true
   }
 
-  private func isFresh(_ check: CheckReport, now: Instant) -> Bool {
+  /// The nodes' checks that see the revocation too.
+  func confirmations(
+    of own: CheckReport, _ reason: RevocationReason, for name: ProjectName, now: Instant
+  ) -> [CheckReport] {
+    guard isFresh(own, now: now) else { return [] }
+    return nodeChecks(of: name).filter { Self.agree(reason, $0.verdict) && isFresh($0, now: now) }
+  }
+
+  /// Whether a node may use the key and looked no earlier than those who may not.
+  func isDenied(_ own: CheckReport, _ confirming: [CheckReport], for name: ProjectName, now: Instant) -> Bool {
+    let earliest = min(own.startedAtMilliseconds, confirming.map(\.startedAtMilliseconds).min() ?? .max)
+    return nodeChecks(of: name).contains {
+      $0.verdict == .valid && $0.startedAtMilliseconds >= earliest && isFresh($0, now: now)
+    }
+  }
+
+  func isFresh(
+    _ check: CheckReport, within window: Duration = CoordinatorLimits.confirmationWindow, now: Instant
+  ) -> Bool {
     let age = now - Instant(milliseconds: check.startedAtMilliseconds)
-    return (.zero - CoordinatorLimits.clockTolerance...CoordinatorLimits.confirmationWindow).contains(age)
+    return (.zero - CoordinatorLimits.clockTolerance...window).contains(age)
   }
 
   func nodeChecks(of name: ProjectName) -> [CheckReport] {

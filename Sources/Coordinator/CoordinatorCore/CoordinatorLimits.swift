@@ -53,6 +53,8 @@ public enum CoordinatorLimits {
   public static let outageChecks = 2
   /// Two checks confirm one another if both began within this span before now.
   public static let confirmationWindow = Duration.seconds(10 * 60)
+  /// How old a node's check may be and still be what it sees: one interval with its jitter, and the check itself.
+  public static let presentSight = Duration.seconds(18 * 60)
   /// How often nodes are asked to confirm a revocation.
   public static let confirmationRetry = Duration.seconds(15)
   /// How far a node's clock may be ahead of the coordinator's; a check that seems to have begun later still is from

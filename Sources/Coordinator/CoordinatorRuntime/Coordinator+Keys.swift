@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
 internal import CoordinatorCore
+internal import KeyManagement
 internal import Logging
 internal import Messages
 internal import Secrets
@@ -88,6 +89,7 @@ extension Coordinator {
     case .delivered(let delivery, let failure): try concludeDelivery(delivery, failure)
     case .checked(let check, let verdict, let detail):
       try conclude(check, verdict: verdict, detail: detail)
+    case .used(let check, let failure): try conclude(check, use: failure)
     }
   }
 
@@ -137,6 +139,18 @@ extension Coordinator {
       startedAtMilliseconds: check.startedAt.milliseconds)
     try perform(core.onVerdict(check.project, report: report, now: now))
     answerCheckAskers(of: check.project, kmsAnswer(check.project))
+    // Whether the key lives is known without: nobody waits for this.
+    if verdict == .valid { surroundings.jobs.yield(.use(check)) }
+  }
+
+  private func conclude(_ check: KeyJob.Check, use failure: KMSError?) throws(CoordinatorFault) {
+    let trouble = failure.map { error in
+      KeyUseTrouble(
+        detail: error.description, isPassing: error.isRetryable,
+        next: KeyProver.advice(error, of: check.settings.provider))
+    }
+    try perform(
+      core.onKeyUse(check.project, settingsVersion: check.settingsVersion, trouble: trouble, now: now))
   }
 
   private func answerCheckAskers(of project: ProjectName, _ answer: OperatorAnswer) {

@@ -46,9 +46,10 @@ public final class CoordinatorService: Service {
       let uses = OwnKeyUses()
       let factory = KeyManagementFactory(measures: measures.kms) { uses.note(KeyUse($0)) }
       do {
-        try await serve(measures, uses) { (settings, secret) throws(KMSError) in
-          try factory.makeService(settings: settings, secret: secret)
-        }
+        try await serve(
+          measures, uses,
+          { (settings, secret) throws(KMSError) in try factory.makeService(settings: settings, secret: secret) },
+          kept: { (settings, secret) throws(KMSError) in try factory.service(of: settings, secret: secret) })
       } catch {
         await factory.shutdown()
         throw error
@@ -59,7 +60,8 @@ public final class CoordinatorService: Service {
   }
 
   private func serve(
-    _ measures: CoordinatorMeasures, _ uses: OwnKeyUses, _ makeKeyService: @escaping KeyServiceMaker
+    _ measures: CoordinatorMeasures, _ uses: OwnKeyUses, _ makeKeyService: @escaping KeyServiceMaker,
+    kept: KeyServiceMaker? = nil
   ) async throws {
     let opened = try CoordinatorStart.open(configuration, now: Self.now())
     let allowList = AllowList(Coordinator.identities(opened.core.allowList))
@@ -90,7 +92,8 @@ public final class CoordinatorService: Service {
     let ports = ["control": Int(bound), "metrics": metricsPort].compactMapValues { $0 }
     try announce(ReadyFile(ports: ports, publicKey: opened.identity.publicKey.text))
     defer { try? ReadyFile.remove(from: configuration.data) }
-    let prover = KeyProver(makeService: makeKeyService, deadline: .seconds(configuration.kmsTimeoutSeconds))
+    let prover = KeyProver(
+      makeService: makeKeyService, keptService: kept, deadline: .seconds(configuration.kmsTimeoutSeconds))
     try await cancelWhenGracefulShutdown {
       try await withThrowingTaskGroup(of: Void.self) { group in
         defer { group.cancelAll() }

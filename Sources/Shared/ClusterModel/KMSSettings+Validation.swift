@@ -80,12 +80,19 @@ extension KMSSettings {
     }
     try Self.check("metadata endpoint", metadataEndpoint)
     let host = metadataEndpoint.dropFirst("http://".count).prefix { $0 != ":" && $0 != "/" }
-    guard
-      host.hasPrefix("127.") || host.hasPrefix("169.254.") || host == "localhost"
-        || host == "metadata.google.internal"
-    else {
+    let isNear = Self.isIPv4(host) && (host.hasPrefix("127.") || host.hasPrefix("169.254."))
+    guard isNear || host == "localhost" || host == "metadata.google.internal" else {
       throw Self.fault("metadata endpoint", "may be http:// only on loopback and link-local addresses, else https://")
     }
+  }
+
+  /// Whether a host is an IPv4 address of four decimal numbers, and no name that begins like one.
+  private static func isIPv4(_ host: Substring) -> Bool {
+    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 4
+      && parts.allSatisfy { part in
+        part.utf8.allSatisfy { (0x30...0x39).contains($0) } && UInt8(part).map { String($0) == part } ?? false
+      }
   }
 
   private static func kinds(of provider: KMSProvider) -> String {

@@ -63,14 +63,12 @@ package struct KMSTransport: Sendable {
     _ read: (HTTPAnswer) throws(KMSError) -> Value
   ) async throws(KMSError) -> Value {
     let start = ContinuousClock.now
-    if let budget, await !budget.take(within: timeout) {
-      throw call.error(.throttled, "Keyfold's own limit of calls to this account is used up; see the budget of calls")
-    }
+    try await takeTurn(call, within: timeout)
     let sentAt = clock.nowMilliseconds()
     var id = ""
     var asked: Duration?
     do throws(KMSError) {
-      let answer = try await send(call, question, timeout: timeout - start.duration(to: .now))
+      let answer = try await exchanged(call, question, timeout: timeout - start.duration(to: .now))
       id = AnswerText.cleaned(requestID(answer), limit: 80)
       asked = RetryAfter.read(answer, nowSeconds: clock.nowSeconds)
       let value = try read(answer)
@@ -84,8 +82,22 @@ package struct KMSTransport: Sendable {
     }
   }
 
-  /// Sends one request to anybody, without budget and record.
+  /// Sends one request to an issuer of credentials: waits for its share, and keeps no record.
   func send(_ call: KMSCall, _ question: HTTPQuestion, timeout: Duration) async throws(KMSError) -> HTTPAnswer {
+    let start = ContinuousClock.now
+    try await takeTurn(call, within: timeout)
+    return try await exchanged(call, question, timeout: timeout - start.duration(to: .now))
+  }
+
+  private func takeTurn(_ call: KMSCall, within timeout: Duration) async throws(KMSError) {
+    guard let budget, await !budget.take(within: timeout) else { return }
+    throw call.error(
+      .throttled, "Keyfold's own limit of calls to \(budget.account) is used up; see the budget of calls")
+  }
+
+  private func exchanged(
+    _ call: KMSCall, _ question: HTTPQuestion, timeout: Duration
+  ) async throws(KMSError) -> HTTPAnswer {
     do { return try await exchange.send(question, timeout: timeout) } catch {
       throw call.error(error.kind, error.detail)
     }

@@ -62,7 +62,7 @@ struct ServiceParts {
           .machine(AWSMachine(endpoint: try metadata("169.254.169.254"), transport: metadataTransport))
         }
       let (endpoint, transport) = try issuer(
-        HTTPEndpoint(service: "sts", region: key.region, partition: key.partition))
+        try HTTPEndpoint(service: "sts", region: key.region, partition: key.partition))
       return .role(
         AWSRole(
           arn: arn, externalID: externalID, source: source, key: key, endpoint: endpoint, transport: transport))
@@ -115,9 +115,10 @@ struct ServiceParts {
       guard let secret else { throw missingSecret }
       tokens = GoogleAccountTokens(
         account: try GoogleServiceAccount(secret), url: try googleTokenURL(),
-        transport: KMSTransport(exchange: issuerExchange, clock: clock))
+        transport: issuing(issuerExchange, at: try googleTokenURL()))
     case .googleMetadata:
-      tokens = GoogleMetadataTokens(endpoint: try metadata("metadata.google.internal"), transport: metadataTransport)
+      tokens = GoogleMetadataTokens(
+        endpoint: try metadata("metadata.google.internal"), transport: metadataTransport)
     default: throw foreignCredentials
     }
     let endpoint =
@@ -150,13 +151,17 @@ struct ServiceParts {
   /// The settings' certificate authority is for the KMS in any case; for issuers only where their endpoint is given.
   private var issuerExchange: any HTTPExchange { settings.issuerEndpoint == nil ? systemExchange : exchange }
 
-  private var metadataTransport: KMSTransport { KMSTransport(exchange: metadataExchange, clock: clock) }
+  private var metadataTransport: KMSTransport { issuing(metadataExchange, at: "the machine's metadata service") }
 
-  private func issuer(_ usual: HTTPEndpoint) throws -> (HTTPEndpoint, KMSTransport) {
-    (
-      try settings.issuerEndpoint.map { try HTTPEndpoint($0) } ?? usual,
-      KMSTransport(exchange: issuerExchange, clock: clock)
-    )
+  /// An issuer's calls have a budget of their own: a token may be asked for at every call to the KMS.
+  private func issuing(_ exchange: any HTTPExchange, at issuer: String) -> KMSTransport {
+    KMSTransport(
+      exchange: exchange, clock: clock, budget: budget.share(settings.provider, account: "issuer \(issuer)"))
+  }
+
+  private func issuer(_ usual: @autoclosure () throws -> HTTPEndpoint) throws -> (HTTPEndpoint, KMSTransport) {
+    let endpoint = try settings.issuerEndpoint.map { try HTTPEndpoint($0) } ?? usual()
+    return (endpoint, issuing(issuerExchange, at: endpoint.authority))
   }
 
   private func metadata(_ usual: String) throws -> HTTPEndpoint {
