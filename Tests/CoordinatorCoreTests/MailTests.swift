@@ -69,7 +69,7 @@ struct MailTests {
     let node = NodeName(checked: "stock-1")
     var record = ClusterRecord(name: other, project: Bench.project, nodes: [node], createdAt: bench.now)
     record.encrypted = true
-    bench.core.clusterRecords[other] = record
+    bench.core.put(record)
     var enrolled = NodeRecord(
       name: node, publicKey: Bench.publicKey(80), enrolledAt: bench.now, intendedCluster: other)
     enrolled.cluster = other

@@ -112,23 +112,25 @@ extension CoordinatorCore {
       let busy = schedules[name]?.askedAt.map { now.isWithin(CoordinatorLimits.checkDeadline, after: $0) } ?? false
       if !busy, own?.startedAtMilliseconds ?? .min < check.startedAtMilliseconds { askCoordinator(name, now: now) }
     }
-    judge(name, now: now)
-    advanceClusters(of: name, now: now)
+    // Nothing changes for the other clusters unless they are locked out or let in: a thousand nodes may report at once.
+    if judge(name, now: now) { advanceClusters(of: name, now: now) }
   }
 
-  /// Draws the consequences of the newest checks.
-  mutating func judge(_ name: ProjectName, now: Instant) {
-    guard let own = projectRecords[name]?.lastCheck else { return }
+  /// Draws the consequences of the newest checks; true if clusters were locked out or let in again.
+  @discardableResult
+  mutating func judge(_ name: ProjectName, now: Instant) -> Bool {
+    guard let own = projectRecords[name]?.lastCheck else { return false }
     switch own.verdict {
     case .valid:
       closeAlert(.kmsUnreachable, subject: name.text, now: now)
       closeAlert(.keyRevoked, subject: name.text, now: now)
       noteDissent(name, now: now)
-      readmit(name, check: own, now: now)
+      return readmit(name, check: own, now: now)
     case .unreachable(let reason, let detail):
       noteOutage(of: name, reason: reason, detail: detail, now: now)
+      return false
     case .revoked(let reason, let detail):
-      judgeRevocation(name, own: own, reason: reason, detail: detail, now: now)
+      return judgeRevocation(name, own: own, reason: reason, detail: detail, now: now)
     }
   }
 
@@ -145,7 +147,7 @@ extension CoordinatorCore {
 
   private mutating func judgeRevocation(
     _ name: ProjectName, own: CheckReport, reason: RevocationReason, detail: String, now: Instant
-  ) {
+  ) -> Bool {
     let others = nodeChecks(of: name)
     let confirming = others.filter { Self.agree(reason, $0.verdict) && isFresh($0, now: now) && isFresh(own, now: now) }
     let earliest = min(own.startedAtMilliseconds, confirming.map(\.startedAtMilliseconds).min() ?? .max)
@@ -158,8 +160,8 @@ extension CoordinatorCore {
     if let newest = confirming.map(\.startedAtMilliseconds).max(), !valid {
       closeAlert(.vantagePointsDisagree, subject: name.text, now: now)
       openAlert(.keyRevoked, subject: name.text, text: text, next: next, now: now)
-      lockOut(name, reason: reason, detail: detail, startedAt: max(newest, own.startedAtMilliseconds), now: now)
-      return
+      return lockOut(
+        name, reason: reason, detail: detail, startedAt: max(newest, own.startedAtMilliseconds), now: now)
     }
     if valid {
       openAlert(
@@ -172,6 +174,7 @@ extension CoordinatorCore {
       openAlert(.keyRevoked, subject: name.text, text: text, next: next, now: now)
     }
     askForConfirmation(name, now: now)
+    return false
   }
 
   /// Whether the coordinator saw a revocation that no node confirmed or denied yet.
