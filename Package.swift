@@ -135,7 +135,8 @@ let package = Package(
     module(
       "Coordinator", "CoordinatorRuntime",
       [
-        "ClusterModel", "CoordinatorCore", "DaemonRuntime", "KeyManagement", "Mail", "Messages", "Metrics", "Sealing",
+        "ClusterModel", "CoordinatorCore", "DaemonRuntime", "FailurePoints", "KeyManagement", "Mail", "Messages",
+        "Metrics", "Sealing",
         "Secrets", "StateStore", "Transport", lifecycle, logging,
       ]),
     shims("Coordinator", "CCertificates", links: ["crypto"]),
@@ -221,8 +222,9 @@ let package = Package(
     tests(
       "Interop", ["ClusterModel", "KeyManagement", "LocalKMS", "Metrics", "Secrets", logging],
       exclude: [
-        "driver_failover.py", "driver_specs.py", "driver_specs_unsupported.txt", "kms_awscli.sh", "kms_azure.py",
-        "kms_boto3.py", "kms_google.py", "kms_message.py", "ministack_server.py", "prometheus_parse.py", "venv.sh",
+        "aws_server.py", "driver_failover.py", "driver_specs.py", "driver_specs_unsupported.txt", "kms_awscli.sh",
+        "kms_azure.py", "kms_boto3.py", "kms_google.py", "kms_message.py", "ministack_server.py", "moto_server.py",
+        "prometheus_parse.py", "venv.sh",
       ]),
     tests(
       "ClusterTests",

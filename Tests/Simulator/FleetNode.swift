@@ -30,10 +30,12 @@ final class FleetNode {
   /// Since when it does not serve although nothing stands against it.
   var isAwaySince: Int64?
   private var isAlone = false
+  private let address: String
 
   init(site: FleetSite, index: Int, cluster: ClusterName) {
     (self.site, self.index, self.cluster) = (site, index, cluster)
     name = NodeName(checked: "node-\(index + 1)")
+    address = "10.0.\(index / 250).\(index % 250 + 1)"
     core = AgentCore(
       node: name, boot: BootID(checked: site.dice.uuid()), generation: nil, timing: AgentTiming(),
       seed: site.dice.next())
@@ -197,7 +199,6 @@ final class FleetNode {
         let isAlone = !node.core.coordinatorConnected
         node.revocationsInARow = isState && isAlone ? node.revocationsInARow + 1 : 0
       }
-      if report.verdict != .valid { node.site.stir() }
       node.perform(node.core.onCheck(report, scheduled: scheduled, now: node.monotonic))
     }
   }
@@ -238,8 +239,8 @@ final class FleetNode {
 
   private var nodeReport: NodeReport {
     var report = NodeReport(node: name, boot: core.boot, agentVersion: "simulated", phase: core.phase)
-    report.driverAddress = "10.0.0.\(index + 1):27017"
-    report.replicationAddress = "10.0.0.\(index + 1):7450"
+    report.driverAddress = address + ":27017"
+    report.replicationAddress = address + ":7450"
     report.generation = core.generation
     if core.isServing { report.replication = site.place(of: self) }
     report.assignmentVersion = core.assignment?.version ?? 0

@@ -83,7 +83,7 @@ extension CoordinatorCore {
       else { return false }
       return generation.encrypted != cluster.encryptionWanted
     }
-    guard !strayed.isEmpty else { return }
+    guard !strayed.isEmpty, isSettled(cluster.name, now: now) else { return }
     let names = strayed.map(\.text).joined(separator: ", ")
     _ = addPlan(
       cluster.encryptionWanted ? .encrypt : .decrypt, on: cluster.name, steps: strayed.map { PlanStep(.resync, $0) },

@@ -57,7 +57,7 @@ extension CoordinatorCore {
 
   /// The open alert of a node that needs a copy, for `node show`.
   func syncText(of node: NodeName) -> String? {
-    alertRecords.values.first { $0.kind == .initialSync && $0.subject == node.text && $0.closedAt == nil }?.text
+    openAlert(.initialSync, subject: node.text)?.text
   }
 
   // MARK: Making plans

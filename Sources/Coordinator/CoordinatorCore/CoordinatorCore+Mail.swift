@@ -150,8 +150,8 @@ extension CoordinatorCore {
   /// Hands out what is due, a few at a time, and gives up what nobody took for days although it was tried. Days alone
   /// say little: the coordinator may have been off, without a server, or its clock may have been set ahead.
   mutating func attendMail(now: Instant) {
-    for var mail in mailRecords.values.sorted(by: { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }) where !mail.isDone
-    {
+    let open = mailRecords.values.filter { !$0.isDone }
+    for var mail in open.sorted(by: { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }) {
       for index in mail.recipients.indices where !mail.recipients[index].isDone {
         let recipient = mail.recipients[index]
         if recipient.attempts >= CoordinatorLimits.mailAlertAttempts,

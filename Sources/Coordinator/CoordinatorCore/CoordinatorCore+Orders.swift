@@ -143,7 +143,7 @@ extension CoordinatorCore {
     _ kind: PlanKind, on cluster: ClusterName, steps: [PlanStep], reason: String? = nil, now: Instant
   ) -> PlanID {
     let id = PlanID(checked: identifiers.uuid())
-    let sequence = (planRecords.values.map(\.sequence).max() ?? 0) &+ 1
+    let sequence = index.lastSequence &+ 1
     put(
       PlanRecord(
         id: id, sequence: sequence, kind: kind, cluster: cluster, steps: steps, createdAt: now,
@@ -159,6 +159,6 @@ extension CoordinatorCore {
 
   /// The plans of a cluster that are not finished, in the order they wait.
   func openPlans(of cluster: ClusterName) -> [PlanRecord] {
-    planRecords.values.filter { $0.cluster == cluster && $0.isOpen }.sorted { $0.sequence < $1.sequence }
+    (index.openPlans[cluster] ?? []).compactMap { planRecords[$0] }.sorted { $0.sequence < $1.sequence }
   }
 }

@@ -121,7 +121,7 @@ extension CoordinatorCore {
   }
 
   func clusters(of project: ProjectName) -> [ClusterRecord] {
-    clusterRecords.values.filter { $0.project == project }.sorted { $0.name < $1.name }
+    (index.clusters[project] ?? []).sorted().compactMap { clusterRecords[$0] }
   }
 }
 

@@ -116,31 +116,33 @@ extension CoordinatorCore {
       let busy = schedules[name]?.askedAt.map { now.isWithin(CoordinatorLimits.checkDeadline, after: $0) } ?? false
       if !busy, own?.startedAtMilliseconds ?? .min < check.startedAtMilliseconds { askCoordinator(name, now: now) }
     }
-    judge(name, now: now)
-    advanceClusters(of: name, now: now)
+    // Nothing changes for the other clusters unless they are locked out or let in: a thousand nodes may report at once.
+    if judge(name, now: now) { advanceClusters(of: name, now: now) }
   }
 
-  /// Draws the consequences of the newest checks.
-  mutating func judge(_ name: ProjectName, now: Instant) {
+  /// Draws the consequences of the newest checks; true if clusters were locked out or let in again.
+  @discardableResult
+  mutating func judge(_ name: ProjectName, now: Instant) -> Bool {
     defer { noteDisagreement(name, now: now) }
-    guard let own = projectRecords[name]?.lastCheck else { return }
+    guard let own = projectRecords[name]?.lastCheck else { return false }
     switch own.verdict {
     case .valid:
       schedules[name]?.unconfirmedSince = nil
       closeAlert(.kmsUnreachable, subject: name.text, now: now)
       closeAlert(.keyRevoked, subject: name.text, now: now)
-      readmit(name, check: own, now: now)
+      return readmit(name, check: own, now: now)
     case .unreachable(let reason, let detail):
       schedules[name]?.unconfirmedSince = nil
       noteOutage(of: name, reason: reason, detail: detail, now: now)
+      return false
     case .revoked(let reason, let detail):
-      judgeRevocation(name, own: own, reason: reason, detail: detail, now: now)
+      return judgeRevocation(name, own: own, reason: reason, detail: detail, now: now)
     }
   }
 
   private mutating func judgeRevocation(
     _ name: ProjectName, own: CheckReport, reason: RevocationReason, detail: String, now: Instant
-  ) {
+  ) -> Bool {
     let confirming = confirmations(of: own, reason, for: name, now: now)
     let isDenied = isDenied(own, confirming, for: name, now: now)
     let text = "The key of project \(name) is revoked (\(reason.rawValue)): \(detail)"
@@ -149,13 +151,14 @@ extension CoordinatorCore {
     if let newest = confirming.map(\.startedAtMilliseconds).max(), !isDenied {
       schedules[name]?.unconfirmedSince = nil
       openAlert(.keyRevoked, subject: name.text, text: text, next: next, now: now)
-      lockOut(name, reason: reason, detail: detail, startedAt: max(newest, own.startedAtMilliseconds), now: now)
-      return
+      return lockOut(
+        name, reason: reason, detail: detail, startedAt: max(newest, own.startedAtMilliseconds), now: now)
     }
     if clusters(of: name).allSatisfy({ $0.lockout == nil && !isUnderKey($0, own.customerKeyID) }) {
       openAlert(.keyRevoked, subject: name.text, text: text, next: next, now: now)
     }
     askForConfirmation(name, now: now)
+    return false
   }
 
   /// Whether the coordinator saw a revocation that no node confirmed or denied yet.
