@@ -194,7 +194,9 @@ let package = Package(
     tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
     tests(
       "AgentRuntimeTests",
-      ["AgentRuntime", "ClusterModel", "KeyManagement", "Messages", "Secrets", "Transport", logging]),
+      [
+        "AgentRuntime", "ClusterModel", "KeyHierarchy", "KeyManagement", "Messages", "Secrets", "Transport", logging,
+      ]),
     // A mail server for tests.
     .target(
       name: "MailSink", dependencies: [nioCore, nioPosix, nioTLS, nioTLSEvents], path: "Tests/MailSink",

@@ -136,6 +136,8 @@ struct ProofTests {
       guard case .kms(let view) = try await first else { throw Failure() }
       #expect(view.settingsVersion == 2, "the canary alone was damaged")
       harness.kms.forget()
+      try agent.say(.heartbeat(Self.encrypted(agent)))
+      try await Self.settle(agent)
       async let second = admin.refused(.setKMS(project: shop, settings: FakeKMS.settings), secret: "new")
       let other = try await Self.request(agent)
       try agent.say(.settingsProof(SettingsProof(id: other.id, outcome: .nothingToProve)))
