@@ -135,7 +135,8 @@ let package = Package(
     module(
       "Coordinator", "CoordinatorRuntime",
       [
-        "ClusterModel", "CoordinatorCore", "DaemonRuntime", "KeyManagement", "Mail", "Messages", "Metrics", "Sealing",
+        "ClusterModel", "CoordinatorCore", "DaemonRuntime", "FailurePoints", "KeyManagement", "Mail", "Messages",
+        "Metrics", "Sealing",
         "Secrets", "StateStore", "Transport", lifecycle, logging,
       ]),
     shims("Coordinator", "CCertificates", links: ["crypto"]),
@@ -153,7 +154,7 @@ let package = Package(
       "Coordinator", "keyfold",
       [
         "AuditTrail", "ClusterModel", "DaemonRuntime", "KeyManagement", "LocalKMS", "Messages", "Metrics", "Sealing",
-        "Secrets", "Transport", arguments, lifecycle, lifecycleSignals, logging,
+        "Secrets", "StateStore", "Transport", arguments, lifecycle, lifecycleSignals, logging,
       ]),
 
     // Tests: one folder per module, then the ones that span modules.
@@ -191,7 +192,11 @@ let package = Package(
       "DocumentServerTests",
       ["ClusterModel", "DocumentServer", "Documents", "Sealing", "Secrets", logging, nioCore, nioPosix, nioTLS]),
     tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
-    tests("AgentRuntimeTests", ["AgentRuntime", "ClusterModel", "KeyManagement", "Transport", logging]),
+    tests(
+      "AgentRuntimeTests",
+      [
+        "AgentRuntime", "ClusterModel", "KeyHierarchy", "KeyManagement", "Messages", "Secrets", "Transport", logging,
+      ]),
     // A mail server for tests.
     .target(
       name: "MailSink", dependencies: [nioCore, nioPosix, nioTLS, nioTLSEvents], path: "Tests/MailSink",
@@ -210,14 +215,18 @@ let package = Package(
       ]),
     tests(
       "LocalKMSTests",
-      ["ClusterModel", "KeyManagement", "LocalKMS", "Secrets", logging, nioCore, nioHTTP, nioPosix, nioTLS]),
+      [
+        "ClusterModel", "DaemonRuntime", "KeyManagement", "LocalKMS", "Secrets", logging, nioCore, nioHTTP, nioPosix,
+        nioTLS,
+      ]),
     tests("KeyfoldTests", ["ClusterModel", "Secrets", "keyfold"]),
     tests("Simulation", ["Simulator"]),
     tests(
       "Interop", ["ClusterModel", "KeyManagement", "LocalKMS", "Metrics", "Secrets", logging],
       exclude: [
-        "driver_failover.py", "driver_specs.py", "driver_specs_unsupported.txt", "kms_awscli.sh", "kms_azure.py",
-        "kms_boto3.py", "kms_google.py", "kms_message.py", "ministack_server.py", "prometheus_parse.py", "venv.sh",
+        "aws_server.py", "driver_failover.py", "driver_specs.py", "driver_specs_unsupported.txt", "kms_awscli.sh",
+        "kms_azure.py", "kms_boto3.py", "kms_google.py", "kms_message.py", "ministack_server.py", "moto_server.py",
+        "prometheus_parse.py", "venv.sh",
       ]),
     tests(
       "ClusterTests",

@@ -72,16 +72,41 @@ struct InitialSyncTests {
     }
   }
 
-  @Test("a copy under way is given up when the node is stopped or locked out, and nothing opens in between")
+  @Test("a copy is given up within bounds by a lock-out, and the process image replaced; none begins while it lasts")
+  func lockedOut() {
+    for isFull in [false, true] {
+      for isOrder in [false, true] {
+        var life = failed()
+        let id = CommandID.random()
+        _ = life.command(.initialSync(order(Life.generation)), id: id)
+        let told =
+          isOrder
+          ? life.command(.disable(reason: "revoked"))
+          : life.core.onAssignment(Life.assignment(version: 2, disabled: "revoked"), now: 0)
+        #expect(told.contains(.endCopy) && life.core.isBeingLockedOut && !life.core.isRebuilding)
+        #expect(!life.command(.disable(reason: "revoked")).contains(.endCopy), "told once")
+        _ = life.core.onAssignment(Life.assignment(version: 3), now: 0)
+        #expect(!life.core.isRebuilding, "what was given up stays so")
+        let end = life.core.onRebuilt(
+          id, outcome: isFull ? .done : .failed(reason: "given up"),
+          generation: isFull ? Life.report(encrypted: true, id: Self.fresh) : nil)
+        #expect(end.last == .replaceProcessImage && !end.contains(.open))
+        #expect(life.core.phase == .disabled(reason: "revoked"))
+      }
+    }
+    var next = Life(encrypted: nil)
+    _ = next.core.onAssignment(Life.assignment(disabled: "revoked"), now: 0)
+    guard case .failed = next.command(.initialSync(order(nil))).outcome else {
+      return #expect(Bool(false), "a copy began in a lock-out")
+    }
+  }
+
+  @Test("a copy under way is given up when the node is stopped, and nothing opens in between")
   func givesUp() {
     var life = failed()
     let id = CommandID.random()
     _ = life.command(.initialSync(order(Life.generation)), id: id)
     #expect(!life.command(.startDatabase).contains(.open))
-    _ = life.core.onAssignment(Life.assignment(version: 2, disabled: "revoked"), now: 0)
-    #expect(!life.core.isRebuilding)
-    _ = life.core.onAssignment(Life.assignment(version: 3), now: 0)
-    #expect(life.core.isRebuilding)
     #expect(life.command(.stopDatabase).outcome == .done)
     #expect(!life.core.isRebuilding && life.core.phase == .stopped)
     let end = life.core.onRebuilt(id, outcome: .done, generation: Life.report(encrypted: true, id: Self.fresh))

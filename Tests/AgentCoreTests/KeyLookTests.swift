@@ -69,6 +69,24 @@ struct KeyLookTests {
     #expect(!life.core.isServing && life.core.isBeingLockedOut)
   }
 
+  @Test("what it saw while its coordinator was connected does not count when it is alone, nor across a reconnect")
+  func standingDisagreement() {
+    var life = Life.serving()
+    let gone = Verdict.revoked(.keyDisabled, detail: "")
+    _ = life.core.onCoordinator(connected: true)
+    for time in Int64(2)...9 { _ = life.core.onCheck(Life.check(gone, at: time), scheduled: true, now: 0) }
+    _ = life.core.onCoordinator(connected: false)
+    _ = life.core.onCheck(Life.check(gone, at: 10), scheduled: true, now: 0)
+    #expect(life.core.isServing, "a restart of the coordinator is seconds long")
+    _ = life.core.onCoordinator(connected: true)
+    _ = life.core.onCoordinator(connected: false)
+    _ = life.core.onCheck(Life.check(gone, at: 11), scheduled: true, now: 0)
+    #expect(life.core.isServing)
+    _ = life.core.onCoordinator(connected: false)
+    _ = life.core.onCheck(Life.check(gone, at: 12), scheduled: true, now: 0)
+    #expect(!life.core.isServing, "an attempt to connect that fails forgets nothing")
+  }
+
   @Test("one that waits for its KMS tries at once when somebody asks; one that the coordinator locked out only looks")
   func onDemand() {
     var life = Life()

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import ClusterModel
+import KeyHierarchy
 import KeyManagement
+import Messages
+import Secrets
+import Synchronization
 import Testing
 
 @testable import AgentRuntime
@@ -13,5 +18,74 @@ struct NodeKeysTests {
         KMSError(.corruptBlob, operation: .unwrap, keyID: "k", requestID: id, detail: "the stored key is damaged"))
     }
     #expect(Set(reasons) == ["the stored master key can't be unwrapped (corruptBlob): the stored key is damaged"])
+  }
+
+  @Test("settings are proven by an unwrap of the node's own key and the right to describe the customer's")
+  func proof() async throws {
+    let kms = OneKeyKMS()
+    let keys = NodeKeys(
+      service: kms, customerKeyID: "k", settingsVersion: 0,
+      context: KeyContext(
+        project: ProjectName(checked: "p"), cluster: ClusterName(checked: "c"), node: NodeName(checked: "n"),
+        purpose: .masterKey))
+    let fresh = try await keys.makeMasterKey()
+    let (wrapped, id, value) = (fresh.wrapped, fresh.key.id, fresh.key.checkValue)
+    #expect(await keys.prove(wrapped, holds: id, checkValue: value) == .proven)
+    kms.refuse(.describe)
+    guard case .failed(let kind, let operation, _) = await keys.prove(wrapped, holds: id, checkValue: value) else {
+      return #expect(Bool(false), "proven without the right to describe")
+    }
+    #expect(kind == "accessDenied" && operation == "describe")
+    kms.refuse(.unwrap)
+    guard case .failed(_, "unwrap", _) = await keys.prove(wrapped, holds: id, checkValue: value) else {
+      return #expect(Bool(false), "proven without an unwrap")
+    }
+    kms.refuse(nil)
+    guard case .failed(_, _, let reason) = await keys.prove(wrapped, holds: .random(), checkValue: value) else {
+      return #expect(Bool(false), "another master key")
+    }
+    #expect(reason.contains("another master key"))
+  }
+}
+
+/// A KMS that remembers what it wrapped last, and refuses what it is told to.
+private final class OneKeyKMS: KeyManagementService {
+  private let held = Mutex<(key: Secret?, refused: KMSError.Operation?)>((nil, nil))
+
+  func refuse(_ operation: KMSError.Operation?) { held.withLock { $0.refused = operation } }
+
+  private func check(_ operation: KMSError.Operation) throws(KMSError) {
+    guard held.withLock({ $0.refused }) == operation else { return }
+    throw KMSError(.accessDenied, operation: operation, keyID: "k", detail: "told to")
+  }
+
+  func wrap(_ key: borrowing SecretBytes, context: KeyContext, deadline: Duration) async throws(KMSError)
+    -> WrappedMasterKey
+  {
+    let copy = Secret(try Self.copy(key))
+    held.withLock { $0.key = copy }
+    return WrappedMasterKey(
+      provider: .aws, keyID: "k", keyVersion: "", region: "r", createdAtMilliseconds: 1, blob: [1])
+  }
+
+  func unwrap(_ wrapped: WrappedMasterKey, context: KeyContext, deadline: Duration) async throws(KMSError)
+    -> SecretBytes
+  {
+    try check(.unwrap)
+    guard let key = held.withLock({ $0.key }) else {
+      throw KMSError(.corruptBlob, operation: .unwrap, keyID: "k", detail: "nothing was wrapped")
+    }
+    return try key.withSecret { (key) throws(KMSError) in try Self.copy(key) }
+  }
+
+  func describe(deadline: Duration) async throws(KMSError) -> KMSKeyDescription {
+    try check(.describe)
+    return KMSKeyDescription(keyID: "k", state: .enabled, providerState: "Enabled")
+  }
+
+  private static func copy(_ secret: borrowing SecretBytes) throws(KMSError) -> SecretBytes {
+    do { return try secret.duplicate() } catch {
+      throw KMSError(.localFailure, operation: .wrap, keyID: "k", detail: "\(error)")
+    }
   }
 }

@@ -28,6 +28,19 @@ struct KMSSettingsTests {
     try settings.validate()
   }
 
+  @Test("ask the endpoint of their region if it has one, else the common one, else the provider's")
+  func regionEndpoints() throws {
+    var settings = Self.settings(.awsAccessKey(id: "AKIA"))
+    settings.regionEndpoints = ["eu-central-1": "https://private.example", "us-east-1": "https://other.example"]
+    #expect(settings.endpointInUse == "https://private.example")
+    #expect(try JSONDecoder().decode(KMSSettings.self, from: JSONEncoder().encode(settings)) == settings)
+    try settings.validate()
+    settings.region = "eu-west-1"
+    #expect(settings.endpointInUse == "https://kms.example")
+    settings.endpoint = nil
+    #expect(settings.endpointInUse == nil)
+  }
+
   @Test("are read as they were stored before there were other credentials than access keys")
   func old() throws {
     let json = #"{"provider":"aws","keyID":"\#(Self.arn)","region":"eu-central-1","accessKeyID":"AKIA"}"#
@@ -59,6 +72,10 @@ struct KMSSettingsTests {
     #expect(broken(key) { $0.region = "eu central" }?.contains("'region' may not have blanks") == true)
     #expect(broken(key) { $0.endpoint = "http://kms" }?.contains("'endpoint' must begin with https://") == true)
     #expect(broken(key) { $0.issuerEndpoint = "ftp://sts" }?.contains("'issuer endpoint' must begin") == true)
+    #expect(broken(key) { $0.regionEndpoints["us-east-1"] = "http://kms" }?.contains("'endpoint of us-east-1'") == true)
+    #expect(broken(key) { $0.regionEndpoints[""] = "https://kms" }?.contains("'region endpoint' is missing") == true)
+    let secret = KMSCredentials.azureClientSecret(tenant: "t", clientID: "c")
+    #expect(broken(secret) { $0.regionEndpoints["westeurope"] = "https://v" }?.contains("no region") == true)
     #expect(broken(key) { $0.metadataEndpoint = "https://m" }?.contains("from the machine") == true)
     #expect(broken(key) { $0.credentials = .googleMetadata }?.contains("which the provider aws") == true)
     #expect(broken(key) { $0.credentials = .awsAccessKey(id: "A\r\nX") }?.contains("'access key id'") == true)
@@ -66,7 +83,17 @@ struct KMSSettingsTests {
       broken(key) { $0.certificateAuthorityPEM = String(repeating: "x", count: 1 << 19) }?.contains("bytes") == true)
     let role = KMSCredentials.awsRole(arn: Self.role, externalID: nil, accessKeyID: nil)
     #expect(broken(role) { $0.metadataEndpoint = "http://10.0.0.1" }?.contains("loopback") == true)
-    #expect(broken(role) { $0.metadataEndpoint = "http://127.0.0.1:8080/" } == nil)
+    for near in [
+      "http://127.0.0.1:8080/", "http://169.254.170.23", "http://localhost:1", "http://metadata.google.internal",
+    ] {
+      #expect(broken(role) { $0.metadataEndpoint = near } == nil)
+    }
+    for far in [
+      "127.evil.example", "169.254.evil.example", "127.0.0.1.evil.example", "127.0.0.256", "127.0.0", "127.0.0.01",
+      "127..0.1", "127.1", "169.254.0.0x1", "127.0.0.+1", "",
+    ] {
+      #expect(broken(role) { $0.metadataEndpoint = "http://\(far)/" }?.contains("loopback") == true, "\(far)")
+    }
     #expect(
       broken(role) { $0.credentials = .awsRole(arn: "arn:aws:iam::1:role/x", externalID: nil, accessKeyID: nil) }?
         .contains("'role' must be a role's full ARN") == true)

@@ -27,7 +27,7 @@ struct AuditRecordTests {
 
       node.stop()
       try await node.start()
-      let told = try await eventually("the node is told where the record ends") { try head(of: node) }
+      _ = try await eventually("the node is told where the record ends") { try head(of: node) }
 
       cluster.coordinator.stop()
       try await edit(cluster, "UPDATE audit SET detail = replace(detail, 'taken', 'tAken') WHERE sequence = 2")
@@ -37,6 +37,8 @@ struct AuditRecordTests {
 
       cluster.coordinator.stop()
       try await edit(cluster, "UPDATE audit SET detail = replace(detail, 'tAken', 'taken') WHERE sequence = 2")
+      // It was told more since: each start makes uses of the key.
+      let told = try #require(try head(of: node))
       try await edit(cluster, "DELETE FROM audit WHERE sequence >= \(told.sequence)")
       try await cluster.coordinator.start()
       _ = try await eventually("the node contradicts") {
@@ -50,6 +52,29 @@ struct AuditRecordTests {
       }
       #expect(try cluster.operate("audit", "list").contains(told.hash.description))
       #expect(try cluster.operate("node", "list").contains("serving"))
+    }
+  }
+
+  @Test("contradicts, by its nodes, a record whose beginning was moved past what they were told")
+  func beginning() async throws {
+    try await TestCluster.with(nodes: 1) { cluster in
+      let node = cluster.nodes[0]
+      let told = try await eventually("the node is told where the record ends") { try head(of: node) }
+      node.stop()
+      for _ in 1...3 { #expect(try cluster.run(["keyfold", "cluster", "encrypt", "nowhere"]).status != 0) }
+      cluster.coordinator.stop()
+      let base = told.sequence + 2
+      try await edit(
+        cluster,
+        "UPDATE audit_base SET sequence = \(base), hash = (SELECT hash FROM audit WHERE sequence = \(base))")
+      try await edit(cluster, "DELETE FROM audit WHERE sequence <= \(base)")
+      try await cluster.coordinator.start()
+      try await node.start()
+      _ = try await eventually("the node contradicts") {
+        try cluster.operate("alert", "list").contains("the record's beginning was moved past it") ? true : nil
+      }
+      let verdict = try cluster.run(["keyfold", "audit", "verify"])
+      #expect(verdict.status == 1 && verdict.output.contains("node \(node.name) was told of"), "\(verdict.output)")
     }
   }
 

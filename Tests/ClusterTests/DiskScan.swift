@@ -44,15 +44,21 @@ enum DiskScan {
   /// How often each node had its master key unwrapped, by the KMS's own audit log.
   static func unwrapsByNode(of cluster: TestCluster) throws -> [String: Int] {
     var counts: [String: Int] = [:]
-    let log = try String(contentsOfFile: cluster.root + "/kms/audit.jsonl", encoding: .utf8)
-    for line in log.split(separator: "\n") {
-      guard let call = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
-        call["operation"] as? String == "Decrypt",
+    for call in try auditOfKMS(cluster) {
+      guard call["operation"] as? String == "Decrypt",
         let node = (call["encryptionContext"] as? [String: String])?["keyfold:node"]
       else { continue }
       counts[node, default: 0] += 1
     }
     return counts
+  }
+
+  /// The KMS's own log, a call each.
+  static func auditOfKMS(_ cluster: TestCluster) throws -> [[String: Any]] {
+    let log = try String(contentsOfFile: cluster.root + "/kms/audit.jsonl", encoding: .utf8)
+    return try log.split(separator: "\n").compactMap { line in
+      try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+    }
   }
 
   /// The ids of the master keys in use, as `keys tree` shows them.

@@ -23,7 +23,7 @@ import Testing
   }
 
   private func episode(_ cluster: TestCluster, _ sink: MailSink) async throws {
-    try useMail(sink, in: cluster)
+    try cluster.useMail(sink)
     let arn = try cluster.useKey()
     try cluster.operate("cluster", "encrypt", TestCluster.name, "--wait", "--timeout", "120")
     let client = try await cluster.client(try await cluster.primary())
@@ -71,8 +71,15 @@ import Testing
     #expect(sink.mails[1].header("In-Reply-To") == sink.mails[0].header("Message-ID"))
     let alerts = (try cluster.query("alert", "list") as? [String: Any])?["alerts"] as? [[String: Any]]
     #expect(alerts?.contains { $0["title"] as? String == "KMS key revoked" } == false)
-    #expect(!Self.holds(Self.password, below: cluster.root + "/log"))
-    #expect(!Self.holds(Self.password, below: cluster.root + "/coordinator"))
+    #expect(!Self.holds(TestCluster.mailPassword, below: cluster.root + "/log"))
+    #expect(!Self.holds(TestCluster.mailPassword, below: cluster.root + "/coordinator"))
+    #expect(!Self.holds(TestCluster.mailPassword, below: cluster.root + "/nodes"))
+    for daemon in cluster.daemons {
+      let process = ProcessLook(pid: try #require(daemon.pid))
+      #expect(
+        try !process.environment.contains(TestCluster.mailPassword)
+          && !process.arguments.contains(TestCluster.mailPassword))
+    }
   }
 
   @Test("credentials that were taken away are changed while it lasts: proven by every node, then all nodes open")
@@ -130,19 +137,6 @@ import Testing
   }
 
   // MARK: Parts
-
-  private static let password = "correct horse"
-
-  private func useMail(_ sink: MailSink, in cluster: TestCluster) throws {
-    let (password, authority) = (cluster.root + "/mail.secret", cluster.root + "/mail.pem")
-    try Data(Self.password.utf8).write(to: URL(fileURLWithPath: password))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: password)
-    try Data(sink.authority.utf8).write(to: URL(fileURLWithPath: authority))
-    try cluster.operate(
-      "mail", "set", "--server", "localhost:\(sink.port)", "--from", "keyfold@example.org", "--user", "keyfold",
-      "--password-file", password, "--ca-file", authority)
-    try cluster.operate("project", "owners", TestCluster.project, "--owner", "owner@example.org")
-  }
 
   /// What `cluster show` says once the cluster is in this state.
   private func shown(_ cluster: TestCluster, until state: String) async throws -> [String: Any] {

@@ -27,7 +27,7 @@ final class TestCluster: Sendable {
       "kms",
       executable: [
         "keyfold", "local-kms", "serve", "--data", root + "/kms", "--port", "\(Self.freePort())", "--metrics-port", "0",
-      ],
+      ] + (options.hasMetadataService ? ["--metadata-port", "\(Self.freePort())"] : []),
       data: root + "/kms", log: logs + "/kms.log")
     coordinator = Daemon(
       "coordinator",

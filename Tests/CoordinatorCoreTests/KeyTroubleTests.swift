@@ -126,6 +126,25 @@ struct KeyTroubleTests {
     #expect(try kms(bench).trouble == nil)
   }
 
+  @Test("an outage between does not forget who saw the revocation first; a valid check does")
+  func outageBetween() throws {
+    var bench = try Self.encrypted()
+    let first = bench.now
+    bench.check(3, Self.disabled)
+    bench.verdict(Self.disabled)
+    for verdict in [Self.down, Self.down, Self.disabled] {
+      bench.pass(.seconds(60))
+      bench.verdict(verdict)
+      try bench.restart()
+    }
+    let trouble = try #require(try kms(bench).trouble)
+    #expect(trouble.firstSeenBy == "node-3" && trouble.firstSeenAt?.milliseconds == first.milliseconds)
+    bench.verdict(.valid)
+    bench.pass(.seconds(60))
+    bench.verdict(Self.disabled)
+    #expect(try #require(try kms(bench).trouble?.firstSeenAt).milliseconds > first.milliseconds + 200_000)
+  }
+
   @Test("every reason has an advice of its own that names a command or the provider")
   func advice() {
     let project = Bench.project

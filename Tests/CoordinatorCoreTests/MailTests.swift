@@ -65,20 +65,66 @@ struct MailTests {
   @Test("lists all clusters that are affected in one mail")
   func allClusters() throws {
     var bench = try bench()
-    let other = ClusterName(checked: "stock")
-    let node = NodeName(checked: "stock-1")
-    var record = ClusterRecord(name: other, project: Bench.project, nodes: [node], createdAt: bench.now)
-    record.encrypted = true
-    bench.core.clusterRecords[other] = record
-    var enrolled = NodeRecord(
-      name: node, publicKey: Bench.publicKey(80), enrolledAt: bench.now, intendedCluster: other)
-    enrolled.cluster = other
-    enrolled.generation = bench.core.nodeRecords[Bench.node(1)]?.generation
-    bench.core.nodeRecords[node] = enrolled
+    add("stock", to: &bench)
     revoke(&bench)
     #expect(mails(bench).count == Self.owners.count)
     let text = try #require(mails(bench).first?.mail.text)
     #expect(text.contains("  orders\n  stock"))
+  }
+
+  /// Puts another cluster of the project, of one node, under the key.
+  private func add(_ name: String, to bench: inout Bench) {
+    let (other, node) = (ClusterName(checked: name), NodeName(checked: "\(name)-1"))
+    var record = ClusterRecord(name: other, project: Bench.project, nodes: [node], createdAt: bench.now)
+    record.encrypted = true
+    bench.core.put(record)
+    var enrolled = NodeRecord(
+      name: node, publicKey: Bench.publicKey(80), enrolledAt: bench.now, intendedCluster: other)
+    enrolled.cluster = other
+    enrolled.generation = bench.core.nodeRecords[Bench.node(1)]?.generation
+    bench.core.put(enrolled)
+    bench.take(bench.core.flush())
+  }
+
+  @Test("no owner hears that a key is back before they heard that it was gone")
+  func order() throws {
+    var bench = try bench()
+    revoke(&bench)
+    let gone = try #require(mails(bench).first?.mail.id)
+    bench.take(bench.core.onMail(gone, to: Self.owners[0], failure: nil, now: bench.now))
+    bench.take(bench.core.onMail(gone, to: Self.owners[1], failure: "no", now: bench.now))
+    bench.verdict(.valid)
+    #expect(mails(bench).map(\.to) == [Self.owners[0]])
+    finish(&bench)
+    bench.pass(.seconds(20))
+    #expect(mails(bench).isEmpty)
+    bench.pass(.seconds(12))
+    #expect(mails(bench).map(\.to) == [Self.owners[1]] && mails(bench).first?.mail.id == gone)
+    finish(&bench)
+    #expect(mails(bench).map(\.to) == [Self.owners[1]] && mails(bench).first?.mail.answers == gone)
+  }
+
+  @Test("clusters that are locked out later are told of, once, and listed when the key is back")
+  func later() throws {
+    var bench = try bench()
+    revoke(&bench)
+    finish(&bench)
+    add("stock", to: &bench)
+    for _ in 0..<2 {
+      bench.pass(.seconds(1))
+      bench.verdict(KeyTroubleTests.disabled)
+      if let first = mails(bench).first {
+        #expect(first.mail.subject.hasSuffix("1 cluster more disabled") && first.mail.text.contains("  stock"))
+        #expect(!first.mail.text.contains("  orders"))
+      }
+      finish(&bench)
+    }
+    #expect(bench.core.mailRecords.count == 2 && bench.core.mailView.waiting.isEmpty)
+    try bench.restart()
+    for number in 1...3 { bench.hello(Bench.node(number)) }
+    bench.verdict(.valid)
+    let last = try #require(mails(bench).first?.mail)
+    #expect(last.text.contains("  orders\n  stock") && last.subject.contains("2 clusters open again"))
   }
 
   @Test("tries again with back-off, to those that lack it alone, under the same id, and after a crash")

@@ -57,7 +57,15 @@ final class FakeKMS: KeyManagementService {
     return try secret.withSecret { (secret) throws(KMSError) in try Self.secrets(secret) }
   }
 
+  /// Loses what it wrapped, as another key of the same id would not know it.
+  func forget() { state.withLock { $0.wrapped = [:] } }
+
   func describe(deadline: Duration) async throws(KMSError) -> KMSKeyDescription {
+    if let failure = state.withLock({ $0.failure }), failure.operation == .describe { throw failure }
+    return describe()
+  }
+
+  private func describe() -> KMSKeyDescription {
     KMSKeyDescription(keyID: Self.keyID, state: .enabled, providerState: "Enabled")
   }
 

@@ -30,7 +30,7 @@ struct KMSTests {
 
   @Test(
     "keeps the old settings if the proof fails, and names the missing right",
-    arguments: [(KMSError.Operation.wrap, "kms:Encrypt"), (.unwrap, "kms:Decrypt")])
+    arguments: [(KMSError.Operation.wrap, "kms:Encrypt"), (.unwrap, "kms:Decrypt"), (.describe, "kms:DescribeKey")])
   func notProven(_ sample: (KMSError.Operation, String)) async throws {
     try await CoordinatorHarness.run { harness in
       let admin = try await harness.admin()
@@ -66,6 +66,32 @@ struct KMSTests {
       #expect(try await admin.refused(.checkKMS(project: shop))?.code == .failed)
       guard case .alerts(let alerts) = try await admin.ask(.listAlerts) else { throw OperatorTests.Failure() }
       #expect(alerts.contains { $0.subject == "shop" && $0.title == "KMS key not checked" })
+    }
+  }
+
+  @Test("a wrap or describe that fails is an alert, never a verdict, and it closes by itself")
+  func use() async throws {
+    try await CoordinatorHarness.run { harness in
+      let admin = try await harness.admin()
+      defer { admin.link.close() }
+      func alerts() async throws -> [AlertView] {
+        guard case .alerts(let alerts) = try await admin.ask(.listAlerts) else { throw OperatorTests.Failure() }
+        return alerts
+      }
+      _ = try await admin.ask(.createProject(name: shop, owners: []))
+      _ = try await admin.ask(.setKMS(project: shop, settings: FakeKMS.settings), secret: "s")
+      for (operation, right) in [(KMSError.Operation.wrap, "kms:Encrypt"), (.describe, "kms:DescribeKey")] {
+        harness.kms.fail(.accessDenied, in: operation)
+        guard case .kms(let view) = try await admin.ask(.checkKMS(project: shop)) else { throw OperatorTests.Failure() }
+        #expect(view.lastCheck?.verdict == "valid")
+        while try await alerts().isEmpty { await Task.yield() }
+        let alert = try #require(try await alerts().first)
+        #expect(alert.title == "KMS wrap or describe failed" && alert.severity == "warning")
+        #expect(alert.next?.contains(right) == true && alert.subject == "shop")
+        harness.kms.fail(nil)
+        _ = try await admin.ask(.checkKMS(project: shop))
+        while try await !alerts().isEmpty { await Task.yield() }
+      }
     }
   }
 
@@ -139,6 +165,34 @@ struct KMSTests {
       try FileManager.default.removeItem(atPath: directory + "/root.key")
       await #expect(throws: ConfigurationError.self) { try await CoordinatorHarness.run(directory: directory) { _ in } }
       #expect(!DurableFile.exists(directory + "/root.key"))
+    }
+  }
+
+  @Test("seals under a root key that systemd gives as a credential, which its group may read, and finds it again")
+  func systemdCredential() async {
+    await #expect(processExitsWith: .success) {
+      try await CoordinatorHarness.withFolder { directory in
+        let credentials = directory + "-credentials"
+        try FileManager.default.createDirectory(atPath: credentials, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: credentials) }
+        let path = credentials + "/root.key"
+        let key = Data((0..<32).map { _ in UInt8.random(in: 0...255) })
+        #expect(FileManager.default.createFile(atPath: path, contents: key, attributes: [.posixPermissions: 0o440]))
+        #expect(throws: ConfigurationError.self) {
+          try RootKey.load(directory: directory, file: path, isSealed: false)
+        }
+        _ = unsafe setenv("CREDENTIALS_DIRECTORY", credentials, 1)
+        let context = Array("kms secret".utf8)
+        let sealed = try RootKey.load(directory: directory, file: path, isSealed: false).seal(
+          Secret(try SecretBytes(copying: [1, 2, 3])), context: context)
+        #expect(!DurableFile.exists(directory + "/root.key"), "none of its own is made beside it")
+        let opened = try RootKey.load(directory: directory, file: path, isSealed: true).open(sealed, context: context)
+        #expect(opened.withSecret { $0.unprotectedCopy() } == [1, 2, 3])
+        try FileManager.default.removeItem(atPath: path)
+        #expect(throws: ConfigurationError.self) {
+          try RootKey.load(directory: directory, file: path, isSealed: true)
+        }
+      }
     }
   }
 

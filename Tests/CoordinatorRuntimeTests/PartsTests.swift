@@ -77,7 +77,30 @@ struct KeyProverTests {
   @Test("has advice for every kind of failure", arguments: KMSError.Kind.allCases)
   func advice(_ kind: KMSError.Kind) {
     let error = KMSError(kind, operation: .wrap, keyID: "k", detail: "d")
-    let failure = KeyProver.failure(error, project: ProjectName(checked: "p"))
-    #expect(!failure.next.isEmpty && failure.what.contains("stay in force"))
+    for provider in KMSProvider.allCases {
+      let failure = KeyProver.failure(error, of: provider, project: ProjectName(checked: "p"))
+      #expect(!failure.next.isEmpty && failure.what.contains("stay in force"))
+    }
+  }
+
+  @Test("names the right that is missing in the provider's own words, also the one to describe the key")
+  func rights() async {
+    let table: [(KMSError.Operation, KMSProvider, String)] = [
+      (.wrap, .aws, "kms:Encrypt"), (.wrap, .azure, "keys/wrapKey"), (.wrap, .gcp, "useToEncrypt"),
+      (.unwrap, .aws, "kms:Decrypt"), (.unwrap, .azure, "keys/unwrapKey"), (.unwrap, .gcp, "useToDecrypt"),
+      (.describe, .aws, "kms:DescribeKey"), (.describe, .azure, "keys/get"), (.describe, .gcp, "cryptoKeyVersions.get"),
+    ]
+    for (operation, provider, right) in table {
+      let kms = FakeKMS()
+      kms.fail(.accessDenied, in: operation)
+      var settings = FakeKMS.settings
+      settings.provider = provider
+      let prover = KeyProver(
+        makeService: { (_, secret) throws(KMSError) in kms.service(secret: secret) }, deadline: .seconds(5))
+      do {
+        _ = try await prover.prove(settings, secret: nil, project: ProjectName(checked: "p"))
+        Issue.record("proven without \(right)")
+      } catch { #expect(error.code == .kmsFailed && error.next.contains(right)) }
+    }
   }
 }

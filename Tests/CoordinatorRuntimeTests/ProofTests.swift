@@ -126,6 +126,45 @@ struct ProofTests {
     }
   }
 
+  @Test("another key of the same id is not taken on the coordinator's word: a node has to prove its own blob")
+  func otherKey() async throws {
+    try await Self.withNode { harness, admin, agent in
+      harness.kms.forget()
+      async let first = admin.ask(.setKMS(project: shop, settings: Self.others), secret: "new")
+      let request = try await Self.request(agent)
+      try agent.say(.settingsProof(SettingsProof(id: request.id, outcome: .proven)))
+      guard case .kms(let view) = try await first else { throw Failure() }
+      #expect(view.settingsVersion == 2, "the canary alone was damaged")
+      harness.kms.forget()
+      try agent.say(.heartbeat(Self.encrypted(agent)))
+      try await Self.settle(agent)
+      async let second = admin.refused(.setKMS(project: shop, settings: FakeKMS.settings), secret: "new")
+      let other = try await Self.request(agent)
+      try agent.say(.settingsProof(SettingsProof(id: other.id, outcome: .nothingToProve)))
+      #expect(try await second?.code == .kmsFailed)
+      agent.link.close()
+      let failure = try #require(
+        try await admin.refused(.setKMS(project: shop, settings: FakeKMS.settings), secret: "x"))
+      #expect(failure.code == .kmsFailed && failure.why.contains("no node") && failure.what.contains("stay in force"))
+      guard case .kms(let after) = try await admin.ask(.showKMS(project: shop)) else { throw Failure() }
+      #expect(after.settingsVersion == 2)
+    }
+  }
+
+  @Test("a damaged canary is replaced where nothing is under the key")
+  func nothingUnderKey() async throws {
+    try await CoordinatorHarness.run { harness in
+      let admin = try await harness.admin()
+      defer { admin.link.close() }
+      _ = try await admin.ask(.createProject(name: shop, owners: []))
+      _ = try await admin.ask(.setKMS(project: shop, settings: FakeKMS.settings), secret: "old")
+      harness.kms.forget()
+      guard case .kms(let view) = try await admin.ask(.setKMS(project: shop, settings: Self.others), secret: "new")
+      else { throw Failure() }
+      #expect(view.settingsVersion == 2)
+    }
+  }
+
   @Test("a canary that the same key wrapped has to unwrap under the new settings")
   func canary() async throws {
     try await Self.withNode { harness, admin, _ in

@@ -13,88 +13,6 @@ struct MinistackTests {
     project: ProjectName(checked: "shop"), cluster: ClusterName(checked: "orders"),
     node: NodeName(checked: "orders-1"), purpose: .masterKey)
 
-  /// What ministack_server.py writes.
-  private struct Details: Decodable {
-    struct User: Decodable {
-      let accessKeyId: String
-      let secretAccessKey: String
-    }
-    let endpoint: String
-    let ca: String
-    let region: String
-    let keyArn: String
-    let allowed: User
-    let denied: User
-    let roleArn: String
-
-    /// The service of a role that `user` assumes.
-    func role(
-      _ factory: KeyManagementFactory, _ user: User, arn: String? = nil, externalID: String? = "shop-7"
-    ) throws -> any KeyManagementService {
-      try factory.makeService(
-        settings: KMSSettings(
-          provider: .aws, keyID: keyArn, region: region, endpoint: endpoint, certificateAuthorityPEM: ca,
-          credentials: .awsRole(arn: arn ?? roleArn, externalID: externalID, accessKeyID: user.accessKeyId),
-          issuerEndpoint: endpoint),
-        secret: Secret(try SecretBytes(copying: Array(user.secretAccessKey.utf8))))
-    }
-
-    func service(
-      _ factory: KeyManagementFactory, _ user: User, secret: String? = nil, accessKeyID: String? = nil,
-      keyID: String? = nil
-    ) throws -> any KeyManagementService {
-      try factory.makeService(
-        settings: KMSSettings(
-          provider: .aws, keyID: keyID ?? keyArn, region: region, endpoint: endpoint, certificateAuthorityPEM: ca,
-          accessKeyID: accessKeyID ?? user.accessKeyId),
-        secret: Secret(try SecretBytes(copying: Array((secret ?? user.secretAccessKey).utf8))))
-    }
-  }
-
-  /// The running server, driven by lines.
-  private final class Server: Sendable {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("ministack-\(UUID().uuidString)").path
-    private let process = Process()
-    private let input = Pipe()
-    private let output = Pipe()
-
-    init(environment: String) throws {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      process.executableURL = URL(fileURLWithPath: "\(environment)/bin/python")
-      process.arguments = ["\(Interop.folder)/ministack_server.py", folder]
-      process.standardInput = input
-      process.standardOutput = output
-      process.standardError = FileHandle.standardError
-      try process.run()
-      try expectAnswer()
-    }
-
-    func details() throws -> Details {
-      try JSONDecoder().decode(Details.self, from: Data(contentsOf: URL(fileURLWithPath: "\(folder)/server.json")))
-    }
-
-    func send(_ command: String) throws {
-      try input.fileHandleForWriting.write(contentsOf: Data("\(command)\n".utf8))
-      try expectAnswer()
-    }
-
-    func stop() throws {
-      try input.fileHandleForWriting.close()
-      process.waitUntilExit()
-      try FileManager.default.removeItem(atPath: folder)
-    }
-
-    private func expectAnswer() throws {
-      var answer = ""
-      while !answer.hasSuffix("\n") {
-        let piece = output.fileHandleForReading.availableData
-        if piece.isEmpty { break }  // the script has ended
-        answer += String(decoding: piece, as: UTF8.self)
-      }
-      guard answer == "ok\n" else { throw ProcessFailure(description: "ministack_server.py answered '\(answer)'") }
-    }
-  }
-
   private func failure(_ body: () async throws(KMSError) -> Void) async -> KMSError? {
     do { try await body() } catch { return error }
     return nil
@@ -103,7 +21,7 @@ struct MinistackTests {
   @Test("wraps and unwraps, and gets every verdict right", .timeLimit(.minutes(5)))
   func verdicts() async throws {
     guard let environment = try await Interop.ministack() else { try Test.cancel("ministack cannot be installed here") }
-    let server = try await Interop.blocking { try Server(environment: environment) }
+    let server = try await Interop.blocking { try AWSServer("ministack", environment: environment) }
     let details = try server.details()
     let factory = KeyManagementFactory()
     do {
@@ -117,7 +35,7 @@ struct MinistackTests {
     try await Interop.blocking { try server.stop() }
   }
 
-  private func check(_ server: Server, _ details: Details, _ factory: KeyManagementFactory) async throws {
+  private func check(_ server: AWSServer, _ details: AWSServer.Details, _ factory: KeyManagementFactory) async throws {
     let service = try details.service(factory, details.allowed)
     let master = try SecretBytes.random(count: 32)
     let wrapped = try await service.wrap(master, context: context, deadline: deadline)
@@ -167,7 +85,7 @@ struct MinistackTests {
   }
 
   /// AssumeRole, signed and with its external id, as a server of others sees it.
-  private func checkRole(_ details: Details, _ factory: KeyManagementFactory) async throws {
+  private func checkRole(_ details: AWSServer.Details, _ factory: KeyManagementFactory) async throws {
     func describe(_ service: any KeyManagementService) async -> KMSError? {
       await failure { () async throws(KMSError) in _ = try await service.describe(deadline: deadline) }
     }

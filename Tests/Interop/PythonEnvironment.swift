@@ -62,4 +62,9 @@ enum Interop {
   static func ministack() async throws -> String? {
     try await environment("ministack", "ministack==1.5.33", "cryptography==46.0.3", "boto3==1.43.106")
   }
+
+  /// The packages of a third-party server that checks signatures with AWS's own code.
+  static func moto() async throws -> String? {
+    try await environment("moto", "moto[iam,kms,server,sts]==5.2.1", "cryptography==46.0.3", "boto3==1.44.5")
+  }
 }

@@ -3,6 +3,7 @@
 import ClusterModel
 import NIOCore
 import Secrets
+import Synchronization
 import Testing
 
 @testable import KeyManagement
@@ -25,6 +26,17 @@ struct AWSRoleTests {
       found[parts[0]] = parts.count > 1 ? parts[1].removingPercentEncodingForTest : ""
     }
     return found
+  }
+
+  @Test("is used at the endpoint of the key's region")
+  func regionEndpoint() async throws {
+    let cloud = cloud()
+    var settings = Clouds.awsRole
+    settings.regionEndpoints = [
+      "eu-central-1": "https://kms.private.example", "us-east-1": "https://kms.other.example",
+    ]
+    #expect(await cloud.failure(try cloud.service(settings, secret: "secret"), Clouds.awsBlob) == nil)
+    #expect(cloud.questions("kms.").map(\.url) == ["https://kms.private.example/"])
   }
 
   @Test("is assumed with its external id, for the node's own context only, and used for the call")
@@ -96,6 +108,44 @@ struct AWSRoleTests {
     settings.credentials = .awsRole(arn: Clouds.role, externalID: nil, accessKeyID: nil)
     _ = await cloud.failure(try cloud.service(settings), Clouds.awsBlob)
     return cloud.questions("169.254.169.254")
+  }
+
+  @Test("asks the machine for its credentials anew, once, when STS refuses those that were kept")
+  func machineCredentialsReplaced() async throws {
+    let cloud = cloud()
+    let machine = Mutex("ASIAOLD")
+    cloud.on("latest/api/token", 200, "imds-token")
+    cloud.on("security-credentials/", 200, "machine-role")
+    cloud.on("security-credentials/machine-role") { _ in
+      cloud.answer(
+        200,
+        #"{"Code":"Success","AccessKeyId":"\#(machine.withLock { $0 })","SecretAccessKey":"m","Token":"t","Expiration":"#
+          + #""\#(CivilTime(seconds: cloud.now + 36_000).extended)"}"#)
+    }
+    cloud.on("sts.") { question in
+      question.header("Authorization")?.contains("ASIAOLD") == true && machine.withLock({ $0 }) != "ASIAOLD"
+        ? cloud.answer(403, "<ErrorResponse><Error><Code>InvalidClientTokenId</Code></Error></ErrorResponse>")
+        : cloud.answer(200, Clouds.session(cloud))
+    }
+    var settings = Clouds.awsRole
+    settings.credentials = .awsRole(arn: Clouds.role, externalID: nil, accessKeyID: nil)
+    let service = try cloud.service(settings)
+    #expect(await cloud.failure(service, Clouds.awsBlob) == nil)
+    machine.withLock { $0 = "ASIANEW" }
+    // Another context, so that a session is needed while the machine's credentials are young.
+    do { _ = try await service.describe(deadline: .seconds(60)) } catch { _ = error }
+    #expect(
+      cloud.questions("sts.").map { $0.header("Authorization")?.contains("ASIAOLD") == true } == [true, true, false])
+    machine.withLock { $0 = "ASIAOLD" }
+    cloud.on("sts.", 403, "<ErrorResponse><Error><Code>InvalidClientTokenId</Code></Error></ErrorResponse>")
+    cloud.pass(700)
+    let before = cloud.questions("sts.").count
+    let error = await cloud.failure(service, Clouds.awsBlob)
+    guard case .revoked(.credentialsRefused, _)? = error?.verdict else {
+      Issue.record("fresh credentials that are refused are refused")
+      return
+    }
+    #expect(cloud.questions("sts.").count == before + 1, "those were fetched for the call")
   }
 
   @Test("is assumed anew at every check, before the session ends")

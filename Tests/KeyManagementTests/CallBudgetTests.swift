@@ -43,6 +43,29 @@ struct CallBudgetTests {
     #expect(budget.reserve(.gcp, "a", within: .zero + .nanoseconds(1), now: start) == .zero)
   }
 
+  @Test("issuers of credentials have one of their own, whoever they are")
+  func issuers() async throws {
+    for (settings, wrapped, account) in [
+      (Clouds.awsRole, Clouds.awsBlob, "aws issuer sts.eu-central-1.amazonaws.com"),
+      (Clouds.azure, Clouds.azureBlob, "azure issuer login.microsoftonline.com"),
+      (Clouds.google, Clouds.googleBlob, "gcp issuer the machine's metadata service"),
+    ] {
+      let cloud = ScriptedCloud()
+      let budget = CallBudget()
+      let secret = settings.credentials.hasSecret ? "secret" : nil
+      _ = await cloud.failure(try cloud.service(settings, secret: secret, budget: budget), wrapped)
+      #expect(budget.names.contains(account), "\(budget.names)")
+      let provider = settings.provider
+      let name = String(account.dropFirst(provider.rawValue.count + 1))
+      while budget.reserve(provider, name, within: .seconds(60), now: .now) != nil {}
+      let sent = cloud.questions.count
+      let other = try cloud.service(settings, secret: secret, budget: budget)
+      let error = await cloud.failure(other, wrapped, deadline: .seconds(1))
+      #expect(error?.kind == .throttled && error?.detail.contains(name) == true)
+      #expect(cloud.questions.count == sent, "nothing was sent")
+    }
+  }
+
   @Test("a clock that goes back does not fill the bucket")
   func backwards() {
     let budget = CallBudget()

@@ -133,7 +133,17 @@ struct EncodingTests {
     #expect(try HTTPEndpoint("https://localhost:7443").authority == "localhost:7443")
     #expect(try HTTPEndpoint("https://KMS.example.com:443/").url == "https://kms.example.com/")
     #expect(try HTTPEndpoint("https://[::1]:7443").authority == "[::1]:7443")
-    #expect(HTTPEndpoint(region: "cn-north-1", partition: "aws-cn").authority == "kms.cn-north-1.amazonaws.com.cn")
+    for (partition, region, host) in [
+      ("aws", "eu-central-1", "kms.eu-central-1.amazonaws.com"),
+      ("aws-cn", "cn-north-1", "kms.cn-north-1.amazonaws.com.cn"),
+      ("aws-us-gov", "us-gov-west-1", "kms.us-gov-west-1.amazonaws.com"),
+      ("aws-eusc", "eusc-de-east-1", "kms.eusc-de-east-1.amazonaws.eu"),
+      ("aws-iso", "us-iso-east-1", "kms.us-iso-east-1.c2s.ic.gov"),
+      ("aws-iso-b", "us-isob-east-1", "kms.us-isob-east-1.sc2s.sgov.gov"),
+    ] {
+      #expect(try HTTPEndpoint(region: region, partition: partition).authority == host)
+    }
+    #expect(throws: HTTPFailure.self) { try HTTPEndpoint(region: "x-1", partition: "aws-new") }
     for text in [
       "", "http://localhost:7443", "localhost", "https://", "https://user@host", "https://host/path", "https://host:0",
       "https://host:70000", "https://host:x", "https://[::1", "https://[::1]x", "https://ho st", "ftp://host",

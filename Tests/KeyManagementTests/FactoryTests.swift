@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ClusterModel
-import KeyManagement
 import Secrets
 import Testing
+
+@testable import KeyManagement
 
 @Suite("Making a service of settings")
 struct FactoryTests {
@@ -45,7 +46,58 @@ struct FactoryTests {
     #expect(try await error { $0.endpoint = "http://localhost:7443" }?.detail.contains("https://") == true)
     #expect(try await error { $0.certificateAuthorityPEM = "nonsense" }?.detail.contains("PEM") == true)
     #expect(try await error { $0.credentials = .awsAccessKey(id: "") } != nil)
+    let partition = "arn:aws-new:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    #expect(try await error { $0.keyID = partition }?.detail.contains("partition aws-new") == true)
+    #expect(
+      try await error {
+        $0.keyID = partition
+        $0.endpoint = "https://kms.example.org"
+      } == nil)
     #expect(try await error { $0.credentials = .awsAccessKey(id: "AKID\r\nX: y") } != nil)
     #expect(try await error({ _ in }, secret: "") != nil)
+  }
+
+  private func sessions(_ service: any KeyManagementService) throws -> CredentialCache<AWSCredentials> {
+    guard case .role(let role) = try #require(service as? AWSKeyManagementService).client.credentials else {
+      throw KMSError(.invalidSettings, operation: .configure, keyID: "", detail: "no role")
+    }
+    return role.sessions
+  }
+
+  @Test("keeps the sessions of settings in force until settings or secret change; proofs have their own")
+  func kept() async throws {
+    let factory = KeyManagementFactory()
+    func secret(_ text: String) throws -> Secret { Secret(try SecretBytes(copying: Array(text.utf8))) }
+    let first = try sessions(factory.service(of: Clouds.awsRole, secret: secret("one")))
+    #expect(try sessions(factory.service(of: Clouds.awsRole, secret: secret("one"))) === first)
+    #expect(try sessions(factory.service(of: Clouds.awsRole, secret: secret("two"))) !== first)
+    #expect(
+      try sessions(factory.service(of: Clouds.awsRole, secret: secret("one"), localAddress: "127.0.0.2")) !== first)
+    var other = Clouds.awsRole
+    other.endpoint = "https://localhost:7443"
+    #expect(try sessions(factory.service(of: other, secret: secret("one"))) !== first)
+    #expect(try sessions(factory.makeService(settings: Clouds.awsRole, secret: secret("one"))) !== first)
+    #expect(try sessions(factory.service(of: Clouds.awsRole, secret: secret("one"))) === first)
+    await factory.shutdown()
+  }
+
+  @Test("forgets services that nobody has used for an hour, and the least recently used of too many")
+  func forgotten() async throws {
+    let factory = KeyManagementFactory()
+    let service = try factory.makeService(
+      settings: Clouds.aws, secret: Secret(try SecretBytes(copying: Array("s".utf8))))
+    var kept = KeptServices()
+    let start = ContinuousClock.now
+    kept.keep(service, of: Clouds.aws, nil, "0", now: start)
+    #expect(kept.find(Clouds.aws, nil, "0", now: start + .seconds(3599)) != nil)
+    #expect(kept.find(Clouds.aws, nil, "0", now: start + .seconds(2 * 3599)) != nil, "it was used")
+    #expect(kept.find(Clouds.aws, nil, "0", now: start + .seconds(4 * 3600)) == nil && kept.count == 0)
+    for number in 0...KeptServices.maximum {
+      kept.keep(service, of: Clouds.aws, nil, "\(number)", now: start + .milliseconds(number))
+    }
+    #expect(kept.count == KeptServices.maximum)
+    #expect(kept.find(Clouds.aws, nil, "0", now: start + .seconds(5)) == nil)
+    #expect(kept.find(Clouds.aws, nil, "1", now: start + .seconds(5)) != nil)
+    await factory.shutdown()
   }
 }

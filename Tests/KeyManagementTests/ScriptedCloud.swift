@@ -16,6 +16,7 @@ final class ScriptedCloud: HTTPExchange {
     var questions: [HTTPQuestion] = []
     var now: Int64 = 1_440_938_160  // Sun, 30 Aug 2015 12:36:00 GMT
     var records: [KMSCallRecord] = []
+    var rests: [Duration] = []
   }
 
   private let state = Mutex(State())
@@ -49,6 +50,8 @@ final class ScriptedCloud: HTTPExchange {
   func questions(_ part: String) -> [HTTPQuestion] { questions.filter { $0.url.contains(part) } }
   /// What the client said of its calls to the KMS itself.
   var records: [KMSCallRecord] { state.withLock { $0.records } }
+  /// The pauses it made between attempts.
+  var rests: [Duration] { state.withLock { $0.rests } }
 
   func send(_ question: HTTPQuestion, timeout: Duration) async throws(HTTPFailure) -> HTTPAnswer {
     let answer = state.withLock { state -> Answer? in
@@ -67,7 +70,8 @@ final class ScriptedCloud: HTTPExchange {
       settings: settings, secret: try secret.map { Secret(try SecretBytes(copying: Array($0.utf8))) },
       sessionToken: nil, exchange: self, systemExchange: self, metadataExchange: self,
       clock: WallClock { self.now * 1000 }, budget: budget,
-      onCall: { record in self.state.withLock { $0.records.append(record) } }, jitter: { 0 }
+      onCall: { record in self.state.withLock { $0.records.append(record) } }, jitter: { 0 },
+      rest: { pause in self.state.withLock { $0.rests.append(pause) } }
     ).service()
   }
 

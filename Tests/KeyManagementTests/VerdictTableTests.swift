@@ -25,6 +25,10 @@ private struct Row: Sendable, CustomTestStringConvertible {
   var headers: [(name: String, value: String)] = []
   /// What describing the key answers, nil if it is not asked.
   var describe: String?
+  /// How describing fails, nil if it does not.
+  var describeFails: DescribeFailure?
+
+  enum DescribeFailure: String { case timeout, serverError, perimeter, denied }
 
   var testDescription: String { "\(provider.rawValue): \(name)" }
 
@@ -48,6 +52,12 @@ private struct Row: Sendable, CustomTestStringConvertible {
       provider: .azure, name: "\(code) \(inner) \(describe ?? "")", expected: expected, part: "/unwrapkey",
       status: status, body: #"{"error":{"code":"\#(code)","message":"m"\#(nested)}}"#,
       headers: status == 401 ? [Clouds.challenge] : [], describe: describe)
+  }
+
+  static func azure(_ code: String, describeFails: DescribeFailure, _ expected: Expected) -> Row {
+    var row = azure(code, "", 403, expected, describe: describeFails.rawValue)
+    row.describeFails = describeFails
+    return row
   }
 
   static func entra(_ word: String, _ number: Int, _ status: Int, _ expected: Expected) -> Row {
@@ -124,8 +134,21 @@ private struct Row: Sendable, CustomTestStringConvertible {
     switch provider {
     case .aws: break
     case .azure:
+      let part = "0123456789abcdef?api-version"
+      switch describeFails {
+      case .timeout: return cloud.on(part) { _ in .failure(HTTPFailure(.timeout, "no answer")) }
+      case .serverError: return cloud.on(part, 503, #"{"error":{"code":"ServiceUnavailable","message":"m"}}"#)
+      case .perimeter:
+        return cloud.on(
+          part, 403,
+          #"{"error":{"code":"Forbidden","message":"m","innererror":{"code":"ForbiddenByFirewall"}}}"#)
+      case .denied:
+        return cloud.on(
+          part, 403, #"{"error":{"code":"Forbidden","message":"m","innererror":{"code":"ForbiddenByRbac"}}}"#)
+      case nil: break
+      }
       cloud.on(
-        "0123456789abcdef?api-version", 200,
+        part, 200,
         #"{"key":{"kid":"\#(Clouds.azureKey)"},"attributes":{"enabled":\#(state)}}"#)
     case .gcp: cloud.on("cryptoKeyVersions/3", 200, #"{"name":"\#(Clouds.googleKey)","state":"\#(state)"}"#)
     }
@@ -170,6 +193,10 @@ struct VerdictTableTests {
       .azure("Forbidden", "ForbiddenByPolicy", 403, .revoked(.accessDenied)),
       .azure("Forbidden", "AccessDenied", 403, .revoked(.accessDenied)),
       .azure("Forbidden", "", 403, .revoked(.accessDenied), describe: "true"),
+      .azure("Forbidden", describeFails: .denied, .revoked(.accessDenied)),
+      .azure("Forbidden", describeFails: .timeout, .unreachable(.timeout)),
+      .azure("Forbidden", describeFails: .serverError, .unreachable(.service)),
+      .azure("Forbidden", describeFails: .perimeter, .unreachable(.network)),
       .entra("invalid_client", 7_000_215, 401, .revoked(.credentialsRefused)),
       .entra("invalid_client", 7_000_222, 401, .revoked(.credentialsRefused)),
       .entra("unauthorized_client", 700_016, 400, .revoked(.credentialsRefused)),

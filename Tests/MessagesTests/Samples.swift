@@ -140,6 +140,20 @@ enum Samples {
       .settingsProof(
         SettingsProof(id: command, outcome: .failed(kind: "accessDenied", operation: "unwrap", reason: "no"))),
       .settingsProof(SettingsProof(id: command, outcome: .proven)),
+      .keyUses(
+        KeyUseReport(
+          boot: boot,
+          uses: [
+            NumberedKeyUse(
+              number: .max, lostBefore: 3,
+              use: KeyUse(
+                provider: .azure, operation: .describe, keyID: "https://v/keys/k/1", requestID: "r-1",
+                failure: "accessDenied", startedAtMilliseconds: -1)),
+            NumberedKeyUse(
+              number: 1,
+              use: KeyUse(provider: .aws, operation: .wrap, keyID: "", requestID: "", startedAtMilliseconds: 1)),
+          ])),
+      .keyUsesTaken(KeyUseMark(boot: boot, through: .max)),
     ]
       + (secret("wJalrXUtnFEMI").flatMap { secret in
         assignment.kms.map { .proveSettings(ProveSettings(id: command, settings: $0, secret: secret)) }

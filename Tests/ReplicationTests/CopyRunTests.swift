@@ -318,6 +318,22 @@ extension ReplicaMember {
     }
   }
 
+  @Test("is stopped before it fills the disk of the node that serves, which goes on")
+  func noRoom() async throws {
+    try await Shard.with(1) { shard in
+      let (_, node, member) = try await shard.primary()
+      try await fill(member)
+      let fresh = try node.make(encrypted: false)
+      var pace = CopyPace()
+      pace.reserveBytes = .max
+      await expect(.noRoom) {
+        try await member.resync(into: fresh, from: CopySources(try await member.openCopy()), pace: pace) { _ in }
+      }
+      try fresh.close()
+      try await member.putLarge(1, in: "after")
+    }
+  }
+
   @Test("brings a member back that the primary's oplog no longer reaches, with its term and vote")
   func tooFarBehind() async throws {
     try await Shard.with(3) { shard in

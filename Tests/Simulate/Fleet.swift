@@ -7,6 +7,7 @@ enum Fleet {
   static func run(_ arguments: Arguments, nodes: Int) -> Int32 {
     let seed = arguments.seed ?? arguments.from ?? UInt64.random(in: 1...1_000_000_000_000)
     var profile = FleetProfile(seed: seed, nodes: nodes, days: arguments.days)
+    profile.clusters = arguments.clusters
     profile.broken = arguments.brokenFleet
     Simulate.say("fleet of \(nodes) nodes over \(arguments.days) days, seed \(seed)\n")
     if let site = arguments.site {

@@ -14,6 +14,7 @@ struct Arguments {
   var fleet: Int?
   var days: Int64 = 90
   var site: UInt64?
+  var clusters: Int?
   var brokenFleet: BrokenFleetRule?
 
   /// Nil if something is not understood.
@@ -35,12 +36,15 @@ struct Arguments {
       case "--break":
         (broken, brokenFleet) = (BrokenRule(rawValue: value), BrokenFleetRule(rawValue: value))
         if broken == nil, brokenFleet == nil { return nil }
-      case "--fleet", "--days", "--site":
+      case "--fleet", "--days", "--site", "--clusters":
         guard let number = UInt64(value), number <= 1_000_000 else { return nil }
         if option == "--fleet" {
           fleet = Int(number)
         } else if option == "--days" {
           days = Int64(number)
+        } else if option == "--clusters" {
+          guard number > 0 else { return nil }
+          clusters = Int(number)
         } else {
           site = number
         }
@@ -63,7 +67,7 @@ struct Simulate {
     guard let arguments = Arguments(Array(CommandLine.arguments.dropFirst())) else {
       say(
         "keyfold-simulate: the options are --seconds N, --seed S, --from S, --break RULE, --trace,\n"
-          + "and of a fleet --fleet NODES, --days N, --site N\n",
+          + "and of a fleet --fleet NODES, --days N, --clusters N, --site N\n",
         to: .standardError)
       exit(2)
     }

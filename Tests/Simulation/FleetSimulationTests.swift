@@ -5,9 +5,9 @@ import Testing
 
 @Suite("A simulated fleet closes the nodes whose key is revoked, and no others")
 struct FleetSimulationTests {
-  /// A thousand nodes over ninety days take minutes even in a release build: `deploy/simulate --fleet 1000` plays them.
-  private static let nodes = 6
-  private static let days: Int64 = 3
+  /// A thousand nodes over ninety days take an hour in a release build: `deploy/simulate --fleet 1000` plays them.
+  private static let nodes = 9
+  private static let days: Int64 = 5
 
   @Test("under random outages, revocations, cuts, kills and clocks, with none wrong and none missed")
   func closesTheRightOnes() {

@@ -21,7 +21,7 @@ final class FleetNode {
   var settingsVersion: UInt64?
   var ipListVersion: UInt64 = 0
   var hasServed = false
-  /// Scheduled checks in a row that saw a revoked state of the key.
+  /// Scheduled checks in a row that saw a revoked state of the key while no coordinator was connected.
   var revocationsInARow = 0
   /// Since when this node has had to close, nil if it has not.
   var owesSince: Int64?
@@ -30,10 +30,12 @@ final class FleetNode {
   /// Since when it does not serve although nothing stands against it.
   var isAwaySince: Int64?
   private var isAlone = false
+  private let address: String
 
   init(site: FleetSite, index: Int, cluster: ClusterName) {
     (self.site, self.index, self.cluster) = (site, index, cluster)
     name = NodeName(checked: "node-\(index + 1)")
+    address = "10.0.\(index / 250).\(index % 250 + 1)"
     core = AgentCore(
       node: name, boot: BootID(checked: site.dice.uuid()), generation: nil, timing: AgentTiming(),
       seed: site.dice.next())
@@ -78,7 +80,7 @@ final class FleetNode {
     perform(core.onTick(now: monotonic))
     guard isLinked else { return }
     if isGreeted { return report() }
-    isGreeted = true
+    (isGreeted, revocationsInARow) = (true, 0)
     perform(core.onCoordinator(connected: true))
     let (report, ahead) = (nodeReport, core.epoch)
     site.say { [unowned self] in site.greet(self, report, highestEpoch: ahead) }
@@ -97,6 +99,7 @@ final class FleetNode {
       case .resync(let id, let encrypted): later(2000) { $0.resync(id, encrypted: encrypted) }
       case .rebuild(let id, _):
         perform(core.onRebuilt(id, outcome: .failed(reason: "nothing is lost here"), generation: nil))
+      case .endCopy: break
       case .rotateMasterKey(let id): rotate(id)
       case .rewrapMasterKey(let id, _): finish(id, .failed(reason: "no key is changed here"))
       case .stepDown(let id):
@@ -194,9 +197,9 @@ final class FleetNode {
     ask { node, report in
       if scheduled {
         let isState = if case .revoked(let reason, _) = report.verdict { reason.isKeyState } else { false }
-        node.revocationsInARow = isState ? node.revocationsInARow + 1 : 0
+        let isAlone = !node.core.coordinatorConnected
+        node.revocationsInARow = isState && isAlone ? node.revocationsInARow + 1 : 0
       }
-      if report.verdict != .valid { node.site.stir() }
       node.perform(node.core.onCheck(report, scheduled: scheduled, now: node.monotonic))
     }
   }
@@ -237,8 +240,8 @@ final class FleetNode {
 
   private var nodeReport: NodeReport {
     var report = NodeReport(node: name, boot: core.boot, agentVersion: "simulated", phase: core.phase)
-    report.driverAddress = "10.0.0.\(index + 1):27017"
-    report.replicationAddress = "10.0.0.\(index + 1):7450"
+    report.driverAddress = address + ":27017"
+    report.replicationAddress = address + ":7450"
     report.generation = core.generation
     if core.isServing { report.replication = site.place(of: self) }
     report.assignmentVersion = core.assignment?.version ?? 0

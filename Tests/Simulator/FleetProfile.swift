@@ -3,9 +3,11 @@
 /// A fleet: many clusters under keys, over months, for the one question whether the right ones close, and only they.
 package struct FleetProfile: Sendable {
   package var seed: UInt64
-  /// How many nodes there are at least; every site adds three or six.
+  /// How many nodes there are at least; every site adds those of its clusters.
   package var nodes: Int
   package var days: Int64
+  /// How many clusters of three nodes a site has, under one coordinator; nil for one or two, by chance.
+  package var clusters: Int?
   /// The mean time between two faults of a site, in milliseconds.
   package var faultInterval: Int64 = 18 * 3_600_000
   /// A rule that is broken on purpose, to see it found.

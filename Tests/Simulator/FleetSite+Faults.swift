@@ -11,6 +11,7 @@ extension FleetSite {
   func verdict(for place: Int, clockOffset: Int64) -> Verdict {
     statistics.checks += 1
     let verdict = kms.verdict(for: place, clockOffset: clockOffset, now: now)
+    if said.updateValue(verdict, forKey: place) != verdict { stir() }
     if case .revoked(let reason, _) = verdict { told[place] = (now, !reason.isKeyState) }
     switch (verdict, profile.broken) {
     case (.unreachable, .outageIsRevocation): return .revoked(.keyDisabled, detail: "no answer")

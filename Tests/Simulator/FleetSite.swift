@@ -3,7 +3,7 @@ internal import AgentCore
 internal import ClusterModel
 internal import CoordinatorCore
 
-/// One customer: a coordinator, a key, and one or two clusters of three nodes, on a virtual clock whose steps are long
+/// One customer: a coordinator, a key, and a few clusters of three nodes, on a virtual clock whose steps are long
 /// while nothing happens. Replication is left out: it has no part in what closes a node.
 final class FleetSite {
   static let epochStart: Int64 = SimulatedWorld.epochStart
@@ -15,7 +15,7 @@ final class FleetSite {
   /// How long after an answer of the KMS a lock-out may follow from it.
   static let memory: Int64 = 12 * 60_000
   private static let quietBeat: Int64 = 240_000
-  private static let troubledBeat: Int64 = 60_000
+  private static let troubledBeat: Int64 = 120_000
   private static let busyBeat: Int64 = 4000
   private static let busySpan: Int64 = 60_000
 
@@ -34,20 +34,29 @@ final class FleetSite {
   var nodes: [FleetNode] = []
   var clusters: [ClusterName] = []
   var primaries: [ClusterName: Int] = [:]
+  private var shards: [ClusterName: [FleetNode]] = [:]
+  private var named: [NodeName: FleetNode] = [:]
   /// Until when everything is looked at often.
   var busyUntil: Int64 = 0
   var isReportedStuck = false
   /// What the KMS last told each place about a revocation: when, and whether it was a denial.
   var told: [Int: (at: Int64, isDenial: Bool)] = [:]
+  /// What the KMS said to each place last: what it says again changes nothing, and needs no close look.
+  var said: [Int: Verdict] = [:]
+  /// The command each node was sent last.
+  private var sent: [NodeName: CommandID] = [:]
   private var words: [() -> Void] = []
   private var isTalking = false
 
   init(_ profile: FleetProfile, number: UInt64, trace: ((String) -> Void)?) {
     (self.profile, self.number, self.trace) = (profile, number, trace)
     dice = Dice(seed: profile.seed &* 0x9E37_79B9_7F4A_7C15 &+ number &* 0xD1B5_4A32_D192_ED03 &+ 7)
-    for cluster in 0..<(dice.chance(250) ? 2 : 1) {
+    for cluster in 0..<(profile.clusters ?? (dice.chance(250) ? 2 : 1)) {
       clusters.append(ClusterName(checked: "orders-\(cluster + 1)"))
-      for _ in 0..<3 { nodes.append(FleetNode(site: self, index: nodes.count, cluster: clusters[cluster])) }
+      let members = (0..<3).map { FleetNode(site: self, index: nodes.count + $0, cluster: clusters[cluster]) }
+      nodes += members
+      shards[clusters[cluster]] = members
+      for node in members { named[node.name] = node }
       primaries[clusters[cluster]] = 3 * cluster
     }
     (statistics.nodes, statistics.sites) = (nodes.count, 1)
@@ -116,7 +125,7 @@ final class FleetSite {
       }
     }
     for node in nodes {
-      let key = String(repeating: "k", count: 38) + "\(10 + node.index)"
+      let key = String(repeating: "k", count: 34) + "\(100_000 + node.index)"
       order { try $0.enrollNode(node.name, cluster: node.cluster, publicKey: key, now: $1) }
     }
     for node in nodes { node.start() }
@@ -214,7 +223,7 @@ final class FleetSite {
       case .sendIPList(let name, let list): tell(name) { $0.ipListVersion = max($0.ipListVersion, list.version) }
       case .checkKMS(_, let version): check(version)
       case .alertOpened(let alert): note("alert: \(alert.text)")
-      case .refuse, .alertClosed, .allowListChanged, .tellAuditHead, .sendMail: break
+      case .refuse, .alertClosed, .allowListChanged, .tellAuditHead, .tellKeyUsesTaken, .sendMail: break
       }
     }
   }
@@ -224,22 +233,23 @@ final class FleetSite {
     records[record.key] = record
   }
 
-  private func tell(_ name: NodeName, _ body: @escaping (FleetNode) -> Void) {
-    guard let node = nodes.first(where: { $0.name == name }) else { return }
-    stir()
+  private func tell(_ name: NodeName, isNews: Bool = true, _ body: @escaping (FleetNode) -> Void) {
+    guard let node = named[name] else { return }
+    if isNews { stir() }
     say { if node.isLinked, node.isGreeted { body(node) } }
   }
 
   private func send(_ command: NodeCommand, to name: NodeName) {
     guard let epoch = core?.epoch else { return }
     if case .disable = command.action, profile.broken == .lockoutIsLost { return }
-    tell(name) { $0.perform($0.core.onCommand(command, epoch: epoch, now: $0.monotonic)) }
+    // What is asked again, or asks for a look at the key, changes nothing by itself.
+    let isNews = sent.updateValue(command.id, forKey: name) != command.id && command.action != .checkKMS
+    tell(name, isNews: isNews) { $0.perform($0.core.onCommand(command, epoch: epoch, now: $0.monotonic)) }
   }
 
   private func check(_ version: UInt64) {
     let startedAt = instant.milliseconds
     let verdict = verdict(for: coordinatorPlace, clockOffset: clockOffset)
-    if verdict != .valid { stir() }
     let epoch = epoch
     after(latency(verdict)) { [unowned self] in
       guard epoch == self.epoch else { return }
@@ -257,7 +267,7 @@ final class FleetSite {
   // MARK: The shard, as far as it matters
 
   func place(of node: FleetNode) -> ReplicationReport {
-    let members = nodes.filter { $0.cluster == node.cluster }
+    let members = shards[node.cluster] ?? []
     let wanted = primaries[node.cluster].map { nodes[$0] }
     let primary = wanted.flatMap { $0.isUp && $0.core.isServing ? $0 : nil } ?? members.first { $0.core.isServing }
     if let primary { primaries[node.cluster] = primary.index }
@@ -267,7 +277,7 @@ final class FleetSite {
   }
 
   func handOver(from node: FleetNode) {
-    let other = nodes.first { $0.cluster == node.cluster && $0 !== node && $0.isUp && $0.core.isServing }
+    let other = shards[node.cluster]?.first { $0 !== node && $0.isUp && $0.core.isServing }
     if let other { primaries[node.cluster] = other.index }
   }
 }

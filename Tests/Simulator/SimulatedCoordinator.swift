@@ -78,6 +78,7 @@ final class SimulatedCoordinator {
         node.report()
       }
     case .checkKMS(_, let version): check(version)
+    case .tellKeyUsesTaken(let name, let mark): send(to: name) { node, _ in node.onKeyUsesTaken(mark) }
     case .alertOpened(let alert):
       world.note("alert: \(alert.text)")
       if alert.kind == .secondIncarnation { world.approveSoon(alert.subject) }
@@ -164,7 +165,7 @@ final class SimulatedCoordinator {
         world.checkChange(record)
         records[record.key] = record
       case .remove(let key): records[key] = nil
-      case .append: break
+      case .append(let entry): world.checkAudit(entry)
       }
     }
     world.checkPlans()

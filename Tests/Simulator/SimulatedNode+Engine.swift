@@ -11,6 +11,7 @@ extension SimulatedNode {
   func callKMS(_ key: String, _ done: @escaping (AgentProcess, Verdict) throws -> Void) {
     let verdict = world.kms.verdict(for: index, of: key, clockOffset: clockOffset, now: world.now)
     let isOutage = if case .unreachable = verdict { true } else { false }
+    noteKeyUse(verdict)
     later(isOutage ? world.dice.within(100...10_000) : world.dice.within(5...600)) { try done($0, verdict) }
   }
 

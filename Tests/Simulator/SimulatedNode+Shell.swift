@@ -18,6 +18,7 @@ extension SimulatedNode {
       case .close: job { [unowned self] in close($0) }
       case .resync(let id, let encrypted): job { [unowned self] _ in try resync(id, encrypted: encrypted) }
       case .rebuild(let id, let order): job { [unowned self] _ in try rebuild(id, order) }
+      case .endCopy: break  // A copy ends when it is looked at next.
       case .rotateMasterKey(let id): job { [unowned self] _ in rotate(id) }
       case .rewrapMasterKey(let id, let version): job { [unowned self] in rewrap(id, settingsVersion: version, $0) }
       case .stepDown(let id): job { [unowned self] in try handOver(id, $0) }
@@ -70,6 +71,7 @@ extension SimulatedNode {
       guard !isCut, pausedUntil <= world.now, world.coordinator.admits(name) else { return connect() }
       life.link = SimulatedLink(id: world.dice.next())
       perform(life.core.onCoordinator(connected: true))
+      keyUses.onLink()
       let (report, epoch) = (nodeReport(life), life.core.epoch)
       toCoordinator(mayBeLost: false) { $0.greet(self, report, highestEpoch: epoch, link: $1) }
     }
@@ -106,6 +108,7 @@ extension SimulatedNode {
     guard let life = process, life.link != nil else { return }
     let report = nodeReport(life)
     toCoordinator { $0.hearReport(report, link: $1) }
+    reportKeyUses(life)
   }
 
   func nodeReport(_ life: AgentProcess) -> NodeReport {

@@ -55,6 +55,8 @@ final class SimulatedNode {
   var troubledAt: Int64 = -1_000_000
   /// How often its keystore was put under another master key.
   var rotations = 0
+  /// What it has to say of its calls to the KMS; on its disk.
+  var keyUses = KeyUseQueue(boot: BootID(checked: "00000000-0000-4000-8000-000000000000"))
   /// The master key that a rotation was writing.
   var rotationUnderWay: MasterKeyID?
 
@@ -110,6 +112,7 @@ final class SimulatedNode {
       startedAt: world.now, address: "10.0.0.\(index + 1):\(port)")
     life.leftovers = generation.leftovers
     process = life
+    keyUses.begin(boot: boot)
     world.note("\(name) starts" + (generation.report.map { " on \($0.id.text.prefix(8))" } ?? ""))
     keepTime(life)
     connect()

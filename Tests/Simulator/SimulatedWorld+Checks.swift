@@ -87,6 +87,11 @@ extension SimulatedWorld {
     if plan.kind == .encrypt, let plain = nodes.first(where: { !isEncrypted($0) }) {
       fail("encrypt succeeded although \(plain.name) is plain")
     }
+    if plan.kind == .decrypt,
+      let left = nodes.first(where: { node in node.disk.generations.contains(where: \.isEncrypted) })
+    {
+      fail("decrypt succeeded although \(left.name) has an encrypted generation")
+    }
     guard plan.kind == .rotateMasterKeys else { return }
     let rotations = storedPlans.count { $0.kind == .rotateMasterKeys && $0.outcome == .succeeded && $0.id != plan.id }
     for node in nodes where node.rotations < rotations + 1 {
@@ -152,6 +157,7 @@ extension SimulatedWorld {
     for node in nodes { if let reason = unsettled(node, cluster) { return reason } }
     guard cluster.running else { return "the cluster does not run" }
     if let reason = unsettledKeys { return reason }
+    if let reason = unrecordedKeyUse { return reason }
     return unsettledShard
   }
 
@@ -161,7 +167,9 @@ extension SimulatedWorld {
     }
     if life.core.assignment != cluster.assignment { return "\(node.name) follows an old assignment" }
     if life.ipListVersion != coordinator.core?.ipList.version { return "\(node.name) holds an old IP list" }
-    if cluster.encryptionWanted, !isEncrypted(node) { return "\(node.name) is plain" }
+    if cluster.encryptionWanted != isEncrypted(node) {
+      return "\(node.name) is \(cluster.encryptionWanted ? "plain" : "encrypted")"
+    }
     if node.disk.generations.count > 1 { return "\(node.name) has a superseded generation" }
     guard let record = try? coordinator.core?.node(named: node.name) else { return "\(node.name) is unknown" }
     if let distrust = record.distrust { return "\(node.name) is distrusted: \(distrust)" }

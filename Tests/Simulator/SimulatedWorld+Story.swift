@@ -123,6 +123,7 @@ extension SimulatedWorld {
       { try $0.restartCluster(Self.cluster, now: $1) }, { try $0.restartCluster(Self.cluster, now: $1) },
       { try $0.shutdownCluster(Self.cluster, now: $1) }, { try $0.startCluster(Self.cluster, now: $1) },
       { try $0.stepDown(Self.cluster, now: $1) }, { try $0.stepDown(Self.cluster, now: $1) },
+      { try $0.decryptCluster(Self.cluster, now: $1) }, { try $0.encryptCluster(Self.cluster, now: $1) },
     ]
     if dice.chance(150) {
       return { $0.coordinator.order { try $0.checkKMS(Self.project, now: $1) } != nil }

@@ -42,6 +42,10 @@ final class SimulatedWorld {
   var askedActions: [CommandID: (node: NodeName, action: NodeAction)] = [:]
   var finishedPlans: Set<PlanID> = []
 
+  // What the oracle of the audit record remembers: requests to the KMS by their ids.
+  var keyUses: Set<String> = []
+  var recordedKeyUses: Set<String> = []
+
   init(_ profile: SimulationProfile, tracing: Bool) {
     self.profile = profile
     isTracing = tracing

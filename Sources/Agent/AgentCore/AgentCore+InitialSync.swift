@@ -6,7 +6,7 @@ extension AgentCore {
   /// Whether data is being copied although there is none to serve from. False also once the node was stopped meanwhile,
   /// or locked out: then the copy has to be given up.
   public var isRebuilding: Bool {
-    guard case .rebuilding = life, let assignment else { return false }
+    guard case .rebuilding = life, let assignment, copyLockout == nil else { return false }
     return assignment.running && assignment.disabledReason == nil
   }
 
@@ -24,6 +24,9 @@ extension AgentCore {
     }
     if order.encrypted, assignment?.kms == nil {
       return [.reply(result(command, .failed(reason: "the node has no KMS settings yet")))]
+    }
+    if let reason = assignment?.disabledReason {
+      return [.reply(result(command, .failed(reason: "the node is locked out: \(reason)")))]
     }
     let failure: String?
     switch life {
@@ -47,6 +50,12 @@ extension AgentCore {
     let answer = reply(running.command, outcome)
     if let new { generation = new }
     guard case .rebuilding(let failure) = life else { return [answer, .report] }
+    if let reason = copyLockout {
+      // What was copied lies in freed memory, and keys may.
+      copyLockout = nil
+      life = .disabled(reason: reason, recheckAt: .max)
+      return [answer, .report, .replaceProcessImage]
+    }
     guard new != nil else {
       life = failure.map { .failed(reason: $0) } ?? .empty
       return [answer, .report]

@@ -25,9 +25,9 @@ extension AgentCore {
       keyStateRevocationsInARow = 0
       return [.report]
     }
-    guard scheduled else { return [.report] }
+    guard scheduled, !coordinatorConnected else { return [.report] }
     keyStateRevocationsInARow += 1
-    if keyStateRevocationsInARow >= Self.confirmationsAlone, !coordinatorConnected, life == .serving {
+    if keyStateRevocationsInARow >= Self.confirmationsAlone, life == .serving {
       return disable("\(reason.rawValue): \(detail)", now: now) + [.report]
     }
     return [.report]
@@ -98,7 +98,11 @@ extension AgentCore {
     case .awaitingKMS, .retrying:
       life = .disabled(reason: reason, recheckAt: now + recheckDelay())
       return []
-    case .opening, .awaitingSettings, .empty, .rebuilding, .closing, .stopped, .disabled, .failed, .notApproved:
+    case .rebuilding:
+      guard copyLockout == nil else { return [] }
+      copyLockout = reason
+      return [.endCopy]
+    case .opening, .awaitingSettings, .empty, .closing, .stopped, .disabled, .failed, .notApproved:
       // An engine that is just being opened is closed by `onOpened`, which looks at the assignment again.
       return []
     }

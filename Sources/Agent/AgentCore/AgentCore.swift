@@ -29,7 +29,10 @@ public struct AgentCore: Sendable {
   var nextCheckAt: Milliseconds?
   /// When the key is looked at once more after a check that could not ask; no scheduled check.
   var extraCheckAt: Milliseconds?
+  /// Scheduled checks in a row that saw a revoked state of the key while no coordinator was connected.
   var keyStateRevocationsInARow = 0
+  /// Why the copy under way has to be given up, nil if it has not: the key was taken away meanwhile.
+  var copyLockout: String?
   var jitter: Jitter
   let timing: AgentTiming
 
@@ -60,12 +63,16 @@ public struct AgentCore: Sendable {
   /// The plan of the long job in progress, nil if none or without one.
   public var runningPlan: PlanID? { work?.command.plan }
   /// Whether the engine is being closed because the key was taken away.
-  public var isBeingLockedOut: Bool { if case .closing(.disable) = life { true } else { false } }
+  public var isBeingLockedOut: Bool {
+    if case .closing(.disable) = life { true } else { copyLockout != nil }
+  }
   /// Whether the engine is open and drivers may be served.
   public var isServing: Bool { life == .serving }
 
   /// The coordinator's link came up or went down.
   public mutating func onCoordinator(connected: Bool) -> [AgentDirective] {
+    // What was seen while the coordinator could judge it is no look of a node alone.
+    if connected != coordinatorConnected { keyStateRevocationsInARow = 0 }
     coordinatorConnected = connected
     return []
   }
@@ -91,7 +98,8 @@ public struct AgentCore: Sendable {
       if let reason = new.disabledReason { directives += disable(reason, now: now) }
       // New settings are looked at under at once: what was seen under others says nothing any more.
       if settingsChanged, isEncrypted, life == .serving, new.kms != nil { directives.append(.check(scheduled: false)) }
-    case .empty, .rebuilding, .closing, .stopped, .disabled, .failed: break
+    case .rebuilding: if let reason = new.disabledReason { directives += disable(reason, now: now) }
+    case .empty, .closing, .stopped, .disabled, .failed: break
     }
     return directives + [.report]
   }

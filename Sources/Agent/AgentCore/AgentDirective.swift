@@ -18,6 +18,8 @@ public enum AgentDirective: Sendable, Equatable {
   case resync(CommandID, encrypted: Bool)
   /// Copy everything from another member although there is nothing to serve from; then `onRebuilt`.
   case rebuild(CommandID, InitialSyncOrder)
+  /// Give the copy of `rebuild` up, within the time that a lock-out may take; then `onRebuilt`.
+  case endCopy
   /// Make and wrap a new master key and rewrap the keystore; then `onWorkFinished`.
   case rotateMasterKey(CommandID)
   /// Wrap the master key in use by the key of these settings and replace its old wrapping; then `onWorkFinished`.

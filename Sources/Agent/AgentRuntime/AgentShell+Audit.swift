@@ -3,8 +3,9 @@ internal import AgentCore
 internal import ClusterModel
 internal import Logging
 internal import Messages
+internal import Transport
 
-/// The node as a witness of the coordinator's audit record.
+/// The node as a witness of the coordinator's audit record, and what it has to say for it.
 extension AgentShell {
   /// Keeps what the coordinator says of its record, and answers with what is kept.
   func onAuditHead(_ message: AuditHeadMessage) {
@@ -18,5 +19,17 @@ extension AgentShell {
       logger.error("the end of the audit record was not kept", metadata: ["reason": "\(error)"])
     }
     send(.auditHead(AuditHeadMessage(auditMemo.head)))
+  }
+
+  /// Tells the coordinator which uses of KMS keys it has not taken yet.
+  func reportKeyUses() {
+    guard let link, link.isConnected, let report = keyUses.due(now: now) else { return }
+    send(.keyUses(report))
+  }
+
+  /// The coordinator has uses on disk: the next ones follow at once.
+  func onKeyUsesTaken(_ mark: KeyUseMark) {
+    keyUses.onTaken(mark)
+    reportKeyUses()
   }
 }

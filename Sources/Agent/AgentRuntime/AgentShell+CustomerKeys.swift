@@ -28,8 +28,7 @@ extension AgentShell {
     guard secret != nil || !settings.credentials.hasSecret else { return nil }
     do {
       return NodeKeys(
-        service: try factory.makeService(
-          settings: settings, secret: secret, localAddress: configuration.kmsSourceAddress),
+        service: try factory.service(of: settings, secret: secret, localAddress: configuration.kmsSourceAddress),
         customerKeyID: settings.keyID, settingsVersion: version,
         context: KeyContext(
           project: assignment.project, cluster: assignment.cluster, node: configuration.node, purpose: .masterKey))

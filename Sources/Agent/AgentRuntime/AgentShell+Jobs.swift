@@ -24,7 +24,9 @@ extension AgentShell {
       closes.open = 0
     case .watchClose(let number): await watchClose(number)
     case .resync(let id, let encrypted): await resync(id, encrypted: encrypted)
-    case .rebuild(let id, let order): await rebuild(id, order)
+    case .rebuild(let id, let order):
+      await rebuild(id, order)
+      closes.open = 0
     case .rotate(let id): await rotate(id)
     case .rewrap(let id, let version): await rewrap(id, settingsVersion: version)
     case .handOver(let id): await handOver(id)

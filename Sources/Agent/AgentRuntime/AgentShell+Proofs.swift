@@ -7,8 +7,8 @@ internal import Logging
 internal import Messages
 internal import Replication
 
-/// Trying KMS settings that are not in force: the node unwraps its own stored master key under them, once; if they name
-/// another key, it has a new one wrapped and unwrapped.
+/// Trying KMS settings that are not in force: the node unwraps its own stored master key under them, once, and
+/// asks for the key's state; if they name another key, it has a new one wrapped and unwrapped.
 extension AgentShell {
   /// Answers whether the settings unwrap. Neither they nor the secret outlive the answer, and nothing is written.
   func prove(_ request: ProveSettings) async {
@@ -35,11 +35,8 @@ extension AgentShell {
         _ = try await trial.makeMasterKey()
         return .proven
       }
-      let master = try await trial.unwrap(sealed.wrappedMasterKey)
-      guard master.id == sealed.masterKeyID, master.checkValue == sealed.masterKeyCheckValue else {
-        return .failed(kind: "", operation: "", reason: "the KMS unwrapped another master key than the one stored")
-      }
-      return .proven
+      return await trial.prove(
+        sealed.wrappedMasterKey, holds: sealed.masterKeyID, checkValue: sealed.masterKeyCheckValue)
     } catch let error as KMSError {
       return .failed(kind: error.kind.rawValue, operation: error.operation.rawValue, reason: error.description)
     } catch {

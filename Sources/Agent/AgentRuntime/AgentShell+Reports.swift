@@ -15,6 +15,7 @@ extension AgentShell {
     watchKeystore()
     send(.heartbeat(nodeReport()))
     reportKeys()
+    reportKeyUses()
   }
 
   func nodeReport() -> NodeReport {

@@ -62,6 +62,7 @@ actor AgentShell {
   var formerKeys: [NodeKeys] = []
   var ipList = IPList()
   var auditMemo: AuditMemo
+  let keyUses: KeyUseJournal
   /// Superseded generations that could not be destroyed yet.
   var leftovers: Set<GenerationID>
   /// A copy that failed and may go on.
@@ -93,7 +94,9 @@ actor AgentShell {
     self.measures = measures
     leftovers = disk.leftovers
     auditMemo = AuditMemo(directory: directory.root, logger: logger)
-    factory = KeyManagementFactory(measures: measures.kms)
+    let keyUses = KeyUseJournal(directory: directory.root, boot: boot, logger: logger)
+    self.keyUses = keyUses
+    factory = KeyManagementFactory(measures: measures.kms) { keyUses.note($0) }
     partial = disk.partial
     self.proof = proof
     core = AgentCore(
@@ -130,6 +133,9 @@ actor AgentShell {
       case .close: jobQueue.yield(.close)
       case .resync(let id, let encrypted): jobQueue.yield(.resync(id, encrypted: encrypted))
       case .rebuild(let id, let order): jobQueue.yield(.rebuild(id, order))
+      case .endCopy:
+        closes = (closes.last + 1, closes.last + 1)
+        jobQueue.yield(.watchClose(number: closes.last))
       case .rotateMasterKey(let id): jobQueue.yield(.rotate(id))
       case .rewrapMasterKey(let id, let version): jobQueue.yield(.rewrap(id, settingsVersion: version))
       case .stepDown(let id): jobQueue.yield(.handOver(id))
@@ -171,6 +177,9 @@ actor AgentShell {
     case .auditHead(let message):
       guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
       onAuditHead(message)
+    case .keyUsesTaken(let mark):
+      guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
+      onKeyUsesTaken(mark)
     case .proveSettings(let request):
       guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
       jobQueue.yield(.prove(request))
@@ -196,6 +205,7 @@ actor AgentShell {
     perform(core.onCoordinator(connected: connected))
     guard connected else { return }
     reportedKeystoreVersion = 0
+    keyUses.onLink()
     send(.hello(Hello(report: nodeReport(), highestEpoch: core.epoch)))
     send(.auditHead(AuditHeadMessage(auditMemo.head)))
     reportKeys()

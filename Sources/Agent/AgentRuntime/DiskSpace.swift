@@ -12,17 +12,10 @@ enum DiskSpace {
 
   /// What there is now; nil if the system can't say.
   static func report(of directory: GenerationDirectory, live: GenerationID?) -> DiskReport? {
-    var found = statvfs()
-    guard unsafe statvfs(directory.root, &found) == 0 else { return nil }
-    let unit = UInt64(found.f_frsize)
+    guard let room = directory.room() else { return nil }
     return DiskReport(
-      freeBytes: product(UInt64(found.f_bavail), unit), totalBytes: product(UInt64(found.f_blocks), unit),
+      freeBytes: room.free, totalBytes: room.total,
       dataBytes: live.map { size(below: directory.storePath(of: $0)) } ?? 0)
-  }
-
-  private static func product(_ count: UInt64, _ unit: UInt64) -> UInt64 {
-    let (bytes, overflow) = count.multipliedReportingOverflow(by: unit)
-    return overflow ? .max : bytes
   }
 
   private static func size(below folder: String) -> UInt64 {

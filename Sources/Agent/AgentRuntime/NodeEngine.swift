@@ -128,7 +128,7 @@ extension EngineError {
       case .outcomeUnknown: .outcomeUnknown
       case .closed: .unavailable
       case .overloaded: .overloaded
-      case .damaged, .storage, .syncFailed, .syncOutrun, .invalid: .storage
+      case .damaged, .storage, .syncFailed, .syncOutrun, .noRoom, .invalid: .storage
       }
     self.init(code, error.description)
   }

@@ -15,6 +15,8 @@ public enum CopyLimits {
   /// How much is loaded between two checkpoints that make the progress durable, unless the node's settings say
   /// otherwise.
   public static let checkpointBytes: UInt64 = 512 << 20
+  /// What a copy leaves free on the disk for the node that serves beside it, in bytes.
+  public static let reserveBytes: UInt64 = 32 << 20
   /// How often one collection may be begun anew, because its source failed, before the copy is given up for now.
   static let attemptsPerSource = 2
 

@@ -6,6 +6,8 @@ public struct CopyPace: Sendable {
   var checkpointBytes: UInt64
   /// The bytes of one collection that are bulk-loaded in one go; what comes after is durable in steps, but slower.
   var segmentBytes: UInt64
+  /// The copy is stopped once less than this is free on the disk, in bytes.
+  var reserveBytes = CopyLimits.reserveBytes
 
   /// A checkpoint after `checkpointBytes` of whole collections; one that is larger than twice as much is divided.
   public init(checkpointBytes: UInt64 = CopyLimits.checkpointBytes) {

@@ -237,6 +237,16 @@ actor CopyRun {
     warn()
     tell("copying")
     if await isCancelled() { throw MemberError(.closed, "the node is closing") }
+    try checkRoom()
+  }
+
+  /// A full disk would end the member that serves from it: the copy ends first.
+  private func checkRoom() throws(MemberError) {
+    guard let room = builder.generation.directory.room(), room.free < pace.reserveBytes else { return }
+    throw MemberError(
+      .noRoom,
+      "the disk has \(DiskReport.text(room.free)) free and the copy was stopped to leave it to the node that serves; "
+        + "make room, it goes on by itself")
   }
 
   /// A source whose oplog starts behind the copy's start is of no use for catching up; another may be.

@@ -3,6 +3,7 @@ public import ClusterModel
 internal import EncryptedStore
 internal import FailurePoints
 internal import Foundation
+internal import Glibc
 
 /// A node's data directory: one folder per generation, and the file `CURRENT` that names the live one.
 ///
@@ -32,6 +33,19 @@ public struct GenerationDirectory: Sendable {
   /// Makes the folders, readable by their owner only, where they are missing.
   public func prepare() throws(MemberError) {
     for path in [root, root + "/" + Self.folder] { try makeFolder(path) }
+  }
+
+  /// What is free on the disk of the directory for this process, and the size of its file system, in bytes; nil if the
+  /// system can't say.
+  public func room() -> (free: UInt64, total: UInt64)? {
+    var found = statvfs()
+    guard unsafe statvfs(root, &found) == 0 else { return nil }
+    let unit = UInt64(found.f_frsize)
+    let bytes = [UInt64(found.f_bavail), UInt64(found.f_blocks)].map {
+      let (bytes, overflow) = $0.multipliedReportingOverflow(by: unit)
+      return overflow ? UInt64.max : bytes
+    }
+    return (bytes[0], bytes[1])
   }
 
   /// The folder of a generation.

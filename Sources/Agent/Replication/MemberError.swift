@@ -21,6 +21,8 @@ public struct MemberError: Error, Sendable, CustomStringConvertible {
     case syncFailed
     /// A copy took longer than the oplogs last: it can't be caught up any more, and has to be begun anew.
     case syncOutrun
+    /// A copy was stopped so that it does not fill the disk of a node that serves.
+    case noRoom
     /// A value that came from a driver or a peer does not fit.
     case invalid
   }

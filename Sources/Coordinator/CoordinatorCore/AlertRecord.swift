@@ -5,6 +5,7 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
   case kmsUnreachable, keyRevoked, vantagePointsDisagree, nodeSilent, nodeFailed, nodeDamaged, keystoreDistrusted
   case planOverdue, initialSync, secondIncarnation, storeRestored, mailNotSent, auditContradicted
   case keyNotChecked
+  case keyUse
 
   /// The alert's name, for operators.
   public var title: String {
@@ -23,6 +24,15 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
     case .mailNotSent: "mail not sent"
     case .auditContradicted: "audit record contradicted"
     case .keyNotChecked: "KMS key not checked"
+    case .keyUse: "KMS wrap or describe failed"
+    }
+  }
+
+  /// Whether it says something of a project's key.
+  var isAboutKey: Bool {
+    switch self {
+    case .kmsUnreachable, .keyRevoked, .vantagePointsDisagree, .keyNotChecked: true
+    default: false
     }
   }
 
@@ -32,7 +42,8 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
     case .keyRevoked, .nodeFailed, .nodeDamaged, .keystoreDistrusted, .initialSync, .secondIncarnation, .storeRestored,
       .auditContradicted:
       true
-    case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue, .mailNotSent, .keyNotChecked: false
+    case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue, .mailNotSent, .keyNotChecked, .keyUse:
+      false
     }
   }
 }

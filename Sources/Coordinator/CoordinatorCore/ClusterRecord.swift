@@ -15,7 +15,7 @@ public struct ClusterRecord: Sendable, Codable, Equatable {
   public var running: Bool
   /// Whether its data is meant to be encrypted.
   public var encryptionWanted: Bool
-  /// Whether a plan made all of its data encrypted.
+  /// Whether a plan made all of its data encrypted, and none has made all of it plain since.
   public var encrypted: Bool
   /// The lock-out by a revoked key, nil if none.
   public var lockout: Lockout?

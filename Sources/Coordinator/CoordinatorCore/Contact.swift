@@ -4,7 +4,7 @@ internal import ClusterModel
 /// What this life of the coordinator knows of a node's link and of its last words.
 struct Contact: Sendable {
   /// The newest report, or the stored one before the first of this life.
-  var report: NodeReport?
+  @Boxed var report: NodeReport?
   /// When the node was heard last in this life, nil if never.
   var heardAt: Instant?
   /// When this life of the node's process said hello first.
@@ -18,17 +18,19 @@ struct Contact: Sendable {
   /// When the assignment was sent last.
   var assignmentSentAt: Instant?
   /// What was sent then.
-  var assignmentSent: NodeAssignment?
+  @Boxed var assignmentSent: NodeAssignment? = nil
   /// When the IP list was sent last.
   var addressesSentAt: Instant?
   /// What the node said of the audit record's end since its last hello.
-  var witness: AuditWitness?
+  @Boxed var witness: AuditWitness? = nil
   /// When its contradiction went into the record last.
   var contradictionAuditedAt: Instant?
   /// When it was told where the record ends, since its last hello.
   var auditToldAt: Instant?
+  /// How many uses of KMS keys it may have recorded now.
+  var keyUseAllowance = KeyUseAllowance()
   /// Another process with the node's identity, which waits for its turn.
-  var second: SecondIncarnation?
+  @Boxed var second: SecondIncarnation? = nil
   /// How many checks of the node in a row could not ask the KMS.
   var outageChecks = 0
   /// When the last of them began.
@@ -102,4 +104,8 @@ struct CheckSchedule: Sendable {
   var askedAt: Instant?
   /// When nodes were last asked to confirm a revocation.
   var confirmationAskedAt: Instant?
+  /// Since when they have been asked to confirm the one in hand.
+  var unconfirmedSince: Instant?
+  /// How often in a row wrapping or describing failed.
+  var useFailures = 0
 }

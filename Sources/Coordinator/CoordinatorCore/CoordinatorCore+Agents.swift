@@ -105,11 +105,12 @@ extension CoordinatorCore {
   public mutating func onTick(now: Instant) -> [CoordinatorDirective] {
     for project in projectRecords.keys.sorted() { scheduleCheck(of: project, now: now) }
     if addressesAreStale { refreshAddresses(now: now) }
-    for node in contacts.keys.sorted() { judgeSecond(of: node, now: now) }
+    for node in contacts.filter({ $0.value.second != nil }).keys.sorted() { judgeSecond(of: node, now: now) }
     for cluster in clusterRecords.keys.sorted() {
       watchSilence(of: cluster, now: now)
       advance(cluster, now: now)
     }
+    attendDisagreements(now: now)
     closeContradictions(now: now)
     tellWitnesses(now: now)
     attendMail(now: now)
@@ -122,8 +123,10 @@ extension CoordinatorCore {
 
   private mutating func hear(_ node: NodeName, report: NodeReport, now: Instant) {
     let before = contacts[node]?.report
+    let heard = Self.bounded(report)
+    let isNews = heard != before || contacts[node]?.isHeard(now: now) != true || contacts[node]?.helloAt == now
     guardKeystore(node, report: report, now: now)
-    contacts[node, default: Contact(report: nil)].hear(Self.bounded(report), now: now)
+    contacts[node, default: Contact(report: nil)].hear(heard, now: now)
     remember(node, report: report)
     watchHealth(of: node, report: report, now: now)
     let isNew = before?.boot != report.boot
@@ -131,7 +134,7 @@ extension CoordinatorCore {
       || before?.driverAddress != report.driverAddress
     {
       if let cluster = nodeRecords[node]?.cluster { staleAssignments.insert(cluster) }
-      refreshAddresses(now: now)
+      refreshAddressesSoon(now: now)
     }
     sendAddressesIfOlder(node, now: now)
     guard let name = nodeRecords[node]?.cluster, let cluster = clusterRecords[name] else { return }
@@ -139,7 +142,8 @@ extension CoordinatorCore {
       onNodeCheck(node, project: cluster.project, now: now)
     }
     noteKeys(of: node, now: now)
-    advance(name, now: now)
+    // Of a word that says nothing new the tick draws the consequences, if time brings any.
+    if isNews { advance(name, now: now) }
   }
 
   /// Persists a report only if it changes what matters after a start: heartbeats alone write nothing.
@@ -202,13 +206,15 @@ extension CoordinatorCore {
 
   /// Finished plans and closed alerts beyond what is kept are forgotten, oldest first.
   private mutating func forgetOld() {
-    let finished = planRecords.values.filter { !$0.isOpen }
+    let finished =
+      planRecords.count > CoordinatorLimits.finishedPlans ? planRecords.values.filter { !$0.isOpen } : []
     if finished.count > CoordinatorLimits.finishedPlans {
       for plan in finished.sorted(by: { $0.sequence < $1.sequence }).dropLast(CoordinatorLimits.finishedPlans) {
         planRecords[plan.id] = nil
         dirty.insert(RecordKey(kind: .plan, id: plan.id.text))
       }
     }
+    guard alertRecords.count > CoordinatorLimits.closedAlerts else { return }
     let closed = alertRecords.values.filter { $0.closedAt != nil }
     guard closed.count > CoordinatorLimits.closedAlerts else { return }
     for alert in closed.sorted(by: { ($0.openedAt, $0.id) < ($1.openedAt, $1.id) }).dropLast(

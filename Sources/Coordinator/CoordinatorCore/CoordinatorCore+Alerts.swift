@@ -25,8 +25,14 @@ extension CoordinatorCore {
     sends.append(.alertClosed(alert))
   }
 
-  private func openAlert(_ kind: AlertKind, subject: String) -> AlertRecord? {
-    alertRecords.values.first { $0.kind == kind && $0.subject == subject && $0.closedAt == nil }
+  func openAlert(_ kind: AlertKind, subject: String) -> AlertRecord? {
+    index.openAlerts[AlertTopic(kind: kind, subject: subject)].flatMap { alertRecords[$0] }
+  }
+
+  /// The open alerts of one kind, by subject.
+  func openAlerts(of kind: AlertKind) -> [AlertRecord] {
+    index.openAlerts.filter { $0.key.kind == kind }.compactMap { alertRecords[$0.value] }
+      .sorted { $0.subject < $1.subject }
   }
 
   /// Damage and failure are worth an alert until a report without them.

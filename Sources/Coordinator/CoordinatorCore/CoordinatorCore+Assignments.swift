@@ -93,9 +93,18 @@ extension CoordinatorCore {
       boot: report?.boot ?? last?.boot)
   }
 
+  /// Works the IP list out now if it was not just worked out, else at the next tick: of a thousand nodes that say hello
+  /// at once each would make a new list for all the others.
+  mutating func refreshAddressesSoon(now: Instant) {
+    addressesAreStale = true
+    if let last = addressesRefreshedAt, now.isWithin(CoordinatorLimits.tickInterval, after: last) { return }
+    refreshAddresses(now: now)
+  }
+
   /// Works the IP list out anew from what nodes said; a changed one gets the next version and goes to every node.
   mutating func refreshAddresses(now: Instant) {
     addressesAreStale = false
+    addressesRefreshedAt = now
     var entries: [IPList.Entry] = []
     for node in nodeRecords.values {
       guard let cluster = node.cluster else { continue }

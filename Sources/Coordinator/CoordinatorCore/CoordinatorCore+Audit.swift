@@ -87,7 +87,7 @@ extension CoordinatorCore {
 
   /// Closes alerts of nodes that bear the record out again, not before they have been seen.
   mutating func closeContradictions(now: Instant) {
-    for alert in alerts where alert.kind == .auditContradicted && alert.closedAt == nil {
+    for alert in openAlerts(of: .auditContradicted) {
       guard let witness = contacts[NodeName(checked: alert.subject)]?.witness, witness.contradiction == nil,
         !now.isWithin(CoordinatorLimits.auditHeadInterval, after: alert.openedAt)
       else { continue }

@@ -18,8 +18,10 @@ extension CoordinatorCore {
     return flush()
   }
 
-  /// Draws the consequences of the newest checks of former keys.
-  mutating func judgeFormerKeys(of name: ProjectName, now: Instant) {
+  /// Draws the consequences of the newest checks of former keys; true if clusters were locked out or let in again.
+  @discardableResult
+  mutating func judgeFormerKeys(of name: ProjectName, now: Instant) -> Bool {
+    var isNews = false
     for former in projectRecords[name]?.neededKeys ?? [] {
       guard let own = former.lastCheck else { continue }
       let subject = Self.subject(of: former.keyID, in: name)
@@ -27,12 +29,15 @@ extension CoordinatorCore {
       case .unreachable: break
       case .valid:
         closeAlert(.keyRevoked, subject: subject, now: now)
-        readmit(name, check: own, now: now)
+        if readmit(name, check: own, now: now) { isNews = true }
       case .revoked(let reason, let detail):
         guard isAnyNode(of: name, under: former.keyID) else { continue }
-        judgeRevocation(name, subject: subject, own: own, reason: reason, detail: detail, now: now)
+        if judgeRevocation(name, subject: subject, own: own, reason: reason, detail: detail, now: now) {
+          isNews = true
+        }
       }
     }
+    return isNews
   }
 
   private func isAnyNode(of name: ProjectName, under key: String) -> Bool {

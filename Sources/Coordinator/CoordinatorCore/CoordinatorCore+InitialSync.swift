@@ -57,7 +57,7 @@ extension CoordinatorCore {
 
   /// The open alert of a node that needs a copy, for `node show`.
   func syncText(of node: NodeName) -> String? {
-    alertRecords.values.first { $0.kind == .initialSync && $0.subject == node.text && $0.closedAt == nil }?.text
+    openAlert(.initialSync, subject: node.text)?.text
   }
 
   // MARK: Making plans
@@ -76,11 +76,11 @@ extension CoordinatorCore {
   }
 
   /// A node that came back without the copy (somebody put its files back, or made room) needs none any more, unless it
-  /// is plain in an encrypted cluster.
+  /// is plain in a cluster that is encrypted and is to stay so.
   private mutating func withdrawSync(of node: NodeName, in cluster: ClusterRecord, now: Instant) {
     guard let plan = syncPlan(of: node, in: cluster.name), plan.reason != nil,
       let report = contacts[node]?.report, blocker(at: node, in: cluster, now: now) == nil,
-      !cluster.encrypted || report.generation?.encrypted == true,
+      !cluster.encrypted || !cluster.encryptionWanted || report.generation?.encrypted == true,
       let step = plan.steps.first(where: { $0.kind == .initialSync && $0.node == node })
     else { return }
     if case .initialSync(let order) = step.command?.action, order.replacing != report.generation?.id { return }

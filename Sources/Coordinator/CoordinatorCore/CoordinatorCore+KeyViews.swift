@@ -12,7 +12,7 @@ extension CoordinatorCore {
   }
 
   func troubleView(_ trouble: KeyTrouble, settings: KMSSettings, project: ProjectName) -> KeyTroubleView {
-    let place = settings.endpoint ?? "its endpoint of \(settings.region)"
+    let place = settings.endpointInUse ?? "its endpoint of \(settings.region)"
     let who = "the KMS (\(settings.provider.rawValue)) at \(place)"
     let (verdict, reason, refused, by, next) =
       switch trouble.verdict {

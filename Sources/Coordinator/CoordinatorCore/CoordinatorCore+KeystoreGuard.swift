@@ -19,6 +19,7 @@ extension CoordinatorCore {
 
   mutating func guardKeystore(_ node: NodeName, report: NodeReport, now: Instant) {
     guard var record = nodeRecords[node], let found = report.generation else { return }
+    if record.generation == found, record.distrust == nil, record.leftBehind == nil { return }
     switch judge(found, of: record, boot: report.boot) {
     case .unreadable: return
     case .trusted: break

@@ -3,10 +3,11 @@ internal import ClusterModel
 
 /// Locking clusters out when their key was revoked, and letting them in again.
 extension CoordinatorCore {
-  /// Disables every node of every cluster that holds data under a key of the project.
+  /// Disables every node of every cluster that holds data under a key of the project; true if there was one left.
   mutating func lockOut(
     _ project: ProjectName, key: String, reason: RevocationReason, detail: String, startedAt: Int64, now: Instant
-  ) {
+  ) -> Bool {
+    var isNews = false
     let text = "the key is revoked (\(reason.rawValue)): \(detail)"
     for var cluster in clusters(of: project) where isUnderKey(cluster, key) && cluster.lockout == nil {
       var commands: [NodeName: CommandID] = [:]
@@ -16,16 +17,19 @@ extension CoordinatorCore {
         // A node's clock has no say in when the cluster may come back.
         checkStartedAtMilliseconds: min(startedAt, now.milliseconds), since: now, commands: commands)
       put(cluster)
+      isNews = true
       audit(
         "cluster lock-out", on: cluster.name.text, "key \(key) of project \(project): \(Self.bounded(text))", now: now)
     }
     let locked = clusters(of: project).filter { $0.lockout != nil }.map(\.name)
     beginEpisode(
       project, clusters: locked, reason: text, next: Self.advice(reason, project: project), now: now)
+    return isNews
   }
 
-  /// Lets clusters in again whose lock-out is older than this valid check.
-  mutating func readmit(_ project: ProjectName, check: CheckReport, now: Instant) {
+  /// Lets clusters in again whose lock-out is older than this valid check; true if there was one.
+  mutating func readmit(_ project: ProjectName, check: CheckReport, now: Instant) -> Bool {
+    var isNews = false
     for var cluster in clusters(of: project) {
       guard let lockout = cluster.lockout, CustomerKey.isSame(lockout.customerKeyID, check.customerKeyID),
         check.startedAtMilliseconds > lockout.checkStartedAtMilliseconds
@@ -34,11 +38,13 @@ extension CoordinatorCore {
       for command in lockout.commands.values { deliveries[command] = nil }
       cluster.lockout = nil
       put(cluster)
+      isNews = true
       audit(
         "cluster readmission", on: cluster.name.text,
         "key \(check.customerKeyID) of project \(project) is valid again; before: \(lockout.reason)", now: now)
     }
     endEpisode(project, now: now)
+    return isNews
   }
 
   /// Sends the command that locks out to every member that is heard and not locked out, also to one whose data is still

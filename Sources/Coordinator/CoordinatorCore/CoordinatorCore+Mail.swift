@@ -62,7 +62,8 @@ extension CoordinatorCore {
 
   /// The clusters of a project were locked out: its owners are told, once in an episode.
   mutating func beginEpisode(_ name: ProjectName, clusters: [ClusterName], reason: String, next: String, now: Instant) {
-    guard var project = projectRecords[name], project.episode == nil, !clusters.isEmpty else { return }
+    guard var project = projectRecords[name], !clusters.isEmpty else { return }
+    if project.episode != nil { return extendEpisode(name, clusters: clusters, now: now) }
     let episode = KeyEpisode(id: identifiers.uuid(), since: now, clusters: clusters)
     project.episode = episode
     put(project)
@@ -86,6 +87,27 @@ extension CoordinatorCore {
         They open by themselves once the key is valid again; it is checked every minute. Changes that are ordered
         meanwhile are queued. You get another mail when the clusters are back.
         """, answers: nil, now: now)
+  }
+
+  /// Clusters were locked out while others were: the owners are told of those alone, and of all when the key is back.
+  private mutating func extendEpisode(_ name: ProjectName, clusters: [ClusterName], now: Instant) {
+    guard var project = projectRecords[name], var episode = project.episode else { return }
+    let others = clusters.filter { !episode.clusters.contains($0) }
+    guard !others.isEmpty else { return }
+    episode.clusters = (episode.clusters + others).sorted()
+    project.episode = episode
+    put(project)
+    write(
+      "\(episode.id).more-\(episode.clusters.count)", to: project,
+      subject: "The KMS key of project \(name) is revoked: \(Self.counted(others)) more disabled",
+      text: """
+        The key of project \(name) is still away, and every node of these clusters has closed its data too:
+
+        \(others.map { "  \($0)" }.joined(separator: "\n"))
+
+        Key     \(project.kms?.keyID ?? "")
+        Since   \(Self.moment(now))
+        """, answers: "\(episode.id).revoked", now: now)
   }
 
   /// The last cluster of a project was let in again: its owners are told.
@@ -128,8 +150,8 @@ extension CoordinatorCore {
   /// Hands out what is due, a few at a time, and gives up what nobody took for days although it was tried. Days alone
   /// say little: the coordinator may have been off, without a server, or its clock may have been set ahead.
   mutating func attendMail(now: Instant) {
-    for var mail in mailRecords.values.sorted(by: { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }) where !mail.isDone
-    {
+    let open = mailRecords.values.filter { !$0.isDone }
+    for var mail in open.sorted(by: { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }) {
       for index in mail.recipients.indices where !mail.recipients[index].isDone {
         let recipient = mail.recipients[index]
         if recipient.attempts >= CoordinatorLimits.mailAlertAttempts,
@@ -143,13 +165,23 @@ extension CoordinatorCore {
         // A moment far ahead was planned before the clock was set back.
         let isDue = now >= recipient.dueAt || recipient.dueAt - now > CoordinatorLimits.longestMailRetry
         guard let server = mailServer, isDue, !mailsUnderWay.contains(key),
-          mailsUnderWay.count < CoordinatorLimits.mailsAtOnce
+          mailsUnderWay.count < CoordinatorLimits.mailsAtOnce, !isHeldBack(mail, from: recipient.address)
         else { continue }
         mailsUnderWay.insert(key)
         sends.append(.sendMail(mail, to: recipient.address, server: server))
       }
       put(mail)
       if mailServer == nil { watchMail(of: mail.project, now: now) }
+    }
+  }
+
+  /// Whether a recipient has not had a mail yet that this one follows: "it is back" makes no sense before "it is gone".
+  private func isHeldBack(_ mail: MailRecord, from address: String) -> Bool {
+    guard let first = mail.answers else { return false }
+    return mailRecords.values.contains { other in
+      let isBefore =
+        other.id == first || other.answers == first && (other.createdAt, other.id) < (mail.createdAt, mail.id)
+      return isBefore && other.recipients.contains { $0.address == address && !$0.isDone }
     }
   }
 

@@ -30,7 +30,7 @@ extension CoordinatorCore {
       return hindrance(to: plan.steps[pending[0]], in: cluster, now: now).map { .wait($0) } ?? .begin([pending[0]])
     case .initialSync: return moveOfInitialSync(plan, pending, in: cluster, now: now)
     case .changeCMK, .changeRegion: return moveOfKeyChange(plan, pending, in: cluster, now: now)
-    case .encrypt, .restart, .rotateMasterKeys: return moveOfRolling(plan, pending, in: cluster, now: now)
+    case .encrypt, .decrypt, .restart, .rotateMasterKeys: return moveOfRolling(plan, pending, in: cluster, now: now)
     }
   }
 
@@ -84,6 +84,7 @@ extension CoordinatorCore {
     let index = pending.first { plan.steps[$0].node != primary } ?? pending[0]
     guard let node = plan.steps[index].node else { return .begin([index]) }
     if plan.kind == .encrypt, let reason = keyTrouble(of: cluster, at: node) { return .wait(reason) }
+    if plan.kind == .decrypt, let reason = revocation(of: cluster) { return .wait(reason) }
     guard plan.steps.count < CoordinatorLimits.maximumSteps else {
       return .begin([index])
     }
@@ -96,10 +97,8 @@ extension CoordinatorCore {
 
   /// Why a node can't be asked to encrypt: it needs the settings, and a key that is not known to be revoked.
   func keyTrouble(of cluster: ClusterRecord, at node: NodeName) -> String? {
-    guard let project = projectRecords[cluster.project], project.kms != nil else { return "no KMS settings are set" }
-    if case .revoked(let reason, let detail) = project.lastCheck?.verdict {
-      return "the key is revoked (\(reason.rawValue)): \(detail)"
-    }
+    guard projectRecords[cluster.project]?.kms != nil else { return "no KMS settings are set" }
+    if let reason = revocation(of: cluster) { return reason }
     if contacts[node]?.report?.assignmentVersion ?? 0 < cluster.assignment?.version ?? 1 {
       return "waiting for \(node): it has not taken up its assignment yet"
     }

@@ -62,7 +62,7 @@ extension CoordinatorCore {
   /// Turns customer-key encryption on for a running cluster: every node re-syncs under keys of its own.
   public mutating func encryptCluster(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID> {
     var cluster = try runningCluster(name, for: .encrypt)
-    guard !cluster.encrypted else {
+    guard !cluster.encrypted || !cluster.encryptionWanted else {
       throw CoordinatorError(
         .refused, "Cluster \(name) is encrypted already.",
         next: "See its keys with: keyfold keys tree --cluster \(name)")
@@ -80,6 +80,7 @@ extension CoordinatorCore {
     }
     cluster.encryptionWanted = true
     put(cluster)
+    supersede(.decrypt, on: name, by: "the cluster is to be encrypted", now: now)
     return order(.encrypt, on: cluster, now: now)
   }
 
@@ -87,10 +88,11 @@ extension CoordinatorCore {
   public mutating func rotateMasterKeys(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID>
   {
     let cluster = try runningCluster(name, for: .rotateMasterKeys)
-    guard cluster.encrypted else {
+    guard cluster.encrypted, cluster.encryptionWanted else {
       throw CoordinatorError(
         .refused, "The master keys of cluster \(name) were not rotated.",
-        why: cluster.encryptionWanted ? "It is still being encrypted." : "It is not encrypted.",
+        why: cluster.encryptionWanted
+          ? "It is still being encrypted." : cluster.encrypted ? "It is being decrypted." : "It is not encrypted.",
         next: cluster.encryptionWanted
           ? "Watch its plans with: keyfold plan list --cluster \(name)"
           : "Encrypt it with: keyfold cluster encrypt \(name)")
@@ -100,7 +102,7 @@ extension CoordinatorCore {
 
   // MARK: Shared
 
-  private func runningCluster(_ name: ClusterName, for kind: PlanKind) throws(CoordinatorError) -> ClusterRecord {
+  func runningCluster(_ name: ClusterName, for kind: PlanKind) throws(CoordinatorError) -> ClusterRecord {
     try refuseTwin(of: kind, on: name)
     return try openCluster(name, for: kind)
   }
@@ -129,7 +131,7 @@ extension CoordinatorCore {
       next: "Watch it with: keyfold plan watch \(twin.id)")
   }
 
-  private mutating func order(_ kind: PlanKind, on cluster: ClusterRecord, now: Instant) -> Decision<PlanID> {
+  mutating func order(_ kind: PlanKind, on cluster: ClusterRecord, now: Instant) -> Decision<PlanID> {
     let primary = primary(of: cluster, now: now)
     let order = cluster.nodes.filter { $0 != primary } + cluster.nodes.filter { $0 == primary }
     let plan = addPlan(kind, on: cluster.name, steps: order.map { PlanStep(kind.work, $0) }, now: now)
@@ -141,7 +143,7 @@ extension CoordinatorCore {
     _ kind: PlanKind, on cluster: ClusterName, steps: [PlanStep], reason: String? = nil, now: Instant
   ) -> PlanID {
     let id = PlanID(checked: identifiers.uuid())
-    let sequence = (planRecords.values.map(\.sequence).max() ?? 0) &+ 1
+    let sequence = index.lastSequence &+ 1
     put(
       PlanRecord(
         id: id, sequence: sequence, kind: kind, cluster: cluster, steps: steps, createdAt: now,
@@ -149,7 +151,7 @@ extension CoordinatorCore {
     return id
   }
 
-  private mutating func supersede(_ kind: PlanKind, on cluster: ClusterName, by reason: String, now: Instant) {
+  mutating func supersede(_ kind: PlanKind, on cluster: ClusterName, by reason: String, now: Instant) {
     for plan in openPlans(of: cluster) where plan.kind == kind {
       end(plan.id, .superseded(reason: reason), now: now)
     }
@@ -157,6 +159,6 @@ extension CoordinatorCore {
 
   /// The plans of a cluster that are not finished, in the order they wait.
   func openPlans(of cluster: ClusterName) -> [PlanRecord] {
-    planRecords.values.filter { $0.cluster == cluster && $0.isOpen }.sorted { $0.sequence < $1.sequence }
+    (index.openPlans[cluster] ?? []).compactMap { planRecords[$0] }.sorted { $0.sequence < $1.sequence }
   }
 }

@@ -162,22 +162,14 @@ extension CoordinatorCore {
   // MARK: Ending
 
   private mutating func finish(_ plan: PlanRecord, _ cluster: ClusterRecord, now: Instant) -> Bool {
-    if plan.kind == .encrypt {
-      let plain = cluster.nodes.filter { contacts[$0]?.report?.generation?.encrypted != true }
-      if !plain.isEmpty {
-        var plan = plan
-        plan.steps += plain.map { PlanStep(.resync, $0) }
-        put(plan)
-        return true
-      }
-      let left = cluster.nodes.first { contacts[$0]?.report?.supersededGenerations ?? 0 > 0 }
-      if let left {
-        waiting[plan.id] = "waiting for \(left): it has a superseded generation to destroy"
+    if plan.kind.work == .resync {
+      switch convert(plan, cluster) {
+      case .more: return true
+      case .wait(let reason):
+        waiting[plan.id] = reason
         return false
+      case .done: break
       }
-      var cluster = cluster
-      cluster.encrypted = true
-      put(cluster)
     }
     if plan.kind.isKeyChange, let kms = projectRecords[cluster.project]?.kms {
       let strayed = cluster.nodes.filter { isUnderOtherKey($0, than: kms) }
@@ -218,7 +210,7 @@ extension CoordinatorCore {
       put(record)
     }
     let freed = Set(clusterRecords[plan.cluster]?.nodes ?? [])
-    clusterRecords[plan.cluster] = nil
+    if let gone = clusterRecords.removeValue(forKey: plan.cluster) { index.forget(gone) }
     dirty.insert(RecordKey(kind: .cluster, id: plan.cluster.text))
     // What the same input was about to tell them of the cluster is true no longer.
     sends.removeAll { if case .sendAssignment(let node, _) = $0 { freed.contains(node) } else { false } }
@@ -253,19 +245,23 @@ extension CoordinatorCore {
   /// Makes a plan where a node is not as its cluster is wanted although no plan is left that would change it.
   private mutating func reconcile(_ name: ClusterName, now: Instant) {
     guard let cluster = clusterRecords[name], cluster.lockout == nil else { return }
-    let kinds: [PlanKind] = [.start, .shutDown, .create]
-    let related = planRecords.values.filter { $0.cluster == name && kinds.contains($0.kind) }
-    guard related.allSatisfy({ !$0.isOpen }) else { return }
-    let settledAt = related.compactMap(\.finishedAt).max() ?? startedAt
-    guard now - settledAt > CoordinatorLimits.observationGrace else { return }
     let strayed = cluster.nodes.filter { node in
       guard let contact = contacts[node], contact.isHeard(now: now), let phase = contact.report?.phase else {
         return false
       }
       return cluster.running ? phase == .stopped : phase == .serving
     }
-    guard !strayed.isEmpty else { return }
+    guard !strayed.isEmpty else { return reconcileEncryption(cluster, now: now) }
+    guard isSettled(name, now: now) else { return }
     let kind: PlanKind = cluster.running ? .start : .shutDown
     _ = addPlan(kind, on: name, steps: strayed.map { PlanStep(kind.work, $0) }, now: now)
+  }
+
+  /// Whether no plan to start, stop or create a cluster is open, and what the last one changed had time to show.
+  func isSettled(_ name: ClusterName, now: Instant) -> Bool {
+    let kinds: [PlanKind] = [.start, .shutDown, .create]
+    let related = planRecords.values.filter { $0.cluster == name && kinds.contains($0.kind) }
+    guard related.allSatisfy({ !$0.isOpen }) else { return false }
+    return now - (related.compactMap(\.finishedAt).max() ?? startedAt) > CoordinatorLimits.observationGrace
   }
 }

@@ -61,6 +61,7 @@ extension CoordinatorCore {
       "kms settings in force", on: name.text, "version \(settingsVersion), key \(settings.keyID)", now: now)
     schedules[name] = nil
     noteChecked(name, now: now)
+    noteKeyIsUsable(name, now: now)
     judge(name, now: now)
     advanceClusters(of: name, now: now)
     return Decision(project, flush())
@@ -94,7 +95,7 @@ extension CoordinatorCore {
   }
 
   func clusters(of project: ProjectName) -> [ClusterRecord] {
-    clusterRecords.values.filter { $0.project == project }.sorted { $0.name < $1.name }
+    (index.clusters[project] ?? []).sorted().compactMap { clusterRecords[$0] }
   }
 }
 

@@ -72,6 +72,11 @@ extension CoordinatorCore {
     }.sorted()
   }
 
+  /// Whether any node of the project holds data under this key, reachable or not.
+  public func holdsData(of project: ProjectName, under key: String) -> Bool {
+    clusters(of: project).contains { isUnderKey($0, key) }
+  }
+
   /// The project's canary if this key wrapped it, nil if there is none or another key did.
   public func canary(of project: ProjectName, wrappedBy key: String) -> WrappedMasterKey? {
     projectRecords[project]?.canary.flatMap { CustomerKey.isSame($0.keyID, key) ? $0 : nil }

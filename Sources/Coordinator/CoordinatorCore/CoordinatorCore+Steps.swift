@@ -8,7 +8,7 @@ extension CoordinatorCore {
     let report = contacts[node]?.report
     switch step.kind {
     case .formShard: return .formShard(voters: cluster.nodes)
-    case .resync: return report?.generation.map { .resync(encrypted: true, expecting: $0.id) }
+    case .resync: return report?.generation.map { .resync(encrypted: cluster.encryptionWanted, expecting: $0.id) }
     case .initialSync: return report.map { .initialSync(syncOrder(for: node, report: $0, in: cluster)) }
     case .rotateMasterKey:
       guard let generation = report?.generation, let key = generation.masterKeyID else { return nil }
@@ -50,7 +50,9 @@ extension CoordinatorCore {
     case .formShard, .start: return report.phase == .serving && report.generation != nil
     case .stop: return report.phase == .stopped
     case .resync:
-      guard report.phase == .serving, let generation = report.generation, generation.encrypted else { return false }
+      guard report.phase == .serving, let generation = report.generation,
+        generation.encrypted == cluster.encryptionWanted
+      else { return false }
       if case .resync(_, let before) = step.command?.action { return generation.id != before }
       return true
     case .rotateMasterKey:

@@ -13,9 +13,9 @@ extension CoordinatorCore {
     guard let project = projectRecords[name], project.kms != nil, project.settingsVersion == settingsVersion else {
       return []
     }
-    schedules[name] = CheckSchedule(
-      dueAt: now + CoordinatorLimits.troubledCheckInterval, askedAt: nil,
-      confirmationAskedAt: schedules[name]?.confirmationAskedAt)
+    var schedule = schedules[name] ?? CheckSchedule(dueAt: now)
+    (schedule.dueAt, schedule.askedAt) = (now + CoordinatorLimits.troubledCheckInterval, nil)
+    schedules[name] = schedule
     openAlert(
       .keyNotChecked, subject: name.text, text: "The key of project \(name) was not checked: \(why)",
       next: "Set the same settings anew, with their secret if they have one: keyfold kms set \(name) …", now: now)

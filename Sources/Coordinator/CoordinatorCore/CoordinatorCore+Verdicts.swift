@@ -10,11 +10,13 @@ extension CoordinatorCore {
       report.settingsVersion == project.settingsVersion, report.customerKeyID == settings.keyID,
       !isOvertaken(report, by: project.lastCheck, now: now)
     else { return [] }
+    let before = project.lastCheck?.verdict
     project.trouble = trouble(of: project, after: report)
     project.lastCheck = report
     put(project)
     planNextCheck(of: name, verdict: report.verdict, now: now)
     noteChecked(name, now: now)
+    askSharers(of: settings.keyID, after: report, before: before, in: name, now: now)
     judge(name, now: now)
     advanceClusters(of: name, now: now)
     return flush()
@@ -67,11 +69,12 @@ extension CoordinatorCore {
     let jitter = identifiers.jitter(upTo: CoordinatorLimits.checkJitter)
     let interval =
       verdict == .valid ? CoordinatorLimits.checkInterval + jitter : CoordinatorLimits.troubledCheckInterval
-    let asked = schedules[name]?.confirmationAskedAt
-    schedules[name] = CheckSchedule(dueAt: now + interval, askedAt: nil, confirmationAskedAt: asked)
+    var schedule = schedules[name] ?? CheckSchedule(dueAt: now)
+    (schedule.dueAt, schedule.askedAt) = (now + interval, nil)
+    schedules[name] = schedule
   }
 
-  private mutating func askCoordinator(_ name: ProjectName, now: Instant) {
+  mutating func askCoordinator(_ name: ProjectName, now: Instant) {
     guard let project = projectRecords[name] else { return }
     var schedule = schedules[name] ?? CheckSchedule(dueAt: now)
     schedule.askedAt = now
@@ -95,6 +98,7 @@ extension CoordinatorCore {
   }
 
   private mutating func askForConfirmation(_ name: ProjectName, now: Instant) {
+    if schedules[name]?.unconfirmedSince == nil { schedules[name]?.unconfirmedSince = now }
     if let asked = schedules[name]?.confirmationAskedAt, now.isWithin(CoordinatorLimits.confirmationRetry, after: asked)
     {
       return
@@ -118,74 +122,57 @@ extension CoordinatorCore {
       let busy = schedules[name]?.askedAt.map { now.isWithin(CoordinatorLimits.checkDeadline, after: $0) } ?? false
       if !busy, own?.startedAtMilliseconds ?? .min < check.startedAtMilliseconds { askCoordinator(name, now: now) }
     }
-    judge(name, now: now)
-    judgeFormerKeys(of: name, now: now)
-    advanceClusters(of: name, now: now)
+    // Nothing changes for the other clusters unless they are locked out or let in: a thousand nodes may report at once.
+    let isPresentNews = judge(name, now: now)
+    let isFormerNews = judgeFormerKeys(of: name, now: now)
+    if isPresentNews || isFormerNews { advanceClusters(of: name, now: now) }
   }
 
-  /// Draws the consequences of the newest checks.
-  mutating func judge(_ name: ProjectName, now: Instant) {
-    guard let own = projectRecords[name]?.lastCheck else { return }
+  /// Draws the consequences of the newest checks; true if clusters were locked out or let in again.
+  @discardableResult
+  mutating func judge(_ name: ProjectName, now: Instant) -> Bool {
+    defer { noteDisagreement(name, now: now) }
+    guard let own = projectRecords[name]?.lastCheck else { return false }
     switch own.verdict {
     case .valid:
+      schedules[name]?.unconfirmedSince = nil
       noteRegion(of: name, check: own, now: now)
       closeAlert(.keyRevoked, subject: name.text, now: now)
-      noteDissent(name, now: now)
-      readmit(name, check: own, now: now)
+      return readmit(name, check: own, now: now)
     case .unreachable(let reason, let detail):
+      schedules[name]?.unconfirmedSince = nil
       noteOutage(of: name, reason: reason, detail: detail, now: now)
+      return false
     case .revoked(let reason, let detail):
-      judgeRevocation(name, subject: name.text, own: own, reason: reason, detail: detail, now: now)
+      return judgeRevocation(name, subject: name.text, own: own, reason: reason, detail: detail, now: now)
     }
-  }
-
-  /// A node that sees a revocation where the coordinator sees none disables nothing, but somebody should look at it.
-  private mutating func noteDissent(_ name: ProjectName, now: Instant) {
-    let nodes = clusters(of: name).flatMap(\.nodes).filter { node in
-      if case .revoked = nodeCheck(node, of: name)?.verdict { true } else { false }
-    }
-    guard let first = nodes.first else { return closeAlert(.vantagePointsDisagree, subject: name.text, now: now) }
-    openAlert(
-      .vantagePointsDisagree, subject: name.text,
-      text: "The coordinator may use the key of project \(name), \(first) may not; nothing is disabled.", now: now)
   }
 
   /// `subject` is whom alerts of that key are about.
   mutating func judgeRevocation(
     _ name: ProjectName, subject: String, own: CheckReport, reason: RevocationReason, detail: String, now: Instant
-  ) {
-    let others = nodeChecks(of: name, like: own)
-    let confirming = others.filter { Self.agree(reason, $0.verdict) && isFresh($0, now: now) && isFresh(own, now: now) }
-    let earliest = min(own.startedAtMilliseconds, confirming.map(\.startedAtMilliseconds).min() ?? .max)
-    let valid = others.contains {
-      $0.verdict == .valid && $0.startedAtMilliseconds >= earliest && isFresh($0, now: now)
-    }
+  ) -> Bool {
+    let confirming = confirmations(of: own, reason, for: name, now: now)
+    let isDenied = isDenied(own, confirming, for: name, now: now)
     let text = "The key \(own.customerKeyID) of project \(name) is revoked (\(reason.rawValue)): \(detail)"
     let next = Self.advice(reason, project: name)
     closeAlert(.kmsUnreachable, subject: subject, now: now)
-    if let newest = confirming.map(\.startedAtMilliseconds).max(), !valid {
-      closeAlert(.vantagePointsDisagree, subject: subject, now: now)
+    if let newest = confirming.map(\.startedAtMilliseconds).max(), !isDenied {
+      schedules[name]?.unconfirmedSince = nil
       openAlert(.keyRevoked, subject: subject, text: text, next: next, now: now)
-      lockOut(
-        name, key: own.customerKeyID, reason: reason, detail: detail, startedAt: max(newest, own.startedAtMilliseconds),
-        now: now)
-      return
-    }
-    if valid {
-      openAlert(
-        .vantagePointsDisagree, subject: subject,
-        text:
-          "Coordinator and nodes disagree on the key of project \(name); nothing is disabled. Coordinator: \(detail)",
-        now: now)
+      return lockOut(
+        name, key: own.customerKeyID, reason: reason, detail: detail,
+        startedAt: max(newest, own.startedAtMilliseconds), now: now)
     }
     if clusters(of: name).allSatisfy({ $0.lockout == nil && !isUnderKey($0, own.customerKeyID) }) {
       openAlert(.keyRevoked, subject: subject, text: text, next: next, now: now)
     }
     askForConfirmation(name, now: now)
+    return false
   }
 
   /// Whether the coordinator saw a revocation that no node confirmed or denied yet.
-  private func confirmationIsMissing(_ name: ProjectName, now: Instant) -> Bool {
+  func confirmationIsMissing(_ name: ProjectName, now: Instant) -> Bool {
     ownChecks(of: name).contains { own in
       guard case .revoked = own.verdict, isFresh(own, now: now) else { return false }
       return clusters(of: name).contains { $0.lockout == nil && isUnderKey($0, own.customerKeyID) }
@@ -198,9 +185,27 @@ extension CoordinatorCore {
     return own == .accessDenied || seen == .accessDenied ? own == seen : true
   }
 
-  private func isFresh(_ check: CheckReport, now: Instant) -> Bool {
+  /// The nodes' checks that see the revocation too.
+  func confirmations(
+    of own: CheckReport, _ reason: RevocationReason, for name: ProjectName, now: Instant
+  ) -> [CheckReport] {
+    guard isFresh(own, now: now) else { return [] }
+    return nodeChecks(of: name, like: own).filter { Self.agree(reason, $0.verdict) && isFresh($0, now: now) }
+  }
+
+  /// Whether a node may use the key and looked no earlier than those who may not.
+  func isDenied(_ own: CheckReport, _ confirming: [CheckReport], for name: ProjectName, now: Instant) -> Bool {
+    let earliest = min(own.startedAtMilliseconds, confirming.map(\.startedAtMilliseconds).min() ?? .max)
+    return nodeChecks(of: name, like: own).contains {
+      $0.verdict == .valid && $0.startedAtMilliseconds >= earliest && isFresh($0, now: now)
+    }
+  }
+
+  func isFresh(
+    _ check: CheckReport, within window: Duration = CoordinatorLimits.confirmationWindow, now: Instant
+  ) -> Bool {
     let age = now - Instant(milliseconds: check.startedAtMilliseconds)
-    return (.zero - CoordinatorLimits.clockTolerance...CoordinatorLimits.confirmationWindow).contains(age)
+    return (.zero - CoordinatorLimits.clockTolerance...window).contains(age)
   }
 
   /// A node's last check, if it was under the present settings and of the present key.

@@ -40,7 +40,13 @@ extension CoordinatorCore {
   /// A cluster as an operator sees it at `now`.
   public func view(of cluster: ClusterRecord, now: Instant) -> ClusterView {
     let (state, reason) = state(of: cluster, now: now)
-    let encryption = cluster.encrypted ? "on" : cluster.encryptionWanted ? "turning on" : "off"
+    let encryption =
+      switch (cluster.encrypted, cluster.encryptionWanted) {
+      case (true, true): "on"
+      case (true, false): "turning off"
+      case (false, true): "turning on"
+      case (false, false): openPlans(of: cluster.name).contains { $0.kind == .decrypt } ? "turning off" : "off"
+      }
     var shown = ClusterView(
       name: cluster.name, project: cluster.project, running: cluster.running, state: state, reason: reason,
       encryption: encryption, primary: primary(of: cluster, now: now), connectionString: connectionString(of: cluster),

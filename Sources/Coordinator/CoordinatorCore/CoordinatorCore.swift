@@ -26,6 +26,9 @@ public struct CoordinatorCore: Sendable {
   var mailRecords: [String: MailRecord] = [:]
   var mailServer: MailServerRecord?
 
+  /// What is looked for in these records at each input.
+  var index = RecordIndex()
+
   // Learned anew in each life.
   let startedAt: Instant
   var contacts: [NodeName: Contact] = [:]
@@ -43,6 +46,8 @@ public struct CoordinatorCore: Sendable {
   var auditedAt: Instant?
   /// Whether the IP list has to be worked out anew.
   var addressesAreStale = true
+  /// When the IP list was worked out last in this life.
+  var addressesRefreshedAt: Instant?
 
   // What the input in hand has decided so far.
   var dirty: Set<RecordKey> = []
@@ -69,11 +74,17 @@ public struct CoordinatorCore: Sendable {
   private mutating func take(_ record: StateRecord) {
     switch record {
     case .project(let project): projectRecords[project.name] = project
-    case .cluster(let cluster): clusterRecords[cluster.name] = cluster
+    case .cluster(let cluster):
+      clusterRecords[cluster.name] = cluster
+      index.note(cluster)
     case .node(let node): nodeRecords[node.name] = node
     case .keys(let keys): keysRecords[keys.node] = keys
-    case .plan(let plan): planRecords[plan.id] = plan
-    case .alert(let alert): alertRecords[alert.id] = alert
+    case .plan(let plan):
+      planRecords[plan.id] = plan
+      index.note(plan)
+    case .alert(let alert):
+      alertRecords[alert.id] = alert
+      index.note(alert)
     case .ipList(let list): addresses = list
     case .operatorKey(let known): operatorRecords[known.name] = known
     case .restoration(let found): restoration = found
@@ -159,6 +170,7 @@ extension CoordinatorCore {
   mutating func put(_ cluster: ClusterRecord) {
     guard clusterRecords[cluster.name] != cluster else { return }
     clusterRecords[cluster.name] = cluster
+    index.note(cluster)
     staleAssignments.insert(cluster.name)
     dirty.insert(RecordKey(kind: .cluster, id: cluster.name.text))
   }
@@ -172,12 +184,14 @@ extension CoordinatorCore {
   mutating func put(_ plan: PlanRecord) {
     guard planRecords[plan.id] != plan else { return }
     planRecords[plan.id] = plan
+    index.note(plan)
     dirty.insert(RecordKey(kind: .plan, id: plan.id.text))
   }
 
   mutating func put(_ alert: AlertRecord) {
     guard alertRecords[alert.id] != alert else { return }
     alertRecords[alert.id] = alert
+    index.note(alert)
     dirty.insert(RecordKey(kind: .alert, id: alert.id))
   }
 }

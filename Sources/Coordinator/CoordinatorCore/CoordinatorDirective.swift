@@ -18,6 +18,8 @@ public enum CoordinatorDirective: Sendable, Equatable {
   case sendIPList(NodeName, IPList)
   /// Tell a node where the audit record ends; it takes that in place of `replacing` if that is what it was told last.
   case tellAuditHead(NodeName, replacing: AuditHead?)
+  /// Tell a node up to where its uses of KMS keys are on disk.
+  case tellKeyUsesTaken(NodeName, KeyUseMark)
   /// Unwrap the project's canary under the settings of this version and report with `onVerdict`.
   case checkKMS(ProjectName, settingsVersion: UInt64)
   /// Hand a mail to the server for one recipient, and report with `onMail`.

@@ -53,6 +53,8 @@ public enum CoordinatorLimits {
   public static let outageChecks = 2
   /// Two checks confirm one another if both began within this span before now.
   public static let confirmationWindow = Duration.seconds(10 * 60)
+  /// How old a node's check may be and still be what it sees: one interval with its jitter, and the check itself.
+  public static let presentSight = Duration.seconds(18 * 60)
   /// How often nodes are asked to confirm a revocation.
   public static let confirmationRetry = Duration.seconds(15)
   /// How far a node's clock may be ahead of the coordinator's; a check that seems to have begun later still is from
@@ -111,6 +113,13 @@ public enum CoordinatorLimits {
   static let contradictionInterval = Duration.seconds(60 * 60)
   /// How often nodes are told where the audit record ends, if it went on.
   public static let auditHeadInterval = Duration.seconds(60)
+  /// How many uses of KMS keys of one node are taken at once: all that a node keeps while there is no coordinator.
+  public static let keyUsesAtOnce = 1200
+  /// How many go on being taken in an hour. A node whose KMS can't be reached makes about 60; one that wanted to fill
+  /// the audit record needs half a year, and what it is not asked for it counts as lost.
+  public static let keyUsesPerHour = 240
+  /// Lives of a node's process whose uses are known again when they are reported once more.
+  static let keyUseLives = 16
   /// How many bytes have to be free beside a copy and the tenth that it may be larger than its source: its journal, and
   /// what is written meanwhile.
   public static let copyReserve: UInt64 = 64 << 20

@@ -11,6 +11,16 @@ public struct KeyTrouble: Sendable, Codable, Equatable {
   public let firstSeenAt: Instant
   /// How many checks of the coordinator in a row have said so.
   public var checks: Int
+  /// Who saw the key revoked first, and when, nil if nobody has; an outage between does not forget it.
+  public var revocation: Sight?
+
+  /// One vantage point's first sight of a trouble.
+  public struct Sight: Sendable, Codable, Equatable {
+    /// Who saw it, nil for the coordinator.
+    public let by: NodeName?
+    /// When that check began.
+    public let at: Instant
+  }
 }
 
 /// Following a trouble, saying what to do about it, and telling a flap from an outage.
@@ -24,6 +34,15 @@ extension CoordinatorCore {
       trouble.verdict = check.verdict
       return trouble
     }
+    let isRevocation = if case .revoked = check.verdict { true } else { false }
+    let known = project.trouble?.revocation
+    let sight = isRevocation ? known ?? firstSight(of: check, in: project) : firstSight(of: check, in: project)
+    return KeyTrouble(
+      verdict: check.verdict, firstSeenBy: sight.by, firstSeenAt: sight.at, checks: 1,
+      revocation: isRevocation ? sight : known)
+  }
+
+  private func firstSight(of check: CheckReport, in project: ProjectRecord) -> KeyTrouble.Sight {
     var first: (node: NodeName?, at: Int64) = (nil, check.startedAtMilliseconds)
     for node in clusters(of: project.name).flatMap(\.nodes) {
       guard let seen = nodeCheck(node, of: project.name), Self.isAlike(seen.verdict, check.verdict),
@@ -31,8 +50,7 @@ extension CoordinatorCore {
       else { continue }
       first = (node, seen.startedAtMilliseconds)
     }
-    return KeyTrouble(
-      verdict: check.verdict, firstSeenBy: first.node, firstSeenAt: Instant(milliseconds: first.at), checks: 1)
+    return KeyTrouble.Sight(by: first.node, at: Instant(milliseconds: first.at))
   }
 
   private static func isAlike(_ one: Verdict, _ other: Verdict) -> Bool {

@@ -23,7 +23,7 @@ public struct MailRecord: Sendable, Codable, Equatable {
     public var isDone: Bool { sentAt != nil || isGivenUp }
   }
 
-  /// Its id: the episode's, and which of its two mails it is. The mail's Message-ID is made of it.
+  /// Its id: the episode's, and which of its mails it is. The mail's Message-ID is made of it.
   public let id: String
   /// The project whose owners get it.
   public let project: ProjectName
@@ -57,5 +57,5 @@ public struct KeyEpisode: Sendable, Codable, Equatable {
   /// When the clusters were locked out.
   public let since: Instant
   /// The clusters.
-  public let clusters: [ClusterName]
+  public var clusters: [ClusterName]
 }

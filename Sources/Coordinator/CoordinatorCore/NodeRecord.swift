@@ -31,6 +31,8 @@ public struct NodeRecord: Sendable, Codable, Equatable {
   public var isKeystoreLost: Bool?
   /// The generation its shard went on without: it may contradict what the shard has now, so it stays closed.
   public var leftBehind: GenerationID?
+  /// Up to where its uses of KMS keys stand in the audit record, for its last lives that had any, oldest first.
+  public var keyUses: [KeyUseMark]?
 
   init(name: NodeName, publicKey: String, enrolledAt: Instant, intendedCluster: ClusterName?) {
     self.name = name

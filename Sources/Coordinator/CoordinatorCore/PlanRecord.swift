@@ -3,7 +3,7 @@ public import ClusterModel
 
 /// What a plan is for.
 public enum PlanKind: String, Sendable, Codable, CaseIterable {
-  case create, encrypt, rotateMasterKeys, shutDown, start, restart, handOver, initialSync, recover
+  case create, encrypt, decrypt, rotateMasterKeys, shutDown, start, restart, handOver, initialSync, recover
   case changeCMK, changeRegion
 
   /// The kind as operators see it.
@@ -11,6 +11,7 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
     switch self {
     case .create: "create"
     case .encrypt: "encrypt"
+    case .decrypt: "decrypt"
     case .rotateMasterKeys: "rotate master keys"
     case .shutDown: "shut down"
     case .start: "start"
@@ -32,7 +33,7 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
   var isQueuedWhileDisabled: Bool {
     switch self {
     case .rotateMasterKeys, .restart, .shutDown, .start: true
-    case .create, .encrypt, .handOver, .initialSync, .recover, .changeCMK, .changeRegion: false
+    case .create, .encrypt, .decrypt, .handOver, .initialSync, .recover, .changeCMK, .changeRegion: false
     }
   }
 
@@ -46,7 +47,7 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
   var work: StepKind {
     switch self {
     case .create: .formShard
-    case .encrypt: .resync
+    case .encrypt, .decrypt: .resync
     case .rotateMasterKeys: .rotateMasterKey
     case .shutDown: .stop
     case .start: .start
@@ -69,7 +70,7 @@ public enum StepKind: String, Sendable, Codable, CaseIterable {
     switch self {
     case .formShard: "form shard"
     case .awaitPrimary: "wait for a primary"
-    case .resync: "re-sync into an encrypted generation"
+    case .resync: "re-sync into a new generation"
     case .rotateMasterKey: "rotate master key"
     case .handOver: "hand over"
     case .stop: "stop"

@@ -11,4 +11,12 @@ public struct RestorationRecord: Sendable, Codable, Equatable {
   public var since: Instant
   /// The nodes that follow such an epoch: their processes have run since before the copy was put in place.
   public var witnesses: [NodeName]
+
+  /// What a store says that was put back by an operator, whose last epoch is `number`: a process that follows it, or a
+  /// later one, has run since before.
+  public static func putBack(lastEpoch number: UInt64, at now: Instant) -> RestorationRecord {
+    RestorationRecord(
+      seen: Epoch(number: number, incarnation: 0), own: Epoch(number: number - min(number, 1), incarnation: 0),
+      since: now, witnesses: [])
+  }
 }

@@ -9,8 +9,8 @@ extension OperatorCommand {
     switch self {
     case .setKMS, .checkKMS, .createProject, .enrollNode, .createCluster, .startCluster, .shutdownCluster,
       .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword,
-      .approveNode, .adopt, .recover, .tryAgain, .setAlerts, .setOwners, .setMail, .testMail,
-      .retireKey:
+      .decryptCluster, .removeKMS, .approveNode, .adopt, .recover, .tryAgain, .setAlerts, .setOwners, .setMail,
+      .testMail, .retireKey:
       true
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
       .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery,
@@ -102,6 +102,9 @@ extension Coordinator {
       return try plan { () throws(CoordinatorError) in try core.restartCluster(name, now: now) }
     case .encryptCluster(let name):
       return try plan { () throws(CoordinatorError) in try core.encryptCluster(name, now: now) }
+    case .decryptCluster(let name):
+      return try plan { () throws(CoordinatorError) in try core.decryptCluster(name, now: now) }
+    case .removeKMS(let name): return .project(view(of: try removeKMS(name)))
     case .stepDown(let name):
       return try plan { () throws(CoordinatorError) in try core.stepDown(name, now: now) }
     case .resyncNode(let name):

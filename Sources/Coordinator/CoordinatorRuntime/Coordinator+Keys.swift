@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
 internal import CoordinatorCore
+internal import KeyManagement
 internal import Logging
 internal import Messages
 internal import Secrets
@@ -94,6 +95,7 @@ extension Coordinator {
     case .delivered(let delivery, let failure): try concludeDelivery(delivery, failure)
     case .checked(let check, let verdict, let detail, let elsewhere):
       try conclude(check, verdict: verdict, detail: detail, elsewhere: elsewhere)
+    case .used(let check, let failure): try conclude(check, use: failure)
     }
   }
 
@@ -149,6 +151,18 @@ extension Coordinator {
     try perform(core.onVerdict(check.project, report: report, now: now))
     guard isInForce else { return }
     answerCheckAskers(of: check.project, kmsAnswer(check.project))
+    // Whether the key lives is known without: nobody waits for this.
+    if verdict == .valid { surroundings.jobs.yield(.use(check)) }
+  }
+
+  private func conclude(_ check: KeyJob.Check, use failure: KMSError?) throws(CoordinatorFault) {
+    let trouble = failure.map { error in
+      KeyUseTrouble(
+        detail: error.description, isPassing: error.isRetryable,
+        next: KeyProver.advice(error, of: check.settings.provider))
+    }
+    try perform(
+      core.onKeyUse(check.project, settingsVersion: check.settingsVersion, trouble: trouble, now: now))
   }
 
   private func answerCheckAskers(of project: ProjectName, _ answer: OperatorAnswer) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
 internal import CoordinatorCore
+internal import FailurePoints
 internal import Foundation
 internal import Logging
 internal import Mail
@@ -75,6 +76,7 @@ extension Coordinator {
       logger.notice("a mail was sent", metadata: ["mail": "\(delivery.id)", "to": "\(delivery.recipient)"])
     }
     guard let asker = delivery.asker else {
+      if failure == nil { FailurePoint.reach("mail.sent.after") }
       return try perform(
         core.onMail(delivery.id, to: delivery.recipient, failure: failure?.description, now: now))
     }

@@ -8,13 +8,15 @@ internal import Messages
 extension Coordinator {
   /// The coordinator's own proof ended: the reachable nodes are next.
   func continueProof(
-    _ proof: KeyJob.Proof, _ result: Result<WrappedMasterKey, OperatorFailure>
+    _ proof: KeyJob.Proof, _ result: Result<ProvenCanary, OperatorFailure>
   ) throws(CoordinatorFault) {
     switch result {
     case .failure(let failure): try refuse(proof, failure)
-    case .success(let canary):
+    case .success(let proven):
       let nodes = core.provers(of: proof.project, now: now)
-      try perform(proofDesk.open(.random(), proof, canary: canary, nodes: nodes, now: now))
+      let needsNode = !proven.isSameKey && core.holdsData(of: proof.project, under: proof.settings.keyID)
+      try perform(
+        proofDesk.open(.random(), proof, canary: proven.canary, nodes: nodes, needsNode: needsNode, now: now))
     }
   }
 

@@ -80,6 +80,7 @@ actor Coordinator {
         try sendAssignment(assignment, to: node, on: links.route(to: node, boot: boot))
       case .sendIPList(let node, let list): send(.ipList(list), to: node)
       case .tellAuditHead(let node, let replaced): try tellAuditHead(node, replacing: replaced)
+      case .tellKeyUsesTaken(let node, let mark): send(.keyUsesTaken(mark), to: node)
       case .checkKMS(let project, let version): try startCheck(of: project, settingsVersion: version)
       case .sendMail(let mail, let address, let server): try send(mail, to: address, through: server)
       case .alertOpened(let alert):

@@ -43,21 +43,26 @@ public final class CoordinatorService: Service {
   public func run() async throws {
     guard let makeKeyService else {
       let measures = CoordinatorMeasures()
-      let factory = KeyManagementFactory(measures: measures.kms)
+      let uses = OwnKeyUses()
+      let factory = KeyManagementFactory(measures: measures.kms) { uses.note(KeyUse($0)) }
       do {
-        try await serve(measures) { (settings, secret) throws(KMSError) in
-          try factory.makeService(settings: settings, secret: secret)
-        }
+        try await serve(
+          measures, uses,
+          { (settings, secret) throws(KMSError) in try factory.makeService(settings: settings, secret: secret) },
+          kept: { (settings, secret) throws(KMSError) in try factory.service(of: settings, secret: secret) })
       } catch {
         await factory.shutdown()
         throw error
       }
       return await factory.shutdown()
     }
-    try await serve(CoordinatorMeasures(), makeKeyService)
+    try await serve(CoordinatorMeasures(), OwnKeyUses(), makeKeyService)
   }
 
-  private func serve(_ measures: CoordinatorMeasures, _ makeKeyService: @escaping KeyServiceMaker) async throws {
+  private func serve(
+    _ measures: CoordinatorMeasures, _ uses: OwnKeyUses, _ makeKeyService: @escaping KeyServiceMaker,
+    kept: KeyServiceMaker? = nil
+  ) async throws {
     let opened = try CoordinatorStart.open(configuration, now: Self.now())
     let allowList = AllowList(Coordinator.identities(opened.core.allowList))
     let inbox = Inbox()
@@ -87,9 +92,17 @@ public final class CoordinatorService: Service {
     let ports = ["control": Int(bound), "metrics": metricsPort].compactMapValues { $0 }
     try announce(ReadyFile(ports: ports, publicKey: opened.identity.publicKey.text))
     defer { try? ReadyFile.remove(from: configuration.data) }
-    let prover = KeyProver(makeService: makeKeyService, deadline: .seconds(configuration.kmsTimeoutSeconds))
+    let prover = KeyProver(
+      makeService: makeKeyService, keptService: kept, deadline: .seconds(configuration.kmsTimeoutSeconds))
     try await cancelWhenGracefulShutdown {
-      try await Self.work(coordinator: coordinator, inbox: inbox, jobs: jobs, prover: prover, measures: measures)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        defer { group.cancelAll() }
+        group.addTask { try await uses.record(in: coordinator) }
+        group.addTask {
+          try await Self.work(coordinator: coordinator, inbox: inbox, jobs: jobs, prover: prover, measures: measures)
+        }
+        try await group.next()
+      }
     }
     logger.info("coordinator ended")
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
 internal import CoordinatorCore
+internal import KeyManagement
 internal import Mail
 internal import Secrets
 internal import Transport
@@ -61,14 +62,25 @@ enum KeyJob: Sendable {
 
   case prove(Proof)
   case check(Check)
+  /// What a check does not need of the key: wrapping and describing.
+  case use(Check)
   case deliver(Delivery)
 }
 
 /// How such a call ended.
 enum KeyJobOutcome: Sendable {
-  case proved(KeyJob.Proof, Result<WrappedMasterKey, OperatorFailure>)
+  case proved(KeyJob.Proof, Result<ProvenCanary, OperatorFailure>)
   case checked(KeyJob.Check, verdict: Verdict?, detail: String, elsewhere: String?)
+  case used(KeyJob.Check, failure: KMSError?)
   case delivered(KeyJob.Delivery, failure: MailError?)
+}
+
+/// What the coordinator's own proof of settings gives.
+struct ProvenCanary: Sendable {
+  /// For later checks under them.
+  let canary: WrappedMasterKey
+  /// Whether they unwrap what the key of the settings before wrapped: whether it is the same key.
+  let isSameKey: Bool
 }
 
 extension KeyProver {
@@ -78,17 +90,21 @@ extension KeyProver {
     case .prove(let proof):
       do {
         if let replaced = proof.replaced { try await checkNotRevoked(replaced, project: proof.project) }
+        var isSameKey = false
         if let canary = proof.canary {
-          try await prove(proof.settings, secret: proof.secret, unwraps: canary, project: proof.project)
+          isSameKey = try await prove(
+            proof.settings, secret: proof.secret, unwraps: canary, project: proof.project)
         }
-        let canary = try await prove(proof.settings, secret: proof.secret, project: proof.project)
-        try await proveReplicas(proof.settings, secret: proof.secret, canary: canary, project: proof.project)
-        return .proved(proof, .success(canary))
+        let fresh = try await prove(proof.settings, secret: proof.secret, project: proof.project)
+        try await proveReplicas(proof.settings, secret: proof.secret, canary: fresh, project: proof.project)
+        return .proved(proof, .success(ProvenCanary(canary: fresh, isSameKey: isSameKey)))
       } catch { return .proved(proof, .failure(error)) }
     case .check(let check):
       let (verdict, detail, elsewhere) = await self.check(
         check.settings, secret: check.secret, canary: check.canary, project: check.project)
       return .checked(check, verdict: verdict, detail: detail, elsewhere: elsewhere)
+    case .use(let check):
+      return .used(check, failure: await use(check.settings, secret: check.secret, project: check.project))
     case .deliver(let delivery):
       do {
         try await MailSender().send(

@@ -11,10 +11,22 @@ struct KeyProver: Sendable {
   /// The canary's length, in bytes.
   static let canaryLength = 32
 
+  /// Makes services of their own, for proofs.
   let makeService: KeyServiceMaker
+  /// Gives the service of settings in force, kept from check to check.
+  let keptService: KeyServiceMaker
   let deadline: Duration
 
-  /// Proves that these settings wrap and unwrap; answers the canary for later checks.
+  init(makeService: @escaping KeyServiceMaker, keptService: KeyServiceMaker? = nil, deadline: Duration) {
+    self.makeService = makeService
+    self.keptService = keptService ?? makeService
+    self.deadline = deadline
+  }
+
+  /// Proves that these settings wrap, unwrap and describe; answers the canary for later checks.
+  ///
+  /// Describing is needed too: some providers say only that the key's state forbids its use, and which it is has to be
+  /// asked for.
   func prove(_ settings: KMSSettings, secret: Secret?, project: ProjectName) async throws(OperatorFailure)
     -> WrappedMasterKey
   {
@@ -29,10 +41,21 @@ struct KeyProver: Sendable {
           .malformedAnswer, operation: .unwrap, keyID: settings.keyID,
           detail: "the key unwrapped something else than it had wrapped")
       }
+      _ = try await service.describe(deadline: deadline)
       return wrapped
     } catch {
-      throw Self.failure(error, project: project)
+      throw Self.failure(error, of: settings.provider, project: project)
     }
+  }
+
+  /// Tries what a check does not need: wrapping and describing. Nil if both work; no verdict comes of it.
+  func use(_ settings: KMSSettings, secret: Secret?, project: ProjectName) async -> KMSError? {
+    do throws(KMSError) {
+      let service = try keptService(settings, secret)
+      _ = try await service.wrap(try Self.random(), context: Self.context(project), deadline: deadline)
+      _ = try await service.describe(deadline: deadline)
+      return nil
+    } catch { return error }
   }
 
   /// Unwraps the canary; the verdict decides whether the key lives. Nil if the failure says nothing of the key.
@@ -42,7 +65,7 @@ struct KeyProver: Sendable {
     -> (verdict: Verdict?, detail: String, elsewhere: String?)
   {
     do throws(KMSError) {
-      let service = try makeService(settings, secret)
+      let service = try keptService(settings, secret)
       let plaintext = try await service.unwrap(canary, context: Self.context(project), deadline: deadline)
       guard plaintext.count == Self.canaryLength else {
         return (nil, "the canary has another length than it should", nil)
@@ -64,21 +87,31 @@ struct KeyProver: Sendable {
   }
 
   /// What a failed proof means for an operator, with the right that is missing.
-  static func failure(_ error: KMSError, project: ProjectName) -> OperatorFailure {
+  static func failure(_ error: KMSError, of provider: KMSProvider, project: ProjectName) -> OperatorFailure {
     OperatorFailure(
       error.kind == .invalidSettings ? .invalid : .kmsFailed,
       what: "The KMS settings of project \(project) were not changed; those from before stay in force.",
-      why: error.description + ".", next: advice(error))
+      why: error.description + ".", next: advice(error, of: provider))
   }
 
-  private static func advice(_ error: KMSError) -> String {
-    let right =
-      switch error.operation {
-      case .wrap: "encrypt (AWS: kms:Encrypt; Azure: keys/wrapKey; Google: cloudkms.cryptoKeyVersions.useToEncrypt)"
-      case .unwrap: "decrypt (AWS: kms:Decrypt; Azure: keys/unwrapKey; Google: cloudkms.cryptoKeyVersions.useToDecrypt)"
-      case .describe: "describe (AWS: kms:DescribeKey; Azure: keys/get; Google: cloudkms.cryptoKeyVersions.get)"
-      case .configure, .administer: "use it"
-      }
+  /// The provider's name of the right to do this, nil if it is no single one.
+  static func right(to operation: KMSError.Operation, of provider: KMSProvider) -> String? {
+    switch (operation, provider) {
+    case (.wrap, .aws): "kms:Encrypt"
+    case (.wrap, .azure): "keys/wrapKey"
+    case (.wrap, .gcp): "cloudkms.cryptoKeyVersions.useToEncrypt"
+    case (.unwrap, .aws): "kms:Decrypt"
+    case (.unwrap, .azure): "keys/unwrapKey"
+    case (.unwrap, .gcp): "cloudkms.cryptoKeyVersions.useToDecrypt"
+    case (.describe, .aws): "kms:DescribeKey"
+    case (.describe, .azure): "keys/get (with Azure RBAC: keys/read)"
+    case (.describe, .gcp): "cloudkms.cryptoKeyVersions.get"
+    case (.configure, _), (.administer, _): nil
+    }
+  }
+
+  static func advice(_ error: KMSError, of provider: KMSProvider) -> String {
+    let right = right(to: error.operation, of: provider).map { "\(error.operation.rawValue) (\($0))" } ?? "use it"
     switch error.kind {
     case .accessDenied: return "Give the credentials the right to \(right) with this key, then try again."
     case .credentialsRefused, .credentialsExpired:

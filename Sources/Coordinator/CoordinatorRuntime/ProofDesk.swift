@@ -24,6 +24,9 @@ struct ProofDesk: Sendable {
     let proof: KeyJob.Proof
     let canary: WrappedMasterKey
     let deadline: Instant
+    /// Whether a node has to prove them: the coordinator could not tell whether it is the same key.
+    let needsNode: Bool
+    var isProven = false
     var awaited: Set<NodeName>
     var failures: [NodeName: SettingsProof.Outcome] = [:]
   }
@@ -32,9 +35,11 @@ struct ProofDesk: Sendable {
 
   /// The coordinator has proven the settings; these nodes are to prove them now.
   mutating func open(
-    _ id: CommandID, _ proof: KeyJob.Proof, canary: WrappedMasterKey, nodes: [NodeName], now: Instant
+    _ id: CommandID, _ proof: KeyJob.Proof, canary: WrappedMasterKey, nodes: [NodeName], needsNode: Bool = false,
+    now: Instant
   ) -> [Directive] {
-    trials[id] = Trial(proof: proof, canary: canary, deadline: now + Self.patience, awaited: Set(nodes))
+    trials[id] = Trial(
+      proof: proof, canary: canary, deadline: now + Self.patience, needsNode: needsNode, awaited: Set(nodes))
     let request = ProveSettings(id: id, settings: proof.settings, secret: proof.secret)
     return nodes.map { .send(request, to: $0) } + settle(id)
   }
@@ -42,7 +47,11 @@ struct ProofDesk: Sendable {
   /// A node answered.
   mutating func onReply(_ reply: SettingsProof, from node: NodeName) -> [Directive] {
     guard trials[reply.id]?.awaited.remove(node) != nil else { return [] }
-    if case .failed = reply.outcome { trials[reply.id]?.failures[node] = reply.outcome }
+    switch reply.outcome {
+    case .proven: trials[reply.id]?.isProven = true
+    case .failed: trials[reply.id]?.failures[node] = reply.outcome
+    case .nothingToProve: break
+    }
     return settle(reply.id)
   }
 
@@ -66,8 +75,21 @@ struct ProofDesk: Sendable {
   private mutating func settle(_ id: CommandID) -> [Directive] {
     guard let trial = trials[id], trial.awaited.isEmpty else { return [] }
     trials[id] = nil
-    guard let first = trial.failures.min(by: { $0.key < $1.key }) else { return [.commit(trial.proof, trial.canary)] }
+    guard let first = trial.failures.min(by: { $0.key < $1.key }) else {
+      if trial.needsNode, !trial.isProven { return [.refuse(trial.proof, Self.unknownKey(trial.proof))] }
+      return [.commit(trial.proof, trial.canary)]
+    }
     return [.refuse(trial.proof, Self.failure(first.value, at: first.key, of: trial))]
+  }
+
+  /// Nobody has shown that the settings reach the key that the data is under.
+  private static func unknownKey(_ proof: KeyJob.Proof) -> OperatorFailure {
+    OperatorFailure(
+      .kmsFailed,
+      what: "The KMS settings of project \(proof.project) were not changed; those from before stay in force.",
+      why: "Under them the coordinator's canary does not unwrap: it is damaged, or the key is another one of the same "
+        + "id; and no node that holds data under the key could be asked.",
+      next: "Start a node of the project and try again; if it can't unwrap either, the key is another one.")
   }
 
   private static func failure(_ outcome: SettingsProof.Outcome, at node: NodeName, of trial: Trial) -> OperatorFailure {
@@ -80,7 +102,7 @@ struct ProofDesk: Sendable {
       why: "", next: "Look into the log of \(node).")
     if let kind = KMSError.Kind(rawValue: kind), let operation = KMSError.Operation(rawValue: operation) {
       let error = KMSError(kind, operation: operation, keyID: trial.proof.settings.keyID, detail: reason)
-      failure = KeyProver.failure(error, project: trial.proof.project)
+      failure = KeyProver.failure(error, of: trial.proof.settings.provider, project: trial.proof.project)
     }
     let others = trial.failures.keys.filter { $0 != node }.sorted().map(\.text)
     let also = others.isEmpty ? "" : " The same goes for \(others.joined(separator: ", "))."

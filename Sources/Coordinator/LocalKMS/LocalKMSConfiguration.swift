@@ -57,7 +57,8 @@ public struct LocalKMSConfiguration: Sendable {
 
   /// Whether only this machine reaches the address.
   public var isLoopback: Bool {
-    host == "::1" || (host.hasPrefix("127.") && host.split(separator: ".").count == 4)
+    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+    return host == "::1" || (parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil })
   }
 
   /// Throws what is wrong with the settings.

@@ -108,7 +108,7 @@ extension StateStore {
     return try row.map { try head(of: $0, path: path) } ?? auditBase(database, path: path)
   }
 
-  private static func auditBase(_ database: Database, path: String) throws -> AuditHead {
+  static func auditBase(_ database: Database, path: String) throws -> AuditHead {
     guard let row = try Row.fetchOne(database, sql: "SELECT sequence, hash FROM audit_base WHERE one = 1") else {
       throw StateStoreError(
         .damaged, path: path, "the beginning of the audit record is missing; restore it from a copy")
@@ -125,7 +125,7 @@ extension StateStore {
     return AuditHead(sequence: UInt64(number), hash: hash)
   }
 
-  private static func link(of row: Row, path: String) throws -> AuditLink {
+  static func link(of row: Row, path: String) throws -> AuditLink {
     let head = try head(of: row, path: path)
     let at: Int64? = row["at"]
     let texts: [String?] = [row["party"], row["action"], row["subject"], row["detail"]]

@@ -14,11 +14,11 @@ extension StateStore {
     return configuration
   }
 
-  func record(of row: Row) throws -> StateRecord {
+  static func record(of row: Row, path: String) throws -> StateRecord {
     let kind: String? = row["kind"]
     let id: String? = row["id"]
     let value: DatabaseValue? = row["json"]
-    guard let kind, let id, let value, let json = Self.bytes(value) else {
+    guard let kind, let id, let value, let json = bytes(value) else {
       throw StateStoreError(.damaged, path: path, "a row of the table records is malformed; restore it from a copy")
     }
     guard let known = RecordKind(rawValue: kind) else {

@@ -90,7 +90,7 @@ public final class StateStore: Sendable {
       try queue.read { database in
         var records: [StateRecord] = []
         let rows = try Row.fetchCursor(database, sql: "SELECT kind, id, json FROM records ORDER BY kind, id")
-        while let row = try rows.next() { records.append(try self.record(of: row)) }
+        while let row = try rows.next() { records.append(try Self.record(of: row, path: self.path)) }
         return records
       }
     }

@@ -10,7 +10,7 @@ final class StoreFolder: Sendable {
   private let descriptor: Int32
 
   /// The database's path.
-  var databasePath: String { path + "/coordinator.sqlite" }
+  var databasePath: String { path + "/" + StateStore.fileName }
 
   /// Makes the folder if it is missing, closes it to others and takes the lock.
   init(_ path: String) throws(StateStoreError) {

@@ -15,16 +15,26 @@ struct AuditCommands: ParsableCommand {
 
   struct List: OperatorSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Lists the latest entries, newest first.", discussion: "Example: keyfold audit list --last 20")
+      abstract: "Lists the latest entries, newest first.",
+      discussion: """
+        Every request to a KMS is an entry `kms wrap`, `kms unwrap` or `kms describe`, with the provider's own id of \
+        the request: nodes report theirs, also those that they made while the coordinator was away.
+
+        Examples: keyfold audit list --last 20
+                  keyfold audit list --node node-1
+                  keyfold audit list --key arn:aws:kms:eu-central-1:111122223333:key/…
+        """)
 
     @Option(name: .long, help: "How many entries, 1 to \(AuditPage.maximumLinks).", transform: Parse.auditCount)
     var last = 50
+    @Option(name: .long, help: "Only what this node did, or what is about it.") var node: String?
+    @Option(name: .long, help: "Only uses of the key with this id.") var key: String?
     @OptionGroup var options: GlobalOptions
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
-      let page = try await AuditReading.page(session, after: nil, limit: last)
-      terminal.show(
-        page.links.reversed(), as: "audit", empty: "Nothing is recorded yet.", AuditRendering.list)
+      let filter = AuditFilter(node: node, key: key)
+      let links = try await AuditReading.latest(session, last, filter)
+      terminal.show(links, as: "audit", empty: filter.empty, AuditRendering.list)
     }
   }
 

@@ -7,8 +7,8 @@ struct ClusterCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cluster", abstract: "Clusters: make, see, start, stop and encrypt them.",
     subcommands: [
-      Create.self, Show.self, List.self, Start.self, Shutdown.self, Restart.self, Encrypt.self, StepDown.self,
-      Recover.self, TryAgain.self,
+      Create.self, Show.self, List.self, Start.self, Shutdown.self, Restart.self, Encrypt.self, Decrypt.self,
+      StepDown.self, Recover.self, TryAgain.self,
     ])
 
   struct Create: OperatorSubcommand {

@@ -25,12 +25,13 @@ extension KMSCommands.Set {
     endpoint: String?, issuerEndpoint: String?, authorityPEM: String?, metadataEndpoint: String? = nil
   ) throws(OperatorFailure) -> (KMSSettings, Secret?) {
     let provider = try checkedProvider()
-    let settings = KMSSettings(
+    var settings = KMSSettings(
       provider: provider, keyID: key, region: try checkedRegion(provider), endpoint: endpoint,
       certificateAuthorityPEM: authorityPEM, credentials: try credentials.credentials(for: provider),
       issuerEndpoint: issuerEndpoint,
       metadataEndpoint: credentials.metadataEndpoint ?? (credentials.machineIdentity ? metadataEndpoint : nil),
       replicas: namedReplicas)
+    settings.regionEndpoints = try givenRegionEndpoints()
     do { try settings.validate() } catch {
       throw OperatorFailure(
         .invalid, what: "The KMS settings cannot be used.", why: error.description,
@@ -56,9 +57,10 @@ extension KMSCommands.Set {
           authorityPEM: authority, metadataEndpoint: ready.metadataEndpoint)
       }
       let own = try LocalKMSCredentials(file: "\(folder)/\(LocalKMSServer.credentialsFile)")
-      let settings = KMSSettings(
+      var settings = KMSSettings(
         provider: .aws, keyID: key, region: try checkedRegion(.aws), endpoint: endpoint ?? ready.endpoint,
         certificateAuthorityPEM: authority, credentials: .awsAccessKey(id: own.accessKeyID), replicas: namedReplicas)
+      settings.regionEndpoints = try givenRegionEndpoints()
       return (settings, own.secretKey)
     } catch let error as OperatorFailure {
       throw error
@@ -67,6 +69,19 @@ extension KMSCommands.Set {
     } catch {
       throw OperatorFailure(.failed, what: "The local KMS of \(folder) can't be used.", why: "\(error)")
     }
+  }
+
+  private func givenRegionEndpoints() throws(OperatorFailure) -> [String: String] {
+    var endpoints: [String: String] = [:]
+    for text in regionEndpoint {
+      let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+      guard parts.count == 2, endpoints.updateValue(parts[1], forKey: parts[0]) == nil else {
+        throw OperatorFailure(
+          .invalid, what: "'\(text)' is no region's endpoint, or its region is named twice.",
+          next: "Write it like --region-endpoint eu-central-1=https://…")
+      }
+    }
+    return endpoints
   }
 
   private func checkedProvider() throws(OperatorFailure) -> KMSProvider {

@@ -6,7 +6,7 @@ internal import ClusterModel
 struct KMSCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kms", abstract: "The key in the customer's KMS under which a project's clusters are encrypted.",
-    subcommands: [Set.self, Show.self, Check.self, Retire.self])
+    subcommands: [Set.self, Show.self, Check.self, Retire.self, Remove.self])
 
   struct Set: OperatorSubcommand {
     static let configuration = CommandConfiguration(
@@ -61,6 +61,12 @@ struct KMSCommands: ParsableCommand {
     var replicas: [KMSReplica] = []
     @Option(name: .long, help: ArgumentHelp("A base URL instead of the provider's own, https://….", valueName: "url"))
     var endpoint: String?
+    @Option(
+      name: .long,
+      help: ArgumentHelp(
+        "A base URL for one region, which goes before --endpoint; may be given for several regions.",
+        valueName: "region=url"))
+    var regionEndpoint: [String] = []
     @Option(
       name: .long,
       help: ArgumentHelp(

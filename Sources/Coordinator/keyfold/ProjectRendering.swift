@@ -40,6 +40,12 @@ enum ProjectRendering {
       ("region", kms.region.isEmpty ? nil : "\(kms.region)"),
       ("while it is out", kms.replicas.map { Table.Cell($0.map(replica).joined(separator: ", then ")) }),
       ("endpoint", "\(kms.endpoint ?? "the provider's own")"),
+      (
+        "endpoints of regions",
+        kms.regionEndpoints.map {
+          "\($0.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))"
+        }
+      ),
       ("trusted authority", kms.hasOwnAuthority ? "the operator's own" : "the system's"),
       ("credentials", "\(kms.credentials.summary)"),
       ("credentials issued at", kms.issuerEndpoint.map { "\($0)" }),

@@ -36,7 +36,7 @@ extension NodeCommands {
 struct CoordinatorCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "coordinator", abstract: "The coordinator itself: how it stands, and what to do after a restore.",
-    subcommands: [Show.self, Adopt.self])
+    subcommands: [Show.self, Adopt.self, Backup.self, Restore.self])
 
   struct Show: OperatorSubcommand {
     static let configuration = CommandConfiguration(

@@ -1043,6 +1043,51 @@ void   keyfold__v1__kmssettings__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__kmssettings__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__region_endpoint__init
+                     (Keyfold__V1__RegionEndpoint         *message)
+{
+  static const Keyfold__V1__RegionEndpoint init_value = KEYFOLD__V1__REGION_ENDPOINT__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__region_endpoint__get_packed_size
+                     (const Keyfold__V1__RegionEndpoint *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__region_endpoint__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__region_endpoint__pack
+                     (const Keyfold__V1__RegionEndpoint *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__region_endpoint__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__region_endpoint__pack_to_buffer
+                     (const Keyfold__V1__RegionEndpoint *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__region_endpoint__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__RegionEndpoint *
+       keyfold__v1__region_endpoint__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__RegionEndpoint *)
+     protobuf_c_message_unpack (&keyfold__v1__region_endpoint__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__region_endpoint__free_unpacked
+                     (Keyfold__V1__RegionEndpoint *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__region_endpoint__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__kmsreplica__init
                      (Keyfold__V1__KMSReplica         *message)
 {
@@ -2624,7 +2669,142 @@ void   keyfold__v1__settings_proof__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__settings_proof__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[34] =
+void   keyfold__v1__key_uses__init
+                     (Keyfold__V1__KeyUses         *message)
+{
+  static const Keyfold__V1__KeyUses init_value = KEYFOLD__V1__KEY_USES__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__key_uses__get_packed_size
+                     (const Keyfold__V1__KeyUses *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__key_uses__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__key_uses__pack
+                     (const Keyfold__V1__KeyUses *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__key_uses__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__key_uses__pack_to_buffer
+                     (const Keyfold__V1__KeyUses *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__key_uses__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__KeyUses *
+       keyfold__v1__key_uses__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__KeyUses *)
+     protobuf_c_message_unpack (&keyfold__v1__key_uses__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__key_uses__free_unpacked
+                     (Keyfold__V1__KeyUses *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__key_uses__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   keyfold__v1__key_use__init
+                     (Keyfold__V1__KeyUse         *message)
+{
+  static const Keyfold__V1__KeyUse init_value = KEYFOLD__V1__KEY_USE__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__key_use__get_packed_size
+                     (const Keyfold__V1__KeyUse *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__key_use__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__key_use__pack
+                     (const Keyfold__V1__KeyUse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__key_use__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__key_use__pack_to_buffer
+                     (const Keyfold__V1__KeyUse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__key_use__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__KeyUse *
+       keyfold__v1__key_use__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__KeyUse *)
+     protobuf_c_message_unpack (&keyfold__v1__key_use__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__key_use__free_unpacked
+                     (Keyfold__V1__KeyUse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__key_use__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   keyfold__v1__key_uses_taken__init
+                     (Keyfold__V1__KeyUsesTaken         *message)
+{
+  static const Keyfold__V1__KeyUsesTaken init_value = KEYFOLD__V1__KEY_USES_TAKEN__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__key_uses_taken__get_packed_size
+                     (const Keyfold__V1__KeyUsesTaken *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__key_uses_taken__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__key_uses_taken__pack
+                     (const Keyfold__V1__KeyUsesTaken *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__key_uses_taken__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__key_uses_taken__pack_to_buffer
+                     (const Keyfold__V1__KeyUsesTaken *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__key_uses_taken__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__KeyUsesTaken *
+       keyfold__v1__key_uses_taken__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__KeyUsesTaken *)
+     protobuf_c_message_unpack (&keyfold__v1__key_uses_taken__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__key_uses_taken__free_unpacked
+                     (Keyfold__V1__KeyUsesTaken *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__key_uses_taken__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[36] =
 {
   {
     "protocol_version",
@@ -3034,6 +3214,30 @@ static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[3
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "key_uses",
+    100,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Envelope, body_case),
+    offsetof(Keyfold__V1__Envelope, key_uses),
+    &keyfold__v1__key_uses__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key_uses_taken",
+    101,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Envelope, body_case),
+    offsetof(Keyfold__V1__Envelope, key_uses_taken),
+    &keyfold__v1__key_uses_taken__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   20,   /* field[20] = append_entries */
@@ -3050,6 +3254,8 @@ static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   10,   /* field[10] = heartbeat */
   8,   /* field[8] = hello */
   14,   /* field[14] = ip_list */
+  34,   /* field[34] = key_uses */
+  35,   /* field[35] = key_uses_taken */
   13,   /* field[13] = keys_report */
   1,   /* field[1] = message_id */
   23,   /* field[23] = need_sync */
@@ -3071,7 +3277,7 @@ static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   19,   /* field[19] = vote_response */
   9,   /* field[9] = welcome */
 };
-static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[7 + 1] =
+static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[8 + 1] =
 {
   { 1, 0 },
   { 8, 6 },
@@ -3080,7 +3286,8 @@ static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[7 + 1] =
   { 40, 24 },
   { 50, 29 },
   { 70, 32 },
-  { 0, 34 }
+  { 100, 34 },
+  { 0, 36 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
 {
@@ -3090,10 +3297,10 @@ const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
   "Keyfold__V1__Envelope",
   "keyfold.v1",
   sizeof(Keyfold__V1__Envelope),
-  34,
+  36,
   keyfold__v1__envelope__field_descriptors,
   keyfold__v1__envelope__field_indices_by_name,
-  7,  keyfold__v1__envelope__number_ranges,
+  8,  keyfold__v1__envelope__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -5028,7 +5235,7 @@ const ProtobufCMessageDescriptor keyfold__v1__member__descriptor =
   (ProtobufCMessageInit) keyfold__v1__member__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptors[10] =
+static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptors[11] =
 {
   {
     "provider",
@@ -5139,6 +5346,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "region_endpoints",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__KMSSettings, n_region_endpoints),
+    offsetof(Keyfold__V1__KMSSettings, region_endpoints),
+    &keyfold__v1__region_endpoint__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "replicas",
     90,
     PROTOBUF_C_LABEL_REPEATED,
@@ -5161,13 +5380,14 @@ static const unsigned keyfold__v1__kmssettings__field_indices_by_name[] = {
   8,   /* field[8] = metadata_endpoint */
   0,   /* field[0] = provider */
   2,   /* field[2] = region */
-  9,   /* field[9] = replicas */
+  9,   /* field[9] = region_endpoints */
+  10,   /* field[10] = replicas */
 };
 static const ProtobufCIntRange keyfold__v1__kmssettings__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 90, 9 },
-  { 0, 10 }
+  { 90, 10 },
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor =
 {
@@ -5177,11 +5397,62 @@ const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor =
   "Keyfold__V1__KMSSettings",
   "keyfold.v1",
   sizeof(Keyfold__V1__KMSSettings),
-  10,
+  11,
   keyfold__v1__kmssettings__field_descriptors,
   keyfold__v1__kmssettings__field_indices_by_name,
   2,  keyfold__v1__kmssettings__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__kmssettings__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__region_endpoint__field_descriptors[2] =
+{
+  {
+    "region",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RegionEndpoint, region),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "endpoint",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RegionEndpoint, endpoint),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__region_endpoint__field_indices_by_name[] = {
+  1,   /* field[1] = endpoint */
+  0,   /* field[0] = region */
+};
+static const ProtobufCIntRange keyfold__v1__region_endpoint__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__region_endpoint__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.RegionEndpoint",
+  "RegionEndpoint",
+  "Keyfold__V1__RegionEndpoint",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__RegionEndpoint),
+  2,
+  keyfold__v1__region_endpoint__field_descriptors,
+  keyfold__v1__region_endpoint__field_indices_by_name,
+  1,  keyfold__v1__region_endpoint__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__region_endpoint__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__kmsreplica__field_descriptors[2] =
@@ -7860,6 +8131,237 @@ const ProtobufCMessageDescriptor keyfold__v1__settings_proof__descriptor =
   (ProtobufCMessageInit) keyfold__v1__settings_proof__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor keyfold__v1__key_uses__field_descriptors[2] =
+{
+  {
+    "boot",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__KeyUses, boot),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "uses",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__KeyUses, n_uses),
+    offsetof(Keyfold__V1__KeyUses, uses),
+    &keyfold__v1__key_use__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__key_uses__field_indices_by_name[] = {
+  0,   /* field[0] = boot */
+  1,   /* field[1] = uses */
+};
+static const ProtobufCIntRange keyfold__v1__key_uses__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__key_uses__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.KeyUses",
+  "KeyUses",
+  "Keyfold__V1__KeyUses",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__KeyUses),
+  2,
+  keyfold__v1__key_uses__field_descriptors,
+  keyfold__v1__key_uses__field_indices_by_name,
+  1,  keyfold__v1__key_uses__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__key_uses__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__key_use__field_descriptors[8] =
+{
+  {
+    "number",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__KeyUse, number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lost_before",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__KeyUse, lost_before),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "provider",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__KeyUse, provider),
+    &keyfold__v1__provider__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "operation",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__KeyUse, operation),
+    &keyfold__v1__key_operation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key_id",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__KeyUse, key_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__KeyUse, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "failure",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__KeyUse, opt_failure_case),
+    offsetof(Keyfold__V1__KeyUse, failure),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "started_at_ms",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__KeyUse, started_at_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__key_use__field_indices_by_name[] = {
+  6,   /* field[6] = failure */
+  4,   /* field[4] = key_id */
+  1,   /* field[1] = lost_before */
+  0,   /* field[0] = number */
+  3,   /* field[3] = operation */
+  2,   /* field[2] = provider */
+  5,   /* field[5] = request_id */
+  7,   /* field[7] = started_at_ms */
+};
+static const ProtobufCIntRange keyfold__v1__key_use__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__key_use__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.KeyUse",
+  "KeyUse",
+  "Keyfold__V1__KeyUse",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__KeyUse),
+  8,
+  keyfold__v1__key_use__field_descriptors,
+  keyfold__v1__key_use__field_indices_by_name,
+  1,  keyfold__v1__key_use__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__key_use__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__key_uses_taken__field_descriptors[2] =
+{
+  {
+    "boot",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__KeyUsesTaken, boot),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "through",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__KeyUsesTaken, through),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__key_uses_taken__field_indices_by_name[] = {
+  0,   /* field[0] = boot */
+  1,   /* field[1] = through */
+};
+static const ProtobufCIntRange keyfold__v1__key_uses_taken__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__key_uses_taken__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.KeyUsesTaken",
+  "KeyUsesTaken",
+  "Keyfold__V1__KeyUsesTaken",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__KeyUsesTaken),
+  2,
+  keyfold__v1__key_uses_taken__field_descriptors,
+  keyfold__v1__key_uses_taken__field_indices_by_name,
+  1,  keyfold__v1__key_uses_taken__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__key_uses_taken__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue keyfold__v1__phase__enum_values_by_number[10] =
 {
   { "PHASE_UNSPECIFIED", "KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED", 0 },
@@ -8268,5 +8770,39 @@ const ProtobufCEnumDescriptor keyfold__v1__proof_outcome__descriptor =
   keyfold__v1__proof_outcome__enum_values_by_name,
   1,
   keyfold__v1__proof_outcome__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue keyfold__v1__key_operation__enum_values_by_number[5] =
+{
+  { "KEY_OPERATION_UNSPECIFIED", "KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_UNSPECIFIED", 0 },
+  { "KEY_OPERATION_WRAP", "KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_WRAP", 1 },
+  { "KEY_OPERATION_UNWRAP", "KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_UNWRAP", 2 },
+  { "KEY_OPERATION_DESCRIBE", "KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_DESCRIBE", 3 },
+  { "KEY_OPERATION_OTHER", "KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_OTHER", 4 },
+};
+static const ProtobufCIntRange keyfold__v1__key_operation__value_ranges[] = {
+{0, 0},{0, 5}
+};
+static const ProtobufCEnumValueIndex keyfold__v1__key_operation__enum_values_by_name[5] =
+{
+  { "KEY_OPERATION_DESCRIBE", 3 },
+  { "KEY_OPERATION_OTHER", 4 },
+  { "KEY_OPERATION_UNSPECIFIED", 0 },
+  { "KEY_OPERATION_UNWRAP", 2 },
+  { "KEY_OPERATION_WRAP", 1 },
+};
+const ProtobufCEnumDescriptor keyfold__v1__key_operation__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "keyfold.v1.KeyOperation",
+  "KeyOperation",
+  "Keyfold__V1__KeyOperation",
+  "keyfold.v1",
+  5,
+  keyfold__v1__key_operation__enum_values_by_number,
+  5,
+  keyfold__v1__key_operation__enum_values_by_name,
+  1,
+  keyfold__v1__key_operation__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -5,6 +5,8 @@ extension KMSSettings {
   public static let maximumFieldLength = 2048
   /// The largest certificate authority file, in bytes.
   public static let maximumCertificateLength = 1 << 18
+  /// The most regions with an endpoint of their own; no provider has as many.
+  public static let maximumRegionEndpoints = 64
 
   /// Checks every field by itself and against the others; throws `ModelError` that names the field and the rule.
   ///
@@ -20,6 +22,7 @@ extension KMSSettings {
     }
     try Self.check("endpoint", url: endpoint)
     try Self.check("issuer endpoint", url: issuerEndpoint)
+    try checkRegionEndpoints()
     try checkMetadataEndpoint()
     guard certificateAuthorityPEM?.utf8.count ?? 0 <= Self.maximumCertificateLength else {
       throw Self.fault("certificate authority", "may have at most \(Self.maximumCertificateLength) bytes")
@@ -32,6 +35,19 @@ extension KMSSettings {
     }
     try checkCredentials()
     try validateReplicas()
+  }
+
+  private func checkRegionEndpoints() throws(ModelError) {
+    guard regionEndpoints.isEmpty || provider != .azure else {
+      throw Self.fault("region endpoints", "must be left out: a vault of Azure has no region")
+    }
+    guard regionEndpoints.count <= Self.maximumRegionEndpoints else {
+      throw Self.fault("region endpoints", "may name at most \(Self.maximumRegionEndpoints) regions")
+    }
+    for (region, endpoint) in regionEndpoints.sorted(by: { $0.key < $1.key }) {
+      try Self.check("region endpoint", word: region)
+      try Self.check("endpoint of \(region)", url: endpoint)
+    }
   }
 
   private func checkCredentials() throws(ModelError) {
@@ -65,12 +81,19 @@ extension KMSSettings {
     }
     try Self.check("metadata endpoint", metadataEndpoint)
     let host = metadataEndpoint.dropFirst("http://".count).prefix { $0 != ":" && $0 != "/" }
-    guard
-      host.hasPrefix("127.") || host.hasPrefix("169.254.") || host == "localhost"
-        || host == "metadata.google.internal"
-    else {
+    let isNear = Self.isIPv4(host) && (host.hasPrefix("127.") || host.hasPrefix("169.254."))
+    guard isNear || host == "localhost" || host == "metadata.google.internal" else {
       throw Self.fault("metadata endpoint", "may be http:// only on loopback and link-local addresses, else https://")
     }
+  }
+
+  /// Whether a host is an IPv4 address of four decimal numbers, and no name that begins like one.
+  private static func isIPv4(_ host: Substring) -> Bool {
+    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 4
+      && parts.allSatisfy { part in
+        part.utf8.allSatisfy { (0x30...0x39).contains($0) } && UInt8(part).map { String($0) == part } ?? false
+      }
   }
 
   private static func kinds(of provider: KMSProvider) -> String {

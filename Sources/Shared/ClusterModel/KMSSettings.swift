@@ -22,6 +22,11 @@ public struct KMSSettings: Sendable, Equatable {
   public var metadataEndpoint: String?
   /// Other regions of a multi-Region key, in the order in which they are asked while its own is out; nil for none.
   public var replicas: [KMSReplica]?
+  /// Base URLs by region, for private endpoints: the one of `region` goes before `endpoint`.
+  public var regionEndpoints: [String: String] = [:]
+
+  /// The base URL that is asked, nil for the provider's own.
+  public var endpointInUse: String? { regionEndpoints[region] ?? endpoint }
 
   /// Makes settings of their parts.
   public init(
@@ -56,7 +61,7 @@ extension KMSSettings: Codable {
   private enum Field: String, CodingKey {
     case provider, keyID, region, endpoint, certificateAuthorityPEM, credentials, issuerEndpoint, metadataEndpoint
     case replicas
-    case accessKeyID
+    case accessKeyID, regionEndpoints
   }
 
   /// Reads settings as they are stored; throws if they are incomplete or of an unknown kind.
@@ -73,6 +78,7 @@ extension KMSSettings: Codable {
       issuerEndpoint: try fields.decodeIfPresent(String.self, forKey: .issuerEndpoint),
       metadataEndpoint: try fields.decodeIfPresent(String.self, forKey: .metadataEndpoint),
       replicas: try fields.decodeIfPresent([KMSReplica].self, forKey: .replicas))
+    regionEndpoints = try fields.decodeIfPresent([String: String].self, forKey: .regionEndpoints) ?? [:]
   }
 
   /// Writes settings without the secret, which is no part of them.
@@ -87,5 +93,6 @@ extension KMSSettings: Codable {
     try fields.encodeIfPresent(issuerEndpoint, forKey: .issuerEndpoint)
     try fields.encodeIfPresent(metadataEndpoint, forKey: .metadataEndpoint)
     try fields.encodeIfPresent(replicas, forKey: .replicas)
+    if !regionEndpoints.isEmpty { try fields.encode(regionEndpoints, forKey: .regionEndpoints) }
   }
 }

@@ -5,12 +5,14 @@ extension OperatorCommand {
   public var subject: String {
     switch self {
     case .createProject(let name, _), .showProject(let name): name.text
-    case .setKMS(let project, _), .showKMS(let project), .checkKMS(let project), .setAlerts(let project, _),
+    case .setKMS(let project, _), .showKMS(let project), .checkKMS(let project), .removeKMS(let project),
+      .setAlerts(let project, _),
       .setOwners(let project, _):
       project.text
     case .enrollNode(let name, _, _), .showNode(let name), .resyncNode(let name), .approveNode(let name): name.text
     case .createCluster(let name, _, _), .showCluster(let name), .startCluster(let name), .shutdownCluster(let name),
-      .restartCluster(let name), .encryptCluster(let name), .tryAgain(let name):
+      .restartCluster(let name), .encryptCluster(let name), .decryptCluster(let name),
+      .tryAgain(let name):
       name.text
     case .stepDown(let cluster), .rotateKeys(let cluster), .listUsers(let cluster), .showRecovery(let cluster),
       .recover(let cluster, _):

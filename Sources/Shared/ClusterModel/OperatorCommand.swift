@@ -38,6 +38,10 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   case restartCluster(name: ClusterName)
   /// Turn customer-key encryption on for a running cluster.
   case encryptCluster(name: ClusterName)
+  /// Turn customer-key encryption off for a running cluster.
+  case decryptCluster(name: ClusterName)
+  /// Forget a project's KMS settings; refused while a cluster uses them.
+  case removeKMS(project: ProjectName)
   /// Ask the cluster's primary to hand over to a caught-up secondary.
   case stepDown(cluster: ClusterName)
   /// Draw the tree of keys, of everything or of one cluster.
@@ -111,6 +115,8 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .shutdownCluster: "cluster shutdown"
     case .restartCluster: "cluster restart"
     case .encryptCluster: "cluster encrypt"
+    case .decryptCluster: "cluster decrypt"
+    case .removeKMS: "kms remove"
     case .stepDown: "cluster stepdown"
     case .keysTree: "keys tree"
     case .keysNeeded: "keys needed"

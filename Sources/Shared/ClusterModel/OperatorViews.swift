@@ -37,8 +37,10 @@ public struct KMSView: Sendable, Codable, Equatable {
   public var keyID: String
   /// The key's region.
   public var region: String
-  /// The endpoint, nil for the provider's own.
+  /// The endpoint in use, nil for the provider's own.
   public var endpoint: String?
+  /// Endpoints of single regions, nil if there are none.
+  public var regionEndpoints: [String: String]?
   /// Whether a certificate authority of the operator's own is trusted instead of the system's.
   public var hasOwnAuthority: Bool
   /// Who asks, without the secret.
@@ -66,7 +68,8 @@ public struct KMSView: Sendable, Codable, Equatable {
     provider = settings.provider
     keyID = settings.keyID
     region = settings.region
-    endpoint = settings.endpoint
+    endpoint = settings.endpointInUse
+    regionEndpoints = settings.regionEndpoints.isEmpty ? nil : settings.regionEndpoints
     hasOwnAuthority = settings.certificateAuthorityPEM != nil
     credentials = settings.credentials
     issuerEndpoint = settings.issuerEndpoint

@@ -68,12 +68,19 @@ struct AWSRole: Sendable {
     let start = ContinuousClock.now
     let (credentials, isFresh) = try await sessions.current(Self.scope(call), for: call) {
       () throws(KMSError) in
-      let own: AWSCredentials
+      var left: Duration { timeout - start.duration(to: .now) }
       switch source {
-      case .accessKey(let credentials): own = credentials
-      case .machine(let machine): own = try await machine.credentials(for: call, timeout: timeout)
+      case .accessKey(let own): return try await assume(call, own, timeout: left)
+      case .machine(let machine):
+        let (held, isFresh) = try await machine.credentials(for: call, timeout: left)
+        do throws(KMSError) { return try await assume(call, held, timeout: left) } catch {
+          guard error.kind == .credentialsRefused || error.kind == .credentialsExpired else { throw error }
+          machine.cache.drop("")
+          if isFresh { throw error }
+        }
+        // The machine's credentials were kept; it may have been given others meanwhile.
+        return try await assume(call, try await machine.credentials(for: call, timeout: left).own, timeout: left)
       }
-      return try await assume(call, own, timeout: timeout - start.duration(to: .now))
     }
     return (credentials, isFresh)
   }
@@ -94,8 +101,10 @@ struct AWSRole: Sendable {
     guard answer.status == 200 else {
       let refusal = AWSRefusal(answer)
       let (kind, detail) = refusal.classified(nowSeconds: transport.clock.nowSeconds)
-      throw call.error(
+      var error = call.error(
         kind, code: refusal.code, requestID: refusal.requestID, "the role \(arn) cannot be assumed: \(detail)")
+      error.retryAfter = RetryAfter.read(answer, nowSeconds: transport.clock.nowSeconds)
+      throw error
     }
     return try session(in: answer, call)
   }

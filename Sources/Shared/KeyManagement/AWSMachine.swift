@@ -18,8 +18,12 @@ struct AWSMachine: Sendable {
     cache = CredentialCache(clock: transport.clock)
   }
 
-  func credentials(for call: KMSCall, timeout: Duration) async throws(KMSError) -> AWSCredentials {
-    try await cache.current("", for: call) { () throws(KMSError) in try await fetch(call, timeout) }.value
+  /// The machine's own credentials; `isFresh` if they were fetched for this call.
+  func credentials(for call: KMSCall, timeout: Duration) async throws(KMSError) -> (own: AWSCredentials, isFresh: Bool)
+  {
+    let (own, isFresh) = try await cache.current("", for: call) { () throws(KMSError) in try await fetch(call, timeout)
+    }
+    return (own, isFresh)
   }
 
   private func fetch(_ call: KMSCall, _ timeout: Duration) async throws(KMSError)

@@ -81,13 +81,20 @@ public struct AzureKeyManagementService: KeyManagementService {
       keyID: keyID, state: isEnabled ? .enabled : .disabled, providerState: isEnabled ? "enabled" : "disabled")
   }
 
-  /// The error with the state of the key in it, if the vault only said "Forbidden": a disabled key is forbidden too.
+  /// The error with the state of the key in it, if the vault only said "Forbidden": a disabled key is forbidden too. If
+  /// asking for the state ends in an outage, so does the call: which of the two it was is not known.
   private func resolved(_ error: KMSError, deadline: Duration) async -> KMSError {
     guard error.kind == .accessDenied, error.providerCode == "Forbidden" else { return error }
     var resolved = error
-    if let description = try? await describe(deadline: deadline), description.state == .disabled {
+    do {
+      let description = try await describe(deadline: deadline)
+      guard description.state == .disabled else { return error }
       resolved.kind = .keyDisabled
       resolved.detail = "the key's state is \(description.providerState)"
+    } catch {
+      guard case .unreachable = VerdictTable.verdict(of: error.kind, detail: "") else { return resolved }
+      resolved.kind = error.kind
+      resolved.detail += "; asking for the state failed too: \(error.detail)"
     }
     return resolved
   }

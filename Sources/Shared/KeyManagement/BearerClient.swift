@@ -105,6 +105,7 @@ struct TokenRefusal {
   private let message: String
   private let numbers: [Int]
   private let clock: AnswerClock
+  private let retryAfter: Duration?
 
   init(_ answer: HTTPAnswer, nowSeconds: Int64) {
     let bytes = answer.body.readableBytesUInt8Span
@@ -121,6 +122,7 @@ struct TokenRefusal {
       answer.header("x-ms-request-id") ?? item?.member("trace_id")?.text(in: bytes) ?? "", limit: 80)
     status = answer.status
     clock = AnswerClock(answer, nowSeconds: nowSeconds)
+    retryAfter = RetryAfter.read(answer, nowSeconds: nowSeconds)
   }
 
   /// The error of a call that got no token; `table` knows the issuer's numbers, `words` its codes.
@@ -134,6 +136,8 @@ struct TokenRefusal {
       status: status, code: code, kind: kind, clock: clock, dependsOnClock: kind == .credentialsRefused,
       message: message)
     let shown = number.map { "\(code) \($0)" } ?? code
-    return call.error(settled, code: shown, requestID: requestID, "\(issuer) gives no token: \(detail)")
+    var error = call.error(settled, code: shown, requestID: requestID, "\(issuer) gives no token: \(detail)")
+    error.retryAfter = retryAfter
+    return error
   }
 }

@@ -63,6 +63,9 @@ package final class CallBudget: Sendable {
     Share(budget: self, provider: provider, account: account)
   }
 
+  /// What has a bucket now.
+  var names: [String] { buckets.withLock { $0.keys.sorted() } }
+
   /// Takes a call and says how long to wait for it; nil, and nothing taken, if that is longer than `limit`.
   func reserve(_ provider: KMSProvider, _ account: String, within limit: Duration, now: ContinuousClock.Instant)
     -> Duration?

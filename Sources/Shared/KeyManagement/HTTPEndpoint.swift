@@ -25,9 +25,20 @@ package struct HTTPEndpoint: Sendable, Equatable {
     self.isSecure = isSecure
   }
 
-  /// AWS's own endpoint of a service in a region and partition.
-  package init(service: String = "kms", region: String, partition: String) {
-    self.init(known: "\(service).\(region).amazonaws.com" + (partition == "aws-cn" ? ".cn" : ""))
+  /// The domain of each of AWS's partitions (botocore's `partitions.json`, `dnsSuffix`).
+  static let partitionDomains = [
+    "aws": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-us-gov": "amazonaws.com", "aws-eusc": "amazonaws.eu",
+    "aws-iso": "c2s.ic.gov", "aws-iso-b": "sc2s.sgov.gov", "aws-iso-e": "cloud.adc-e.uk", "aws-iso-f": "csp.hci.ic.gov",
+  ]
+
+  /// AWS's own endpoint of a service in a region and partition; throws for a partition whose domain is not known: what
+  /// is signed must not go to whoever owns the name that a guess makes.
+  package init(service: String = "kms", region: String, partition: String) throws(HTTPFailure) {
+    guard let domain = Self.partitionDomains[partition] else {
+      throw HTTPFailure(
+        .invalidSettings, "where AWS's partition \(partition) has its \(service) endpoint is not known; name it")
+    }
+    self.init(known: "\(service).\(region).\(domain)")
   }
 
   /// Parses a base URL; throws with what is wrong with it. Plain HTTP is refused unless it is allowed: it would show

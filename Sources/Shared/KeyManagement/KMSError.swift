@@ -65,6 +65,8 @@ public struct KMSError: Error, Sendable, Equatable, CustomStringConvertible {
   public var requestID: String
   /// What happened in a sentence, for an operator.
   public var detail: String
+  /// How long the provider wants to be left alone before the next call, nil if it did not say.
+  public var retryAfter: Duration?
 
   /// Makes an error of its parts.
   public init(

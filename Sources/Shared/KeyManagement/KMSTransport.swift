@@ -12,14 +12,18 @@ package struct KMSTransport: Sendable {
   let onCall: (@Sendable (KMSCallRecord) -> Void)?
   /// Chance for the pauses between attempts, in 0..<1.
   let jitter: @Sendable () -> Double
+  /// Lets the time between two attempts pass.
+  let rest: @Sendable (Duration) async -> Void
 
   /// Makes a transport of its parts.
   package init(
     exchange: any HTTPExchange, clock: WallClock, budget: CallBudget.Share? = nil,
     onCall: (@Sendable (KMSCallRecord) -> Void)? = nil,
-    jitter: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+    jitter: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) },
+    rest: @escaping @Sendable (Duration) async -> Void = { try? await Task.sleep(for: $0) }
   ) {
     self.jitter = jitter
+    self.rest = rest
     self.exchange = exchange
     self.clock = clock
     self.budget = budget
@@ -42,10 +46,11 @@ package struct KMSTransport: Sendable {
         last = error
         let left = deadline - start.duration(to: .now)
         guard error.isRetryable, !Task.isCancelled,
-          let pause = RetrySchedule.pause(after: attempt, remaining: left, random: jitter())
+          let pause = RetrySchedule.pause(
+            after: attempt, remaining: left, random: jitter(), asked: error.retryAfter)
         else { throw error }
         attempt += 1
-        try? await Task.sleep(for: pause)
+        await rest(pause)
       }
     }
   }
@@ -58,25 +63,41 @@ package struct KMSTransport: Sendable {
     _ read: (HTTPAnswer) throws(KMSError) -> Value
   ) async throws(KMSError) -> Value {
     let start = ContinuousClock.now
-    if let budget, await !budget.take(within: timeout) {
-      throw call.error(.throttled, "Keyfold's own limit of calls to this account is used up; see the budget of calls")
-    }
+    try await takeTurn(call, within: timeout)
     let sentAt = clock.nowMilliseconds()
     var id = ""
+    var asked: Duration?
     do throws(KMSError) {
-      let answer = try await send(call, question, timeout: timeout - start.duration(to: .now))
+      let answer = try await exchanged(call, question, timeout: timeout - start.duration(to: .now))
       id = AnswerText.cleaned(requestID(answer), limit: 80)
+      asked = RetryAfter.read(answer, nowSeconds: clock.nowSeconds)
       let value = try read(answer)
       record(call, id, nil, sentAt)
       return value
     } catch {
       record(call, id, error.kind, sentAt)
+      var error = error
+      error.retryAfter = asked
       throw error
     }
   }
 
-  /// Sends one request to anybody, without budget and record.
+  /// Sends one request to an issuer of credentials: waits for its share, and keeps no record.
   func send(_ call: KMSCall, _ question: HTTPQuestion, timeout: Duration) async throws(KMSError) -> HTTPAnswer {
+    let start = ContinuousClock.now
+    try await takeTurn(call, within: timeout)
+    return try await exchanged(call, question, timeout: timeout - start.duration(to: .now))
+  }
+
+  private func takeTurn(_ call: KMSCall, within timeout: Duration) async throws(KMSError) {
+    guard let budget, await !budget.take(within: timeout) else { return }
+    throw call.error(
+      .throttled, "Keyfold's own limit of calls to \(budget.account) is used up; see the budget of calls")
+  }
+
+  private func exchanged(
+    _ call: KMSCall, _ question: HTTPQuestion, timeout: Duration
+  ) async throws(KMSError) -> HTTPAnswer {
     do { return try await exchange.send(question, timeout: timeout) } catch {
       throw call.error(error.kind, error.detail)
     }

@@ -4,6 +4,7 @@ internal import AsyncHTTPClient
 public import ClusterModel
 internal import NIOCore
 public import Secrets
+internal import Synchronization
 
 /// Makes the service of any settings; all services it makes share one HTTP client and one budget of calls.
 ///
@@ -14,6 +15,7 @@ public final class KeyManagementFactory: Sendable {
   private let measures: KMSMeasures?
   private let onCall: (@Sendable (KMSCallRecord) -> Void)?
   private let budget = CallBudget()
+  let kept = Mutex(KeptServices())
 
   /// Makes a factory with an HTTP client of its own, on the process's shared event loops; `measures` count the calls of
   /// every service it makes, and `onCall` is told of every request that was sent to a KMS, with the KMS's id of it.

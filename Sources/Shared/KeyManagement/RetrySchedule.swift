@@ -12,10 +12,12 @@ struct RetrySchedule: Sendable {
   static let longestAttempt = Duration.seconds(10)
 
   /// The pause after `attempt` failed attempts; nil when it is time to give up. `random` is in 0..<1.
-  static func pause(after attempt: Int, remaining: Duration, random: Double) -> Duration? {
+  ///
+  /// What the service `asked` for is the least; chance comes on top, because others were told the same.
+  static func pause(after attempt: Int, remaining: Duration, random: Double, asked: Duration? = nil) -> Duration? {
     guard attempt >= 1, attempt < maximumAttempts else { return nil }
     let ceiling = min(longestPause, firstPause * (1 << min(attempt - 1, 10)))
-    let pause = ceiling * min(max(random, 0), 1)
+    let pause = (asked ?? .zero) + ceiling * min(max(random, 0), 1)
     return pause < remaining ? pause : nil
   }
 }

@@ -19,6 +19,8 @@ struct ServiceParts {
   let onCall: (@Sendable (KMSCallRecord) -> Void)?
   /// Chance for the pauses between attempts, in 0..<1.
   var jitter: @Sendable () -> Double = { Double.random(in: 0..<1) }
+  /// Lets the time between two attempts pass.
+  var rest: @Sendable (Duration) async -> Void = { try? await Task.sleep(for: $0) }
 
   /// Puts the service together; throws `ModelError` or `HTTPFailure` saying which setting is wrong.
   func service() throws -> any KeyManagementService {
@@ -38,7 +40,8 @@ struct ServiceParts {
           + "only multi-Region keys are in several")
     }
     let endpoint =
-      try settings.endpoint.map { try HTTPEndpoint($0) } ?? HTTPEndpoint(region: key.region, partition: key.partition)
+      try settings.endpointInUse.map { try HTTPEndpoint($0) }
+      ?? HTTPEndpoint(region: key.region, partition: key.partition)
     return AWSKeyManagementService(
       key: key,
       client: AWSClient(
@@ -59,7 +62,7 @@ struct ServiceParts {
           .machine(AWSMachine(endpoint: try metadata("169.254.169.254"), transport: metadataTransport))
         }
       let (endpoint, transport) = try issuer(
-        HTTPEndpoint(service: "sts", region: key.region, partition: key.partition))
+        try HTTPEndpoint(service: "sts", region: key.region, partition: key.partition))
       return .role(
         AWSRole(
           arn: arn, externalID: externalID, source: source, key: key, endpoint: endpoint, transport: transport))
@@ -69,7 +72,7 @@ struct ServiceParts {
 
   private func azure() throws -> AzureKeyManagementService {
     let key = try AzureKeyID(settings.keyID)
-    guard key.isOfAzure || settings.endpoint != nil else {
+    guard key.isOfAzure || settings.endpointInUse != nil else {
       throw ModelError(
         .invalidKeyReference,
         "the vault's host \(key.host) is none of Azure's; a token is sent to another only if the endpoint is set to it")
@@ -91,7 +94,7 @@ struct ServiceParts {
       refusal = AzureRefusal(key: key, issuer: nil, tenant: nil, clock: clock)
     default: throw foreignCredentials
     }
-    let endpoint = try settings.endpoint.map { try HTTPEndpoint($0) } ?? HTTPEndpoint(known: key.host)
+    let endpoint = try settings.endpointInUse.map { try HTTPEndpoint($0) } ?? HTTPEndpoint(known: key.host)
     return AzureKeyManagementService(
       key: key,
       client: BearerClient(
@@ -112,12 +115,14 @@ struct ServiceParts {
       guard let secret else { throw missingSecret }
       tokens = GoogleAccountTokens(
         account: try GoogleServiceAccount(secret), url: try googleTokenURL(),
-        transport: KMSTransport(exchange: issuerExchange, clock: clock))
+        transport: issuing(issuerExchange, at: try googleTokenURL()))
     case .googleMetadata:
-      tokens = GoogleMetadataTokens(endpoint: try metadata("metadata.google.internal"), transport: metadataTransport)
+      tokens = GoogleMetadataTokens(
+        endpoint: try metadata("metadata.google.internal"), transport: metadataTransport)
     default: throw foreignCredentials
     }
-    let endpoint = try settings.endpoint.map { try HTTPEndpoint($0) } ?? HTTPEndpoint(known: "cloudkms.googleapis.com")
+    let endpoint =
+      try settings.endpointInUse.map { try HTTPEndpoint($0) } ?? HTTPEndpoint(known: "cloudkms.googleapis.com")
     return GoogleKeyManagementService(
       key: key,
       client: BearerClient(
@@ -140,19 +145,23 @@ struct ServiceParts {
   private func transport(account: String) -> KMSTransport {
     KMSTransport(
       exchange: exchange, clock: clock,
-      budget: budget.share(settings.provider, account: account), onCall: onCall, jitter: jitter)
+      budget: budget.share(settings.provider, account: account), onCall: onCall, jitter: jitter, rest: rest)
   }
 
   /// The settings' certificate authority is for the KMS in any case; for issuers only where their endpoint is given.
   private var issuerExchange: any HTTPExchange { settings.issuerEndpoint == nil ? systemExchange : exchange }
 
-  private var metadataTransport: KMSTransport { KMSTransport(exchange: metadataExchange, clock: clock) }
+  private var metadataTransport: KMSTransport { issuing(metadataExchange, at: "the machine's metadata service") }
 
-  private func issuer(_ usual: HTTPEndpoint) throws -> (HTTPEndpoint, KMSTransport) {
-    (
-      try settings.issuerEndpoint.map { try HTTPEndpoint($0) } ?? usual,
-      KMSTransport(exchange: issuerExchange, clock: clock)
-    )
+  /// An issuer's calls have a budget of their own: a token may be asked for at every call to the KMS.
+  private func issuing(_ exchange: any HTTPExchange, at issuer: String) -> KMSTransport {
+    KMSTransport(
+      exchange: exchange, clock: clock, budget: budget.share(settings.provider, account: "issuer \(issuer)"))
+  }
+
+  private func issuer(_ usual: @autoclosure () throws -> HTTPEndpoint) throws -> (HTTPEndpoint, KMSTransport) {
+    let endpoint = try settings.issuerEndpoint.map { try HTTPEndpoint($0) } ?? usual()
+    return (endpoint, issuing(issuerExchange, at: endpoint.authority))
   }
 
   private func metadata(_ usual: String) throws -> HTTPEndpoint {

@@ -70,6 +70,8 @@ extension MessageBody: WireMapped {
     case KEYFOLD__V1__ENVELOPE__BODY_AUDIT_HEAD: self = .auditHead(try wire.value("audit_head"))
     case KEYFOLD__V1__ENVELOPE__BODY_PROVE_SETTINGS: self = .proveSettings(try wire.value("prove_settings"))
     case KEYFOLD__V1__ENVELOPE__BODY_SETTINGS_PROOF: self = .settingsProof(try wire.value("settings_proof"))
+    case KEYFOLD__V1__ENVELOPE__BODY_KEY_USES: self = .keyUses(try wire.value("key_uses"))
+    case KEYFOLD__V1__ENVELOPE__BODY_KEY_USES_TAKEN: self = .keyUsesTaken(try wire.value("key_uses_taken"))
     default: throw MessageError(.unknownMessage, "a message of a kind unknown here")
     }
   }
@@ -102,6 +104,8 @@ extension MessageBody: WireMapped {
     case .auditHead(let value): try wire.set("audit_head", value)
     case .proveSettings(let value): try wire.set("prove_settings", value)
     case .settingsProof(let value): try wire.set("settings_proof", value)
+    case .keyUses(let value): try wire.set("key_uses", value)
+    case .keyUsesTaken(let value): try wire.set("key_uses_taken", value)
     }
   }
 }

@@ -23,6 +23,8 @@ extension KMSSettings: WireMapped {
       credentials: credentials,
       issuerEndpoint: try wire.optionalText("issuer_endpoint"),
       metadataEndpoint: try wire.optionalText("metadata_endpoint"), replicas: replicas.isEmpty ? nil : replicas)
+    let endpoints: [RegionEndpoint] = try wire.list("region_endpoints", limit: Self.maximumRegionEndpoints)
+    regionEndpoints = Dictionary(endpoints.map { ($0.region, $0.endpoint) }) { $1 }
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -36,6 +38,9 @@ extension KMSSettings: WireMapped {
     try wire.set("issuer_endpoint", optional: issuerEndpoint)
     try wire.set("metadata_endpoint", optional: metadataEndpoint)
     try wire.set("replicas", list: replicas ?? [])
+    try wire.set(
+      "region_endpoints",
+      list: regionEndpoints.sorted { $0.key < $1.key }.map { RegionEndpoint(region: $0.key, endpoint: $0.value) })
   }
 }
 
@@ -47,6 +52,23 @@ extension KMSReplica: WireMapped {
   func write(to wire: WireWriter) throws(MessageError) {
     try wire.set("region", region)
     try wire.set("endpoint", optional: endpoint)
+  }
+}
+
+/// One region's endpoint on its way.
+private struct RegionEndpoint: WireMapped {
+  let region: String
+  let endpoint: String
+
+  init(region: String, endpoint: String) { (self.region, self.endpoint) = (region, endpoint) }
+
+  init(wire: WireReader) throws(MessageError) {
+    self.init(region: try wire.text("region"), endpoint: try wire.text("endpoint"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("region", region)
+    try wire.set("endpoint", endpoint)
   }
 }
 

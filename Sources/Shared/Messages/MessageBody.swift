@@ -46,6 +46,10 @@ public enum MessageBody: Sendable {
   case proveSettings(ProveSettings)
   /// Agent to coordinator: how that ended.
   case settingsProof(SettingsProof)
+  /// Agent to coordinator: uses of a KMS key that it has not taken yet.
+  case keyUses(KeyUseReport)
+  /// Coordinator to agent: up to where it has them on disk.
+  case keyUsesTaken(KeyUseMark)
 
   /// The kind of message, for logs and counters; carries no content.
   public var name: String {
@@ -76,6 +80,8 @@ public enum MessageBody: Sendable {
     case .auditHead: "audit head"
     case .proveSettings: "prove settings"
     case .settingsProof: "settings proof"
+    case .keyUses: "key uses"
+    case .keyUsesTaken: "key uses taken"
     }
   }
 }

@@ -12,6 +12,8 @@ struct ClusterOptions: Sendable {
   var disks: DiskFaults?
   /// Where the first nodes die, one point each, when the cluster is created; `with` then waits for nothing.
   var deathsAtCreation: [String] = []
+  /// Whether the local KMS serves the metadata services of the clouds' machines too.
+  var hasMetadataService = false
 }
 
 /// Settings of the nodes that some tests need otherwise than by default.

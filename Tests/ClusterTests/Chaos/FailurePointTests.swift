@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Documents
 import Foundation
+import MailSink
 import Testing
 
 @Suite("A process that dies right before or right after a durable step", .serialized, .timeLimit(.minutes(5)))
@@ -104,6 +105,48 @@ struct FailurePointTests {
     }
   }
 
+  @Test("between a mail and its record sends it once more under the same Message-ID, and never again")
+  func mail() async throws {
+    let sink = try MailSink()
+    try await sink.start()
+    let result: Result<Void, any Error>
+    do {
+      result = .success(try await TestCluster.with(nodes: 1) { cluster in try await mail(cluster, sink) })
+    } catch { result = .failure(error) }
+    await sink.stop()
+    try result.get()
+  }
+
+  private func mail(_ cluster: TestCluster, _ sink: MailSink) async throws {
+    try cluster.useMail(sink)
+    let arn = try cluster.useKey()
+    try cluster.operate("cluster", "encrypt", TestCluster.name, "--wait", "--timeout", "120")
+    let point = try #require(Points.mail.first)
+    cluster.coordinator.kill9()
+    try await cluster.coordinator.start(with: ["KEYFOLD_FAILPOINT": point])
+    try cluster.operate("local-kms", "disable", arn, "--data", cluster.root + "/kms")
+    _ = try await eventually("\(point)") { () -> Bool? in
+      // The node may not be back yet to confirm what the coordinator sees.
+      if cluster.coordinator.isRunning {
+        _ = try await blocking { try cluster.run(["keyfold", "kms", "check", TestCluster.project, "--timeout", "3"]) }
+      }
+      return cluster.coordinator.isRunning ? nil : true
+    }
+    try await isDead(cluster.coordinator, at: point)
+    #expect(sink.mails.count == 1, "the server took it before the coordinator died")
+
+    try await cluster.coordinator.start()
+    _ = try await eventually("the mail again") { sink.mails.count >= 2 ? true : nil }
+    try cluster.operate("local-kms", "enable", arn, "--data", cluster.root + "/kms")
+    _ = try await eventually(within: .seconds(90), "the mail about the key's return") { () -> Bool? in
+      _ = try await blocking { try cluster.run(["keyfold", "cluster", "try-again", TestCluster.name]) }
+      return sink.mails.count >= 3 ? true : nil
+    }
+    let ids = sink.mails.map { $0.header("Message-ID") }
+    #expect(ids.count == 3 && ids[0] != nil && ids[0] == ids[1] && ids[2] != ids[0], "\(ids)")
+    #expect(sink.mails[2].header("In-Reply-To") == ids[0])
+  }
+
   /// The KMS writes several files when it starts, and one when it makes a key: it has to stand a death at each.
   private func kmsDies(at point: String, _ cluster: TestCluster) async throws {
     for count in 1...10 {
@@ -198,6 +241,7 @@ enum Points {
   static let trimming = ["oplog.trim.before", "oplog.trim.after"]
   static let coordinatorStart = ["coordinator.epoch.before", "coordinator.epoch.after"]
   static let coordinator = ["coordinator.commit.before", "coordinator.commit.after"]
+  static let mail = ["mail.sent.after"]
   static let kms = ["kms.rename.before", "kms.rename.after", "kms.sync.after"]
 
   /// Walked through by the tests of initial sync.
@@ -205,7 +249,7 @@ enum Points {
 
   static var all: [String] {
     copies + encryption + rotation + keyChange + writes + elections + formation + trimming + coordinatorStart
-      + coordinator + kms
+      + coordinator + mail + kms
   }
 
   static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -39,6 +39,7 @@ typedef struct Keyfold__V1__Assignment Keyfold__V1__Assignment;
 typedef struct Keyfold__V1__FormerKMS Keyfold__V1__FormerKMS;
 typedef struct Keyfold__V1__Member Keyfold__V1__Member;
 typedef struct Keyfold__V1__KMSSettings Keyfold__V1__KMSSettings;
+typedef struct Keyfold__V1__RegionEndpoint Keyfold__V1__RegionEndpoint;
 typedef struct Keyfold__V1__KMSReplica Keyfold__V1__KMSReplica;
 typedef struct Keyfold__V1__KMSCredentials Keyfold__V1__KMSCredentials;
 typedef struct Keyfold__V1__Command Keyfold__V1__Command;
@@ -75,6 +76,9 @@ typedef struct Keyfold__V1__UserReply Keyfold__V1__UserReply;
 typedef struct Keyfold__V1__User Keyfold__V1__User;
 typedef struct Keyfold__V1__ProveSettings Keyfold__V1__ProveSettings;
 typedef struct Keyfold__V1__SettingsProof Keyfold__V1__SettingsProof;
+typedef struct Keyfold__V1__KeyUses Keyfold__V1__KeyUses;
+typedef struct Keyfold__V1__KeyUse Keyfold__V1__KeyUse;
+typedef struct Keyfold__V1__KeyUsesTaken Keyfold__V1__KeyUsesTaken;
 
 
 /* --- enums --- */
@@ -185,6 +189,14 @@ typedef enum _Keyfold__V1__ProofOutcome {
   KEYFOLD__V1__PROOF_OUTCOME__PROOF_OUTCOME_FAILED = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__PROOF_OUTCOME)
 } Keyfold__V1__ProofOutcome;
+typedef enum _Keyfold__V1__KeyOperation {
+  KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_UNSPECIFIED = 0,
+  KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_WRAP = 1,
+  KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_UNWRAP = 2,
+  KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_DESCRIBE = 3,
+  KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_OTHER = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__KEY_OPERATION)
+} Keyfold__V1__KeyOperation;
 
 /* --- messages --- */
 
@@ -215,7 +227,9 @@ typedef enum {
   KEYFOLD__V1__ENVELOPE__BODY_USER_REPLY = 51,
   KEYFOLD__V1__ENVELOPE__BODY_AUDIT_HEAD = 52,
   KEYFOLD__V1__ENVELOPE__BODY_PROVE_SETTINGS = 70,
-  KEYFOLD__V1__ENVELOPE__BODY_SETTINGS_PROOF = 71
+  KEYFOLD__V1__ENVELOPE__BODY_SETTINGS_PROOF = 71,
+  KEYFOLD__V1__ENVELOPE__BODY_KEY_USES = 100,
+  KEYFOLD__V1__ENVELOPE__BODY_KEY_USES_TAKEN = 101
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__ENVELOPE__BODY__CASE)
 } Keyfold__V1__Envelope__BodyCase;
 
@@ -282,6 +296,8 @@ struct  Keyfold__V1__Envelope
     Keyfold__V1__AuditHead *audit_head;
     Keyfold__V1__ProveSettings *prove_settings;
     Keyfold__V1__SettingsProof *settings_proof;
+    Keyfold__V1__KeyUses *key_uses;
+    Keyfold__V1__KeyUsesTaken *key_uses_taken;
   };
 };
 #define KEYFOLD__V1__ENVELOPE__INIT \
@@ -765,6 +781,8 @@ struct  Keyfold__V1__KMSSettings
   char *region;
   char *access_key_id;
   Keyfold__V1__KMSCredentials *credentials;
+  size_t n_region_endpoints;
+  Keyfold__V1__RegionEndpoint **region_endpoints;
   size_t n_replicas;
   Keyfold__V1__KMSReplica **replicas;
   Keyfold__V1__KMSSettings__OptEndpointCase opt_endpoint_case;
@@ -786,7 +804,18 @@ struct  Keyfold__V1__KMSSettings
 };
 #define KEYFOLD__V1__KMSSETTINGS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__kmssettings__descriptor) \
-    , KEYFOLD__V1__PROVIDER__PROVIDER_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0,NULL, KEYFOLD__V1__KMSSETTINGS__OPT_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_CERTIFICATE_AUTHORITY_PEM__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_ISSUER_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_METADATA_ENDPOINT__NOT_SET, {0} }
+    , KEYFOLD__V1__PROVIDER__PROVIDER_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0,NULL, 0,NULL, KEYFOLD__V1__KMSSETTINGS__OPT_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_CERTIFICATE_AUTHORITY_PEM__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_ISSUER_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_METADATA_ENDPOINT__NOT_SET, {0} }
+
+
+struct  Keyfold__V1__RegionEndpoint
+{
+  ProtobufCMessage base;
+  char *region;
+  char *endpoint;
+};
+#define KEYFOLD__V1__REGION_ENDPOINT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__region_endpoint__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 typedef enum {
@@ -1415,6 +1444,61 @@ struct  Keyfold__V1__SettingsProof
     , (char *)protobuf_c_empty_string, KEYFOLD__V1__PROOF_OUTCOME__PROOF_OUTCOME_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
+struct  Keyfold__V1__KeyUses
+{
+  ProtobufCMessage base;
+  char *boot;
+  size_t n_uses;
+  Keyfold__V1__KeyUse **uses;
+};
+#define KEYFOLD__V1__KEY_USES__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__key_uses__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL }
+
+
+typedef enum {
+  KEYFOLD__V1__KEY_USE__OPT_FAILURE__NOT_SET = 0,
+  KEYFOLD__V1__KEY_USE__OPT_FAILURE_FAILURE = 7
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__KEY_USE__OPT_FAILURE__CASE)
+} Keyfold__V1__KeyUse__OptFailureCase;
+
+struct  Keyfold__V1__KeyUse
+{
+  ProtobufCMessage base;
+  /*
+   * counts up from 1 in the life `boot`
+   */
+  uint64_t number;
+  /*
+   * uses before it that were given up
+   */
+  uint64_t lost_before;
+  Keyfold__V1__Provider provider;
+  Keyfold__V1__KeyOperation operation;
+  char *key_id;
+  char *request_id;
+  int64_t started_at_ms;
+  Keyfold__V1__KeyUse__OptFailureCase opt_failure_case;
+  union {
+    char *failure;
+  };
+};
+#define KEYFOLD__V1__KEY_USE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__key_use__descriptor) \
+    , 0, 0, KEYFOLD__V1__PROVIDER__PROVIDER_UNSPECIFIED, KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, KEYFOLD__V1__KEY_USE__OPT_FAILURE__NOT_SET, {0} }
+
+
+struct  Keyfold__V1__KeyUsesTaken
+{
+  ProtobufCMessage base;
+  char *boot;
+  uint64_t through;
+};
+#define KEYFOLD__V1__KEY_USES_TAKEN__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__key_uses_taken__descriptor) \
+    , (char *)protobuf_c_empty_string, 0 }
+
+
 /* Keyfold__V1__Envelope methods */
 void   keyfold__v1__envelope__init
                      (Keyfold__V1__Envelope         *message);
@@ -1851,6 +1935,25 @@ Keyfold__V1__KMSSettings *
                       const uint8_t       *data);
 void   keyfold__v1__kmssettings__free_unpacked
                      (Keyfold__V1__KMSSettings *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__RegionEndpoint methods */
+void   keyfold__v1__region_endpoint__init
+                     (Keyfold__V1__RegionEndpoint         *message);
+size_t keyfold__v1__region_endpoint__get_packed_size
+                     (const Keyfold__V1__RegionEndpoint   *message);
+size_t keyfold__v1__region_endpoint__pack
+                     (const Keyfold__V1__RegionEndpoint   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__region_endpoint__pack_to_buffer
+                     (const Keyfold__V1__RegionEndpoint   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__RegionEndpoint *
+       keyfold__v1__region_endpoint__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__region_endpoint__free_unpacked
+                     (Keyfold__V1__RegionEndpoint *message,
                       ProtobufCAllocator *allocator);
 /* Keyfold__V1__KMSReplica methods */
 void   keyfold__v1__kmsreplica__init
@@ -2520,6 +2623,63 @@ Keyfold__V1__SettingsProof *
 void   keyfold__v1__settings_proof__free_unpacked
                      (Keyfold__V1__SettingsProof *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__KeyUses methods */
+void   keyfold__v1__key_uses__init
+                     (Keyfold__V1__KeyUses         *message);
+size_t keyfold__v1__key_uses__get_packed_size
+                     (const Keyfold__V1__KeyUses   *message);
+size_t keyfold__v1__key_uses__pack
+                     (const Keyfold__V1__KeyUses   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__key_uses__pack_to_buffer
+                     (const Keyfold__V1__KeyUses   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__KeyUses *
+       keyfold__v1__key_uses__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__key_uses__free_unpacked
+                     (Keyfold__V1__KeyUses *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__KeyUse methods */
+void   keyfold__v1__key_use__init
+                     (Keyfold__V1__KeyUse         *message);
+size_t keyfold__v1__key_use__get_packed_size
+                     (const Keyfold__V1__KeyUse   *message);
+size_t keyfold__v1__key_use__pack
+                     (const Keyfold__V1__KeyUse   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__key_use__pack_to_buffer
+                     (const Keyfold__V1__KeyUse   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__KeyUse *
+       keyfold__v1__key_use__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__key_use__free_unpacked
+                     (Keyfold__V1__KeyUse *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__KeyUsesTaken methods */
+void   keyfold__v1__key_uses_taken__init
+                     (Keyfold__V1__KeyUsesTaken         *message);
+size_t keyfold__v1__key_uses_taken__get_packed_size
+                     (const Keyfold__V1__KeyUsesTaken   *message);
+size_t keyfold__v1__key_uses_taken__pack
+                     (const Keyfold__V1__KeyUsesTaken   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__key_uses_taken__pack_to_buffer
+                     (const Keyfold__V1__KeyUsesTaken   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__KeyUsesTaken *
+       keyfold__v1__key_uses_taken__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__key_uses_taken__free_unpacked
+                     (Keyfold__V1__KeyUsesTaken *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Keyfold__V1__Envelope_Closure)
@@ -2590,6 +2750,9 @@ typedef void (*Keyfold__V1__Member_Closure)
                   void *closure_data);
 typedef void (*Keyfold__V1__KMSSettings_Closure)
                  (const Keyfold__V1__KMSSettings *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__RegionEndpoint_Closure)
+                 (const Keyfold__V1__RegionEndpoint *message,
                   void *closure_data);
 typedef void (*Keyfold__V1__KMSReplica_Closure)
                  (const Keyfold__V1__KMSReplica *message,
@@ -2699,6 +2862,15 @@ typedef void (*Keyfold__V1__ProveSettings_Closure)
 typedef void (*Keyfold__V1__SettingsProof_Closure)
                  (const Keyfold__V1__SettingsProof *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__KeyUses_Closure)
+                 (const Keyfold__V1__KeyUses *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__KeyUse_Closure)
+                 (const Keyfold__V1__KeyUse *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__KeyUsesTaken_Closure)
+                 (const Keyfold__V1__KeyUsesTaken *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -2716,6 +2888,7 @@ extern const ProtobufCEnumDescriptor    keyfold__v1__outcome__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__fault_code__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__user_outcome__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__proof_outcome__descriptor;
+extern const ProtobufCEnumDescriptor    keyfold__v1__key_operation__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__nothing__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__epoch__descriptor;
@@ -2739,6 +2912,7 @@ extern const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__former_kms__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__member__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__region_endpoint__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__kmsreplica__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__kmscredentials__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__command__descriptor;
@@ -2775,6 +2949,9 @@ extern const ProtobufCMessageDescriptor keyfold__v1__user_reply__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__user__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__prove_settings__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__settings_proof__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__key_uses__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__key_use__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__key_uses_taken__descriptor;
 
 PROTOBUF_C__END_DECLS
 

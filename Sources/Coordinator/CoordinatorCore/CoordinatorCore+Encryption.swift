@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+/// Turning encryption off, and forgetting the key once nothing needs it.
+///
+/// To decrypt is the plan to encrypt the other way round: each node copies everything into a plain generation, destroys
+/// the old keystore first and its files second. No KMS is asked; it works in an outage as long as the nodes are up.
+extension CoordinatorCore {
+  /// Turns customer-key encryption off for a running cluster; an encryption under way is given up. Refused while the
+  /// key is revoked: who took the key away wants the data closed, not plain.
+  public mutating func decryptCluster(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID> {
+    var cluster = try runningCluster(name, for: .decrypt)
+    guard cluster.encryptionWanted || cluster.encrypted else {
+      throw CoordinatorError(
+        .refused, "Cluster \(name) is not encrypted.", next: "See it with: keyfold cluster show \(name)")
+    }
+    if let reason = revocation(of: cluster) {
+      throw CoordinatorError(
+        .refused, "Cluster \(name) was not decrypted.",
+        why: "While the key is revoked it can't be turned off: \(reason).",
+        next: "Give the key back in the KMS, then: keyfold kms check \(cluster.project)")
+    }
+    cluster.encryptionWanted = false
+    put(cluster)
+    supersede(.encrypt, on: name, by: "the cluster is to be decrypted", now: now)
+    return order(.decrypt, on: cluster, now: now)
+  }
+
+  /// Forgets a project's KMS settings with their sealed secret; throws `CoordinatorError` while a cluster uses them.
+  public mutating func removeKMS(
+    _ name: ProjectName, now: Instant
+  ) throws(CoordinatorError) -> Decision<ProjectRecord> {
+    var project = try self.project(name)
+    guard let settings = project.kms else {
+      throw CoordinatorError(.refused, "Project \(name) has no KMS settings.")
+    }
+    let users = clusters(of: name).filter { usesKey($0) }.map(\.name.text)
+    guard users.isEmpty else {
+      throw CoordinatorError(
+        .refused, "The KMS settings of project \(name) were not removed.",
+        why: "Needed by: \(users.joined(separator: ", ")).",
+        next: "Turn encryption off first: keyfold cluster decrypt \(users[0]) --confirm --wait")
+    }
+    project.kms = nil
+    project.canary = nil
+    project.lastCheck = nil
+    project.trouble = nil
+    // What is still on its way under the version before says nothing any more.
+    project.settingsVersion &+= 1
+    put(project)
+    schedules[name] = nil
+    audit("kms settings removed", on: name.text, "key \(settings.keyID)", now: now)
+    for alert in alerts where alert.subject == name.text && alert.closedAt == nil && alert.kind.isAboutKey {
+      closeAlert(alert.kind, subject: name.text, now: now)
+    }
+    advanceClusters(of: name, now: now)
+    return Decision(project, flush())
+  }
+
+  /// Whether any data of a cluster is under a key, or is about to be.
+  private func usesKey(_ cluster: ClusterRecord) -> Bool {
+    cluster.encryptionWanted || cluster.encrypted || cluster.lockout != nil
+      || cluster.nodes.contains { nodeRecords[$0]?.generation?.encrypted == true }
+  }
+
+  /// What the coordinator's last check says against a cluster's key, nil unless it is revoked.
+  func revocation(of cluster: ClusterRecord) -> String? {
+    guard case .revoked(let reason, let detail) = projectRecords[cluster.project]?.lastCheck?.verdict else {
+      return nil
+    }
+    return "the key is revoked (\(reason.rawValue)): \(detail)"
+  }
+
+  /// Makes a plan where a node is plain or encrypted against what its cluster is: a command of a plan that was given up
+  /// may arrive after everything else.
+  mutating func reconcileEncryption(_ cluster: ClusterRecord, now: Instant) {
+    guard cluster.running, cluster.encrypted == cluster.encryptionWanted, openPlans(of: cluster.name).isEmpty else {
+      return
+    }
+    let strayed = cluster.nodes.filter { node in
+      guard isServing(node, now: now), nodeRecords[node]?.distrust == nil,
+        let generation = contacts[node]?.report?.generation
+      else { return false }
+      return generation.encrypted != cluster.encryptionWanted
+    }
+    guard !strayed.isEmpty, isSettled(cluster.name, now: now) else { return }
+    let names = strayed.map(\.text).joined(separator: ", ")
+    _ = addPlan(
+      cluster.encryptionWanted ? .encrypt : .decrypt, on: cluster.name, steps: strayed.map { PlanStep(.resync, $0) },
+      reason: "\(names): \(cluster.encryptionWanted ? "plain" : "encrypted"), unlike the cluster", now: now)
+  }
+
+  /// How a plan to encrypt or decrypt stands whose steps are done.
+  enum Conversion {
+    case done
+    case more
+    case wait(String)
+  }
+
+  /// Ends a plan to encrypt or decrypt only if every node is as wanted and nothing of before is left.
+  mutating func convert(_ plan: PlanRecord, _ cluster: ClusterRecord) -> Conversion {
+    let wanted = plan.kind == .encrypt
+    for node in cluster.nodes {
+      // One that was told to do the opposite before may still be at it.
+      if let work = contacts[node]?.report?.work { return .wait("waiting for \(node): it is still \(work.stage)") }
+    }
+    let others = cluster.nodes.filter { contacts[$0]?.report?.generation?.encrypted != wanted }
+    if !others.isEmpty {
+      var plan = plan
+      plan.steps += others.map { PlanStep(.resync, $0) }
+      put(plan)
+      return .more
+    }
+    if let left = cluster.nodes.first(where: { contacts[$0]?.report?.supersededGenerations ?? 0 > 0 }) {
+      return .wait("waiting for \(left): it has a superseded generation to destroy")
+    }
+    var cluster = cluster
+    cluster.encrypted = wanted
+    put(cluster)
+    return .done
+  }
+}
