@@ -37,6 +37,8 @@ final class FleetSite {
   /// Until when everything is looked at often.
   var busyUntil: Int64 = 0
   var isReportedStuck = false
+  /// When a rotation of a cluster started by itself last.
+  var rotatedAt: [ClusterName: Int64] = [:]
   /// What the KMS last told each place about a revocation: when, and whether it was a denial.
   var told: [Int: (at: Int64, isDenial: Bool)] = [:]
   private var words: [() -> Void] = []
@@ -125,6 +127,7 @@ final class FleetSite {
     stirUntil(600_000)
     for cluster in clusters { order { try $0.encryptCluster(cluster, now: $1) } }
     stirUntil(1_800_000)
+    setUpRotations()
     return nodes.allSatisfy { $0.core.isServing && $0.generation?.encrypted == true }
   }
 
@@ -138,6 +141,7 @@ final class FleetSite {
     input { $0.onTick(now: $1) }
     for node in nodes { node.judge() }
     lookForStuck()
+    judgeRotations()
     let isCalm = kms.isWell && nodes.allSatisfy { $0.core.isServing && $0.isLinked }
     let interval = now < busyUntil ? Self.busyBeat : isCalm ? Self.quietBeat : Self.troubledBeat
     after(interval) { [unowned self] in beat() }
@@ -221,6 +225,7 @@ final class FleetSite {
 
   private func remember(_ record: StateRecord) {
     if case .cluster(let cluster) = record, cluster.lockout != nil { judgeLockout(cluster) }
+    if case .plan(let plan) = record { judgeStart(of: plan) }
     records[record.key] = record
   }
 

@@ -4,7 +4,7 @@
 public enum AlertKind: String, Sendable, Codable, CaseIterable {
   case kmsUnreachable, keyRevoked, vantagePointsDisagree, nodeSilent, nodeFailed, nodeDamaged, keystoreDistrusted
   case planOverdue, initialSync, secondIncarnation, storeRestored, mailNotSent, auditContradicted
-  case keyNotChecked
+  case keyNotChecked, masterKeyOld, customerKeyOld, restartNotProven
 
   /// The alert's name, for operators.
   public var title: String {
@@ -23,6 +23,9 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
     case .mailNotSent: "mail not sent"
     case .auditContradicted: "audit record contradicted"
     case .keyNotChecked: "KMS key not checked"
+    case .masterKeyOld: "master key too old"
+    case .customerKeyOld: "KMS key needs rotation"
+    case .restartNotProven: "restart not proven"
     }
   }
 
@@ -32,7 +35,9 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
     case .keyRevoked, .nodeFailed, .nodeDamaged, .keystoreDistrusted, .initialSync, .secondIncarnation, .storeRestored,
       .auditContradicted:
       true
-    case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue, .mailNotSent, .keyNotChecked: false
+    case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue, .mailNotSent, .keyNotChecked,
+      .masterKeyOld, .customerKeyOld, .restartNotProven:
+      false
     }
   }
 }

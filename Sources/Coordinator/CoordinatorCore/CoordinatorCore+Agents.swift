@@ -110,6 +110,7 @@ extension CoordinatorCore {
       watchSilence(of: cluster, now: now)
       advance(cluster, now: now)
     }
+    attendRotations(now: now)
     closeContradictions(now: now)
     tellWitnesses(now: now)
     attendMail(now: now)
