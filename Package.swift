@@ -116,8 +116,9 @@ let package = Package(
     module(
       "Agent", "AgentRuntime",
       [
-        "AgentCore", "ClusterModel", "DaemonRuntime", "DocumentServer", "EncryptedStore", "KeyHierarchy",
-        "KeyManagement", "Messages", "Metrics", "Replication", "ReplicationCore", "Sealing", "Secrets", "Transport",
+        "AgentCore", "ClusterModel", "DaemonRuntime", "DocumentServer", "EncryptedStore", "FailurePoints",
+        "KeyHierarchy", "KeyManagement", "Messages", "Metrics", "Replication", "ReplicationCore", "Sealing", "Secrets",
+        "Transport",
         lifecycle, logging,
       ]),
     program(
