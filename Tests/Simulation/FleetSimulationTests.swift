@@ -27,7 +27,9 @@ struct FleetSimulationTests {
     }
   }
 
-  @Test("and it is noticed if they close wrongly, or do not close", arguments: BrokenFleetRule.allCases)
+  @Test(
+    "and it is noticed if they close wrongly, or do not close",
+    arguments: BrokenFleetRule.allCases.filter { $0 != .rotationIsLost })
   func noticesABrokenRule(rule: BrokenFleetRule) {
     var profile = FleetProfile(seed: 1, nodes: 3, days: 2)
     profile.faultInterval = 5 * 3_600_000
@@ -37,5 +39,23 @@ struct FleetSimulationTests {
       return rule == .outageIsRevocation ? total.wrong > 0 : total.missed > 0
     }
     #expect(isFound, "no site noticed \(rule)")
+  }
+
+  @Test("rotates master keys in time, inside the window, and not too often, under faults and clocks that jump")
+  func rotates() {
+    var profile = FleetProfile(seed: 2, nodes: 9, days: 45)
+    profile.rotationDays = 7
+    let total = FleetRun.play(profile)
+    #expect(total.isWell, "\(total.findings.joined(separator: "\n"))")
+    #expect(total.faults["automatic rotation", default: 0] > 5)
+  }
+
+  @Test("and it is noticed if master keys are not rotated")
+  func noticesLostRotations() {
+    var profile = FleetProfile(seed: 2, nodes: 3, days: 45)
+    profile.rotationDays = 7
+    profile.broken = .rotationIsLost
+    let total = FleetRun.play(profile, site: 0)
+    #expect(total.findings.contains { $0.contains("the master key of") })
   }
 }

@@ -98,7 +98,13 @@ extension SimulatedNode {
     callKMS { [unowned self] life, verdict in
       if let member = life.member, member.files.id != live.id { return }
       let report = SimulatedKMS.report(verdict, settingsVersion: version, at: startedAt)
-      perform(life.core.onCheck(report, scheduled: scheduled, now: monotonic(life)))
+      let proof = verdict == .valid && life.opened?.report == live ? live.masterKeyID : nil
+      perform(
+        life.core.onCheck(
+          report, scheduled: scheduled,
+          proof: proof.map {
+            RestartProof(masterKeyID: $0, keystoreVersion: live.keystoreVersion, provenAtMilliseconds: startedAt)
+          }, now: monotonic(life)))
     }
   }
 

@@ -76,6 +76,7 @@ extension CoordinatorCore {
     if let first = pending.first(where: { plan.steps[$0].kind != plan.kind.work }) {
       return hindrance(to: plan.steps[first], in: cluster, now: now).map { .wait($0) } ?? .begin([first])
     }
+    if let reason = closedWindow(for: plan, in: cluster, now: now) { return .wait(reason) }
     for node in cluster.nodes {
       if let reason = blocker(at: node, in: cluster, now: now) { return .wait(reason) }
     }
@@ -108,6 +109,10 @@ extension CoordinatorCore {
   func hasProof(_ node: NodeName, in cluster: ClusterRecord, now: Instant) -> Bool {
     guard contacts[node]?.report?.generation?.encrypted == true else { return true }
     guard let check = nodeCheck(node, of: cluster.project), check.verdict == .valid else { return false }
+    // An agent that proves restarts has to have proven one with the key in use.
+    if contacts[node]?.report?.clockMilliseconds != nil {
+      guard let age = restartProofAge(of: node, now: now), age < CoordinatorLimits.proofAge else { return false }
+    }
     let age = now - Instant(milliseconds: check.startedAtMilliseconds)
     return (.zero - CoordinatorLimits.clockTolerance..<CoordinatorLimits.proofAge).contains(age)
   }

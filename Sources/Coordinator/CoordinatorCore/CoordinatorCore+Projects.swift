@@ -48,6 +48,7 @@ extension CoordinatorCore {
         why: "They were changed by somebody else while these were being proven.", next: "Look at them and try again.")
     }
     var project = try self.project(name)
+    if project.kms.map({ !CustomerKey.isSame($0.keyID, settings.keyID) }) ?? true { project.keySince = now }
     project.kms = settings
     project.settingsVersion = settingsVersion
     project.canary = canary

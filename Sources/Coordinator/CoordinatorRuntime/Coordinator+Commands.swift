@@ -9,12 +9,12 @@ extension OperatorCommand {
     switch self {
     case .setKMS, .checkKMS, .createProject, .enrollNode, .createCluster, .startCluster, .shutdownCluster,
       .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword,
-      .decryptCluster, .removeKMS, .approveNode, .adopt, .recover, .tryAgain, .setAlerts, .setOwners, .setMail,
-      .testMail:
+      .decryptCluster, .removeKMS, .approveNode, .adopt, .recover, .tryAgain, .setAlerts, .setKeyAlert,
+      .setMaintenance, .deferRotation, .setOwners, .setMail, .testMail:
       true
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
       .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery,
-      .listPastAlerts, .showMail:
+      .listPastAlerts, .showMail, .showRotations:
       false
     }
   }
@@ -27,6 +27,7 @@ extension Coordinator {
     _ command: OperatorCommand, of name: OperatorName, secret: Secret?, asker: Asker
   ) throws -> OperatorAnswer? {
     if let answer = try answerOnTrust(command, of: name) { return answer }
+    if let answer = try answerOnMaintenance(command, of: name) { return answer }
     switch command {
     case .setKMS(let project, let settings):
       try startProof(of: project, settings: settings, secret: secret, asker: asker)
@@ -155,7 +156,7 @@ extension Coordinator {
     return .plan(view(of: plan, now: now))
   }
 
-  private func view(of project: ProjectRecord) -> ProjectView {
+  func view(of project: ProjectRecord) -> ProjectView {
     var view = core.view(of: project)
     view.owners = project.owners
     return view

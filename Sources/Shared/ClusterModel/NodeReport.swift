@@ -290,6 +290,10 @@ public struct NodeReport: Sendable, Codable, Equatable {
   public var scrub: ScrubReport?
   /// The room on its disk, nil if it can't say.
   public var disk: DiskReport?
+  /// What its clock said, milliseconds since 1970; nil from an agent that does not say.
+  public var clockMilliseconds: Int64?
+  /// When it last proved that it could restart, nil if it has not.
+  public var restartProof: RestartProof?
 
   /// Makes a report with nothing opened yet.
   public init(node: NodeName, boot: BootID, agentVersion: String, phase: NodePhase) {

@@ -22,6 +22,8 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   case plans([PlanView])
   /// The tree of keys.
   case keysTree(KeysTreeView)
+  /// When master keys are rotated next.
+  case rotations([RotationView])
   /// The list of addresses.
   case ipList(IPListView)
   /// What needs attention.

@@ -28,6 +28,8 @@ public struct ClusterView: Sendable, Codable, Equatable {
   public var next: String?
   /// Changes that were accepted while it is disabled, in the order they will be applied; nil if there are none.
   public var queued: [String]?
+  /// When its master keys are rotated next, nil if it is not encrypted.
+  public var rotation: RotationView?
 
   /// Makes a view of its parts.
   public init(

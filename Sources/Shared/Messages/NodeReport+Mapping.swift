@@ -22,6 +22,9 @@ extension NodeReport: WireMapped {
     driverPort = try wire.optional("driver_port")
     scrub = try wire.optional("scrub")
     disk = try wire.optional("disk")
+    let clock = wire.int64("clock_ms")
+    clockMilliseconds = clock == 0 ? nil : clock
+    restartProof = try wire.optional("restart_proof")
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -42,6 +45,22 @@ extension NodeReport: WireMapped {
     try wire.set("driver_port", driverPort)
     try wire.set("scrub", scrub)
     try wire.set("disk", disk)
+    wire.set("clock_ms", clockMilliseconds ?? 0)
+    try wire.set("restart_proof", restartProof)
+  }
+}
+
+extension RestartProof: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      masterKeyID: try wire.id("master_key_id"), keystoreVersion: wire.uint64("keystore_version"),
+      provenAtMilliseconds: wire.int64("proven_at_ms"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("master_key_id", masterKeyID)
+    wire.set("keystore_version", keystoreVersion)
+    wire.set("proven_at_ms", provenAtMilliseconds)
   }
 }
 
