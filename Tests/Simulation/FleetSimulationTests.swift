@@ -40,22 +40,4 @@ struct FleetSimulationTests {
     }
     #expect(isFound, "no site noticed \(rule)")
   }
-
-  @Test("rotates master keys in time, inside the window, and not too often, under faults and clocks that jump")
-  func rotates() {
-    var profile = FleetProfile(seed: 2, nodes: 9, days: 45)
-    profile.rotationDays = 7
-    let total = FleetRun.play(profile)
-    #expect(total.isWell, "\(total.findings.joined(separator: "\n"))")
-    #expect(total.faults["automatic rotation", default: 0] > 5)
-  }
-
-  @Test("and it is noticed if master keys are not rotated")
-  func noticesLostRotations() {
-    var profile = FleetProfile(seed: 2, nodes: 3, days: 45)
-    profile.rotationDays = 7
-    profile.broken = .rotationIsLost
-    let total = FleetRun.play(profile, site: 0)
-    #expect(total.findings.contains { $0.contains("the master key of") })
-  }
 }
