@@ -117,8 +117,8 @@ let package = Package(
       "Agent", "AgentRuntime",
       [
         "AgentCore", "ClusterModel", "DaemonRuntime", "DocumentServer", "EncryptedStore", "FailurePoints",
-        "KeyHierarchy",
-        "KeyManagement", "Messages", "Metrics", "Replication", "ReplicationCore", "Sealing", "Secrets", "Transport",
+        "KeyHierarchy", "KeyManagement", "Messages", "Metrics", "Replication", "ReplicationCore", "Sealing", "Secrets",
+        "Transport",
         lifecycle, logging,
       ]),
     program(

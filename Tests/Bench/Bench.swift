@@ -7,5 +7,8 @@ struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keyfold-bench",
     abstract: "Measures what encryption costs; each figure is a median of interleaved pairs.",
-    subcommands: [SealingBench.self, StoreBench.self, CopyBench.self, CommitBench.self, SyncBench.self, Probe.self])
+    subcommands: [
+      SealingBench.self, StoreBench.self, CopyBench.self, CommitBench.self, SyncBench.self, RotateBench.self,
+      Probe.self,
+    ])
 }

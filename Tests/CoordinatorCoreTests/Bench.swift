@@ -17,6 +17,9 @@ struct Bench {
   var now = Instant(milliseconds: 1_790_000_000_000)
   var disk: [RecordKey: StateRecord] = [:]
   var reports: [NodeName: NodeReport] = [:]
+  /// Whether nodes say what their clocks show, and how far those are ahead of the coordinator's, in milliseconds.
+  var keepsClock = false
+  var nodeClockOffset: Int64 = 0
   /// What was kept for good, newest first.
   var auditTrail: [AuditEntry] = []
   /// Of that, what the coordinator did not do by itself.
@@ -29,6 +32,8 @@ struct Bench {
       restored: [], epoch: Epoch(number: 1, incarnation: 1), controlPlane: ["10.0.0.100"],
       identifiers: IdentifierSource(high: 1, low: 2), now: now)
   }
+
+  var nodeTime: Int64 { now.milliseconds + nodeClockOffset }
 
   static func node(_ number: Int) -> NodeName { NodeName(checked: "node-\(number)") }
   static func publicKey(_ number: Int) -> String { String(repeating: "k", count: 38) + "\(10 + number)" }
@@ -83,7 +88,8 @@ struct Bench {
   }
 
   mutating func heartbeat(_ node: NodeName) {
-    guard let report = reports[node] else { return }
+    guard var report = reports[node] else { return }
+    if keepsClock { report.clockMilliseconds = nodeTime }
     take(core.onHeartbeat(node, report: report, now: now))
   }
 
@@ -196,15 +202,18 @@ extension Bench {
 
   /// What the node reports after a re-sync into an encrypted generation.
   mutating func encrypt(_ number: Int) {
+    let nodeTime = nodeTime
     change(number) {
       $0.generation = GenerationReport(
         id: GenerationID.random(), encrypted: true, keystoreVersion: 1, masterKeyID: MasterKeyID.random(),
-        masterKeyCheckValue: "c0ffee0\(number)", customerKeyID: Self.key, masterKeyCreatedAtMilliseconds: 5)
+        masterKeyCheckValue: "c0ffee0\(number)", customerKeyID: Self.key, masterKeyCreatedAtMilliseconds: nodeTime)
     }
   }
 
   mutating func rotate(_ number: Int) {
+    let nodeTime = nodeTime
     change(number) {
+      $0.generation?.masterKeyCreatedAtMilliseconds = nodeTime
       $0.generation?.masterKeyID = MasterKeyID.random()
       $0.generation?.masterKeyCheckValue = "beef\(number)"
       $0.generation?.keystoreVersion += 1

@@ -35,6 +35,9 @@ enum Samples {
       startedAtMilliseconds: 5)
     report.driverPort = DriverPortReport(tls: .required, authentication: .on, waiting: "no user")
     report.disk = DiskReport(freeBytes: 1, totalBytes: .max, dataBytes: 3)
+    report.clockMilliseconds = 1_790_000_000_000
+    report.restartProof = RestartProof(
+      masterKeyID: MasterKeyID.random(), keystoreVersion: 7, provenAtMilliseconds: 1_790_000_000_000)
     report.scrub = ScrubReport(
       bytes: 1 << 40, tablesDone: 2, tablesTotal: 3, lastPassAtMilliseconds: 4, pause: "no primary is heard")
     report.damage = [DamageReport(file: "a.wt", reason: "checksum"), DamageReport(file: "b.wt", reason: "")]

@@ -27,6 +27,9 @@ final class FleetNode {
   var owesSince: Int64?
   /// Whether what it owes was reported already.
   var isReported = false
+  /// When its master key was made, in true time, and whether its age was reported.
+  var keyBornAt: Int64 = 0
+  var isReportedOld = false
   /// Since when it does not serve although nothing stands against it.
   var isAwaySince: Int64?
   private var isAlone = false
@@ -160,6 +163,7 @@ final class FleetNode {
   }
 
   private func rotate(_ id: CommandID) {
+    if site.profile.broken == .rotationIsLost { return finish(id, .failed(reason: "lost")) }
     ask { node, check in
       guard check.verdict == .valid, let old = node.generation, node.core.isServing else {
         return node.finish(id, .failed(reason: "the KMS does not answer"))
@@ -171,7 +175,8 @@ final class FleetNode {
   }
 
   private func keyed(_ id: GenerationID, version: UInt64) -> GenerationReport {
-    GenerationReport(
+    keyBornAt = site.now
+    return GenerationReport(
       id: id, encrypted: true, keystoreVersion: version, masterKeyID: MasterKeyID(checked: site.dice.uuid()),
       masterKeyCheckValue: String(site.dice.next(), radix: 16), customerKeyID: SimulatedKMS.keyID,
       masterKeyCreatedAtMilliseconds: wallClock)
@@ -200,7 +205,13 @@ final class FleetNode {
         let isAlone = !node.core.coordinatorConnected
         node.revocationsInARow = isState && isAlone ? node.revocationsInARow + 1 : 0
       }
-      node.perform(node.core.onCheck(report, scheduled: scheduled, now: node.monotonic))
+      let proof = report.verdict == .valid ? node.generation?.masterKeyID : nil
+      node.perform(
+        node.core.onCheck(
+          report, scheduled: scheduled,
+          proof: proof.map {
+            RestartProof(masterKeyID: $0, keystoreVersion: 0, provenAtMilliseconds: report.startedAtMilliseconds)
+          }, now: node.monotonic))
     }
   }
 
@@ -247,6 +258,8 @@ final class FleetNode {
     report.assignmentVersion = core.assignment?.version ?? 0
     report.ipListVersion = ipListVersion
     report.lastCheck = core.lastCheck
+    report.clockMilliseconds = wallClock
+    report.restartProof = core.restartProof
     return report
   }
 }

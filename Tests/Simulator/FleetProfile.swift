@@ -10,6 +10,8 @@ package struct FleetProfile: Sendable {
   package var clusters: Int?
   /// The mean time between two faults of a site, in milliseconds.
   package var faultInterval: Int64 = 18 * 3_600_000
+  /// How old master keys may become if the run is about their rotation, in days.
+  package var rotationDays: Int?
   /// A rule that is broken on purpose, to see it found.
   package var broken: BrokenFleetRule?
 
@@ -26,6 +28,8 @@ package enum BrokenFleetRule: String, Sendable, CaseIterable {
   case revocationIsOutage
   /// Nodes never hear that they are to close.
   case lockoutIsLost
+  /// Nodes rotate no master key.
+  case rotationIsLost
 }
 
 /// What a fleet went through.

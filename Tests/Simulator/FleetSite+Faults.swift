@@ -204,6 +204,7 @@ extension FleetSite {
   private func operate() {
     guard let cluster = dice.pick(clusters) else { return }
     count("order", "an operator's order")
+    deferSomeRotation()
     switch dice.within(0...3) {
     case 0: order { try $0.rotateMasterKeys(cluster, now: $1) }
     case 1: order { try $0.restartCluster(cluster, now: $1) }

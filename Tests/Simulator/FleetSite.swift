@@ -39,6 +39,8 @@ final class FleetSite {
   /// Until when everything is looked at often.
   var busyUntil: Int64 = 0
   var isReportedStuck = false
+  /// When a rotation of a cluster started by itself last.
+  var rotatedAt: [ClusterName: Int64] = [:]
   /// What the KMS last told each place about a revocation: when, and whether it was a denial.
   var told: [Int: (at: Int64, isDenial: Bool)] = [:]
   /// What the KMS said to each place last: what it says again changes nothing, and needs no close look.
@@ -134,6 +136,7 @@ final class FleetSite {
     stirUntil(600_000)
     for cluster in clusters { order { try $0.encryptCluster(cluster, now: $1) } }
     stirUntil(1_800_000)
+    setUpRotations()
     return nodes.allSatisfy { $0.core.isServing && $0.generation?.encrypted == true }
   }
 
@@ -147,6 +150,7 @@ final class FleetSite {
     input { $0.onTick(now: $1) }
     for node in nodes { node.judge() }
     lookForStuck()
+    judgeRotations()
     let isCalm = kms.isWell && nodes.allSatisfy { $0.core.isServing && $0.isLinked }
     let interval = now < busyUntil ? Self.busyBeat : isCalm ? Self.quietBeat : Self.troubledBeat
     after(interval) { [unowned self] in beat() }
@@ -230,6 +234,7 @@ final class FleetSite {
 
   private func remember(_ record: StateRecord) {
     if case .cluster(let cluster) = record, cluster.lockout != nil { judgeLockout(cluster) }
+    if case .plan(let plan) = record { judgeStart(of: plan) }
     records[record.key] = record
   }
 

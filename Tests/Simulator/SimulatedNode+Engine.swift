@@ -103,7 +103,13 @@ extension SimulatedNode {
     callKMS(used.key) { [unowned self] life, verdict in
       if let member = life.member, member.files.id != live.id { return }
       let report = SimulatedKMS.report(verdict, of: used.key, settingsVersion: used.version, at: startedAt)
-      perform(life.core.onCheck(report, scheduled: scheduled, now: monotonic(life)))
+      let proof = verdict == .valid && life.opened?.report == live ? live.masterKeyID : nil
+      perform(
+        life.core.onCheck(
+          report, scheduled: scheduled,
+          proof: proof.map {
+            RestartProof(masterKeyID: $0, keystoreVersion: live.keystoreVersion, provenAtMilliseconds: startedAt)
+          }, now: monotonic(life)))
     }
   }
 

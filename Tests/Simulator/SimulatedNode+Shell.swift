@@ -129,6 +129,8 @@ extension SimulatedNode {
     report.ipListVersion = life.ipListVersion
     report.lastCheck = life.core.lastCheck
     report.damage = life.core.damage
+    report.clockMilliseconds = wallClock
+    report.restartProof = life.core.restartProof
     return report
   }
 

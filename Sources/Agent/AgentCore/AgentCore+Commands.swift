@@ -38,14 +38,17 @@ extension AgentCore {
   public mutating func onWorkFinished(
     _ id: CommandID, outcome: CommandOutcome, generation new: GenerationReport?, now: Milliseconds
   ) -> [AgentDirective] {
+    // That it could restart under a new key is still to be proven.
+    let isNewKey = new?.masterKeyID != nil && new?.masterKeyID != generation?.masterKeyID
+    let check: [AgentDirective] = isNewKey && life == .serving ? [.check(scheduled: false)] : []
     if let new {
       generation = new
       if new.encrypted, nextCheckAt == nil { nextCheckAt = now + jitter.around(timing.checkInterval, byTenths: 1) }
       if !new.encrypted { nextCheckAt = nil }
     }
-    guard let running = work, running.command.id == id else { return [.report] }
+    guard let running = work, running.command.id == id else { return [.report] + check }
     work = nil
-    return [reply(running.command, outcome), .report]
+    return [reply(running.command, outcome), .report] + check
   }
 
   private mutating func onFormShard(_ command: NodeCommand, voters: [NodeName]) -> [AgentDirective] {

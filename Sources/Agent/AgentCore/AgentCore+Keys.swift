@@ -9,8 +9,11 @@ extension AgentCore {
   static let longestCheck: Int64 = 120_000
 
   /// A KMS check of the stored blob ended. A node with a coordinator leaves the decision to it; alone it acts only on a
-  /// state of the key seen at two scheduled checks in a row.
-  public mutating func onCheck(_ check: CheckReport, scheduled: Bool, now: Milliseconds) -> [AgentDirective] {
+  /// state of the key seen at two scheduled checks in a row. `proof` is what it proved besides, if it did.
+  public mutating func onCheck(
+    _ check: CheckReport, scheduled: Bool, proof: RestartProof? = nil, now: Milliseconds
+  ) -> [AgentDirective] {
+    if let proof { restartProof = proof }
     guard assignment?.knows(settingsVersion: check.settingsVersion) == true else { return [] }
     if let lastCheck, isOvertaken(check, by: lastCheck) { return [] }
     lastCheck = check

@@ -16,6 +16,8 @@ public struct AgentCore: Sendable {
   public internal(set) var generation: GenerationReport?
   /// The last KMS check.
   public internal(set) var lastCheck: CheckReport?
+  /// When the node last proved that it could restart, nil if it has not in this life.
+  public internal(set) var restartProof: RestartProof?
   /// Damage found so far in this life.
   public internal(set) var damage: [DamageReport] = []
   /// Whether the coordinator is connected.
@@ -110,6 +112,11 @@ public struct AgentCore: Sendable {
   ) -> [AgentDirective] {
     generation = opened
     if let check { lastCheck = check }
+    // What was read from the disk, unwrapped and opened is the best proof there is.
+    if let check, check.verdict == .valid, let key = opened.masterKeyID {
+      restartProof = RestartProof(
+        masterKeyID: key, keystoreVersion: opened.keystoreVersion, provenAtMilliseconds: check.startedAtMilliseconds)
+    }
     guard case .opening = life else { return [] }
     life = .serving
     damage = []

@@ -24,6 +24,7 @@ final class AgentMeasures: Sendable {
     var progress: CopyProgress?
     var cache: CacheUse?
     var scrub: ScrubReport?
+    var restartProof: RestartProof?
   }
 
   let registry = MetricsRegistry()

@@ -23,6 +23,9 @@ extension AgentMetrics {
     if let generation = snapshot.generation, generation.encrypted {
       page.set(masterKeyAge, age(of: generation.masterKeyCreatedAtMilliseconds, now: now))
       page.set(keystoreVersion, generation.keystoreVersion)
+      if let proof = snapshot.restartProof, proof.masterKeyID == generation.masterKeyID {
+        page.set(restartProofAge, age(of: proof.provenAtMilliseconds, now: now))
+      }
     }
     if let keys = snapshot.databaseKeys { page.set(databaseKeys, keys) }
     page.set(syncing, snapshot.progress != nil)

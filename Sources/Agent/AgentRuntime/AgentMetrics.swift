@@ -65,6 +65,9 @@ enum AgentMetrics {
   static let checkAge = Metric(.gauge, "keyfold_kms_check_age_seconds", "How long ago the last check began.")
   static let encrypted = Metric(.gauge, "keyfold_encrypted", "1 if the live generation is encrypted.")
   static let masterKeyAge = Metric(.gauge, "keyfold_master_key_age_seconds", "How old the master key in use is.")
+  static let restartProofAge = Metric(
+    .gauge, "keyfold_restart_proof_age_seconds",
+    "How long ago it was proven that the stored keystore opens under the key in use; missing before it was.")
   static let keystoreVersion = Metric(.gauge, "keyfold_keystore_version", "The version of the keystore in use.")
   static let databaseKeys = Metric(
     .gauge, "keyfold_database_keys", "Keys below the master key, with the system's and the oplog's.")
@@ -86,6 +89,6 @@ enum AgentMetrics {
     oplogEntries, oplogWindow, recovering, voters,
     needsSync, lag, silence, refusedIncarnations, syncing, syncDocuments, syncDocumentsBefore, syncExpected, syncBytes,
     syncBytesExpected, syncSecondsLeft, syncOplogSeconds, syncsServed, verdict, checkAge, encrypted, masterKeyAge,
-    keystoreVersion, databaseKeys, scrubAge, scrubPaused, cache, cacheDirty, cacheLimit,
+    restartProofAge, keystoreVersion, databaseKeys, scrubAge, scrubPaused, cache, cacheDirty, cacheLimit,
   ]
 }

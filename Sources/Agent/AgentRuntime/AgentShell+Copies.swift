@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import AgentCore
 internal import ClusterModel
+internal import FailurePoints
 internal import KeyHierarchy
 internal import Logging
 internal import Replication
@@ -109,11 +110,14 @@ extension AgentShell {
     }
     do {
       let generation = opened?.id
+      FailurePoint.reach("rotate.before")
       let fresh = try await keys.makeMasterKey()
+      FailurePoint.reach("rotate.wrapped")
       guard opened?.id == generation else { throw AgentError(.keys, "the engine was closed meanwhile") }
       try checkInForce(keys)
       // A database key may have been added meanwhile; the replacement itself compares the version again.
       try keystore.rewrap(under: fresh.key, wrapped: fresh.wrapped, expectedVersion: keystore.version)
+      FailurePoint.reach("rotate.after")
       logger.notice("master key rotated", metadata: ["masterKey": "\(fresh.key.id)"])
       finish(command, .done)
     } catch {

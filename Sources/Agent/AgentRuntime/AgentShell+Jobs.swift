@@ -217,11 +217,9 @@ extension AgentShell {
         return perform(core.onUnusableSettings(startedAt: startedAt, scheduled: scheduled, now: now))
       }
       let master = try await keys.unwrap(sealed.wrappedMasterKey)
-      guard master.id == sealed.masterKeyID, master.checkValue == sealed.masterKeyCheckValue else {
-        throw AgentError(.keys, "the stored master key unwraps to another key than the one in use")
-      }
+      let proof = try restartProof(of: sealed, in: id, under: master, startedAt: startedAt)
       if let report = keys.report(nil, startedAt: startedAt) {
-        perform(core.onCheck(report, scheduled: scheduled, now: now))
+        perform(core.onCheck(report, scheduled: scheduled, proof: proof, now: now))
       }
     } catch {
       // A generation that was superseded meanwhile says nothing.

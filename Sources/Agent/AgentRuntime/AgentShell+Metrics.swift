@@ -17,6 +17,7 @@ extension AgentShell {
     snapshot.supersededGenerations = leftovers.count
     snapshot.progress = progress
     snapshot.scrub = scrubReport
+    snapshot.restartProof = core.restartProof
     measures.publish(snapshot)
   }
 

@@ -17,6 +17,23 @@ extension AgentShell {
     send(.settingsProof(SettingsProof(id: request.id, outcome: outcome)))
   }
 
+  /// Proves that the node could restart now: what lies on its disk opens under what the KMS unwrapped of it, and that
+  /// is the key in use. Nil if the keystore was replaced meanwhile or is closed, which says nothing; throws what is
+  /// wrong.
+  func restartProof(
+    of sealed: SealedKeystore, in id: GenerationID, under master: borrowing MasterKey, startedAt: Int64
+  ) throws -> RestartProof? {
+    guard let cluster = core.assignment?.cluster else { return nil }
+    try sealed.verify(
+      with: master, expecting: KeystoreIdentity(cluster: cluster, node: configuration.node, generation: id))
+    guard let keystore, keystore.identity?.generation == id, keystore.version == sealed.version else { return nil }
+    guard keystore.isUnder(master) else {
+      throw AgentError(.keys, "the stored master key unwraps to another key than the one in use")
+    }
+    return RestartProof(
+      masterKeyID: sealed.masterKeyID, keystoreVersion: sealed.version, provenAtMilliseconds: startedAt)
+  }
+
   private func outcome(of request: ProveSettings) async -> SettingsProof.Outcome {
     guard let live = liveGeneration() ?? core.generation, live.encrypted else { return .nothingToProve }
     guard let assignment = core.assignment else {

@@ -34,6 +34,8 @@ extension AgentShell {
     report.damage = core.damage
     report.scrub = scrubReport
     report.disk = disk
+    report.clockMilliseconds = Self.wallClock
+    report.restartProof = core.restartProof
     report.driverPort = drivers.map { drivers in
       DriverPortReport(
         tls: drivers.tls, authentication: drivers.server.authentication,

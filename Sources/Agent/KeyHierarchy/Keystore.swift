@@ -64,6 +64,12 @@ public final class Keystore: Sendable {
 
   private var state: State? { condition.withLock { $0.state } }
 
+  /// Whether this is the master key in use, compared byte by byte in constant time; false once wiped.
+  public func isUnder(_ master: borrowing MasterKey) -> Bool {
+    guard let state else { return false }
+    return state.master.key.isSame(as: master)
+  }
+
   /// The newest key of a scope; nil if it has none.
   public func currentKey(for scope: KeyScope) -> KeyID? { state?.contents.current[scope] }
 

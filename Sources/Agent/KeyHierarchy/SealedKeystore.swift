@@ -45,14 +45,13 @@ public struct SealedKeystore: Sendable {
   /// How many keys it holds.
   public var keyCount: Int { contents.entries.count }
 
-  /// Unwraps every key. What a crash left beside the file is removed.
+  /// Checks that `open` under this master key would find its own, undamaged and unaltered keystore, without unwrapping
+  /// any other key.
   ///
-  /// Throws `foreign` if it is another cluster's, node's or generation's, `wrongMasterKey` if another master key
-  /// wrapped the keys, `forged` if no holder of the master key made the file, `corrupt` if a key doesn't open,
-  /// `cryptography`.
-  public func open(
+  /// Throws `foreign`, `wrongMasterKey`, `forged`, `cryptography`: see `open`.
+  public func verify(
     with master: borrowing MasterKey, expecting expected: KeystoreIdentity
-  ) throws(KeystoreError) -> Keystore {
+  ) throws(KeystoreError) {
     guard identity == expected else {
       throw KeystoreError(
         .foreign, "the keystore \(file.path) belongs to \(identity), not to \(expected); was a directory copied?")
@@ -68,6 +67,17 @@ public struct SealedKeystore: Sendable {
         .forged,
         "the keystore \(file.path) was altered by somebody without the master key; keep it, and sync the node anew")
     }
+  }
+
+  /// Unwraps every key. What a crash left beside the file is removed.
+  ///
+  /// Throws `foreign` if it is another cluster's, node's or generation's, `wrongMasterKey` if another master key
+  /// wrapped the keys, `forged` if no holder of the master key made the file, `corrupt` if a key doesn't open,
+  /// `cryptography`.
+  public func open(
+    with master: borrowing MasterKey, expecting expected: KeystoreIdentity
+  ) throws(KeystoreError) -> Keystore {
+    try verify(with: master, expecting: expected)
     let secrets = try unwrapped(with: master)
     file.removeUnfinished()
     return Keystore(file: file, contents: contents, secrets: secrets, master: HeldMasterKey(try master.duplicate()))

@@ -6,6 +6,7 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
   case planOverdue, initialSync, secondIncarnation, storeRestored, mailNotSent, auditContradicted
   case keyNotChecked
   case keyUse
+  case masterKeyOld, customerKeyOld, restartNotProven
 
   /// The alert's name, for operators.
   public var title: String {
@@ -25,13 +26,16 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
     case .auditContradicted: "audit record contradicted"
     case .keyNotChecked: "KMS key not checked"
     case .keyUse: "KMS wrap or describe failed"
+    case .masterKeyOld: "master key too old"
+    case .customerKeyOld: "KMS key needs rotation"
+    case .restartNotProven: "restart not proven"
     }
   }
 
   /// Whether it says something of a project's key.
   var isAboutKey: Bool {
     switch self {
-    case .kmsUnreachable, .keyRevoked, .vantagePointsDisagree, .keyNotChecked: true
+    case .kmsUnreachable, .keyRevoked, .vantagePointsDisagree, .keyNotChecked, .customerKeyOld: true
     default: false
     }
   }
@@ -42,7 +46,8 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
     case .keyRevoked, .nodeFailed, .nodeDamaged, .keystoreDistrusted, .initialSync, .secondIncarnation, .storeRestored,
       .auditContradicted:
       true
-    case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue, .mailNotSent, .keyNotChecked, .keyUse:
+    case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue, .mailNotSent, .keyNotChecked, .keyUse,
+      .masterKeyOld, .customerKeyOld, .restartNotProven:
       false
     }
   }

@@ -23,6 +23,8 @@ public struct ClusterRecord: Sendable, Codable, Equatable {
   public var lease: PlanID?
   /// What every node of the cluster was told last.
   public var assignment: NodeAssignment?
+  /// How the next rotation of its master keys stands, nil if nothing was decided on it.
+  public var rotation: RotationRecord?
 
   init(name: ClusterName, project: ProjectName, nodes: [NodeName], createdAt: Instant) {
     self.name = name

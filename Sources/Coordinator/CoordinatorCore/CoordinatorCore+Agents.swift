@@ -111,6 +111,7 @@ extension CoordinatorCore {
       advance(cluster, now: now)
     }
     attendDisagreements(now: now)
+    attendRotations(now: now)
     closeContradictions(now: now)
     tellWitnesses(now: now)
     attendMail(now: now)

@@ -26,7 +26,7 @@ extension CoordinatorCore {
   /// is not kept twice.
   public mutating func noteOrder(_ command: OperatorCommand, by admin: OperatorName, now: Instant) {
     switch command {
-    case .approveNode, .adopt, .recover: break
+    case .approveNode, .adopt, .recover, .deferRotation: break
     default: audit(command.commandName, by: admin, on: command.subject, "taken", now: now)
     }
   }

@@ -77,6 +77,7 @@ extension CoordinatorCore {
     if let first = pending.first(where: { plan.steps[$0].kind != plan.kind.work }) {
       return hindrance(to: plan.steps[first], in: cluster, now: now).map { .wait($0) } ?? .begin([first])
     }
+    if let reason = closedWindow(for: plan, in: cluster, now: now) { return .wait(reason) }
     for node in cluster.nodes {
       if let reason = blocker(at: node, in: cluster, now: now) { return .wait(reason) }
     }
@@ -111,6 +112,10 @@ extension CoordinatorCore {
     guard let check = knownCheck(node, of: cluster.project), check.verdict == .valid,
       uses(node, key: check.customerKeyID)
     else { return false }
+    // An agent that proves restarts has to have proven one with the key in use.
+    if contacts[node]?.report?.clockMilliseconds != nil {
+      guard let age = restartProofAge(of: node, now: now), age < CoordinatorLimits.proofAge else { return false }
+    }
     let age = now - Instant(milliseconds: check.startedAtMilliseconds)
     return (.zero - CoordinatorLimits.clockTolerance..<CoordinatorLimits.proofAge).contains(age)
   }

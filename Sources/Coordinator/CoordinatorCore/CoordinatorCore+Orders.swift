@@ -87,6 +87,13 @@ extension CoordinatorCore {
   /// Gives every node of an encrypted cluster a new master key, one node after another, while all of them serve.
   public mutating func rotateMasterKeys(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID>
   {
+    if var plan = openPlans(of: name).first(where: { $0.kind == .rotateMasterKeys && $0.isAutomatic == true }) {
+      // An operator who says now means now: what started by itself is held to the window no longer.
+      plan.isAutomatic = false
+      put(plan)
+      advance(name, now: now)
+      return Decision(plan.id, flush())
+    }
     let cluster = try runningCluster(name, for: .rotateMasterKeys)
     guard cluster.encrypted, cluster.encryptionWanted else {
       throw CoordinatorError(
@@ -132,11 +139,16 @@ extension CoordinatorCore {
   }
 
   mutating func order(_ kind: PlanKind, on cluster: ClusterRecord, now: Instant) -> Decision<PlanID> {
-    let primary = primary(of: cluster, now: now)
-    let order = cluster.nodes.filter { $0 != primary } + cluster.nodes.filter { $0 == primary }
-    let plan = addPlan(kind, on: cluster.name, steps: order.map { PlanStep(kind.work, $0) }, now: now)
+    let plan = addPlan(kind, on: cluster.name, steps: rollingSteps(kind, of: cluster, now: now), now: now)
     advance(cluster.name, now: now)
     return Decision(plan, flush())
+  }
+
+  /// A step for each node, the primary last.
+  func rollingSteps(_ kind: PlanKind, of cluster: ClusterRecord, now: Instant) -> [PlanStep] {
+    let primary = primary(of: cluster, now: now)
+    let order = cluster.nodes.filter { $0 != primary } + cluster.nodes.filter { $0 == primary }
+    return order.map { PlanStep(kind.work, $0) }
   }
 
   mutating func addPlan(

@@ -192,6 +192,7 @@ extension CoordinatorCore {
     put(plan)
     waiting[id] = nil
     closeAlert(.planOverdue, subject: plan.cluster.text, now: now)
+    if plan.kind == .rotateMasterKeys, outcome == .succeeded { noteRotated(plan.cluster) }
     guard var cluster = clusterRecords[plan.cluster], cluster.lease == id else { return }
     cluster.lease = nil
     put(cluster)

@@ -48,6 +48,7 @@ extension CoordinatorCore {
     }
     var project = try self.project(name)
     if project.kms?.keyID != settings.keyID { supersedeKeyChanges(of: name, now: now) }
+    if project.kms.map({ !CustomerKey.isSame($0.keyID, settings.keyID) }) ?? true { project.keySince = now }
     keepFormerKey(of: &project, replacedBy: settings, now: now)
     project.kms = settings
     project.settingsVersion = settingsVersion

@@ -9,6 +9,8 @@ extension CoordinatorCore {
       name: project.name, createdAt: OperatorTime(milliseconds: project.createdAt.milliseconds),
       clusters: clusters(of: project.name).map(\.name), kms: kmsView(of: project))
     view.kmsNetworkAccessDenied = wants(.kmsUnreachable, project.name)
+    view.maintenance = maintenanceView(of: project)
+    view.keySince = project.kms == nil ? nil : project.keySince.map { OperatorTime(milliseconds: $0.milliseconds) }
     return view
   }
 
@@ -27,7 +29,7 @@ extension CoordinatorCore {
 
   /// A node as an operator sees it at `now`.
   public func view(of node: NodeRecord, now: Instant) -> NodeView {
-    NodeView(
+    var view = NodeView(
       name: node.name, cluster: node.cluster ?? node.intendedCluster, publicKey: node.publicKey,
       enrolledAt: OperatorTime(milliseconds: node.enrolledAt.milliseconds),
       connected: isHeard(node.name, now: now),
@@ -35,6 +37,8 @@ extension CoordinatorCore {
       report: report(of: node.name), distrust: node.distrust, initialSync: syncText(of: node.name),
       secondBoot: waitingReport(of: node.name)?.boot,
       nowMilliseconds: now.milliseconds)
+    view.restartProofAgeSeconds = restartProofAge(of: node.name, now: now).map { $0.wholeMilliseconds / 1000 }
+    return view
   }
 
   /// A cluster as an operator sees it at `now`.
@@ -52,6 +56,7 @@ extension CoordinatorCore {
       encryption: encryption, primary: primary(of: cluster, now: now), connectionString: connectionString(of: cluster),
       nodes: cluster.nodes.compactMap { nodeRecords[$0] }.map { view(of: $0, now: now) },
       openPlans: openPlans(of: cluster.name).map(\.id))
+    shown.rotation = rotation(of: cluster, now: now)
     explainKey(of: cluster, in: &shown)
     shown.keyChange = keyChangeText(of: cluster)
     return shown
@@ -183,10 +188,11 @@ extension CoordinatorCore {
     guard let generation = nodeRecords[node]?.generation, generation.encrypted, let id = generation.masterKeyID,
       let customerKey = generation.customerKeyID
     else { return nil }
-    let view = MasterKeyView(
+    var view = MasterKeyView(
       id: id, cluster: cluster, node: node, createdAt: OperatorTime(known: generation.masterKeyCreatedAtMilliseconds),
       checkValue: generation.masterKeyCheckValue, keystoreVersion: generation.keystoreVersion,
       state: isServing(node, now: now) ? "in use" : "sealed", keys: keys(of: node).map { KeyView($0) })
+    view.restartProofAgeSeconds = restartProofAge(of: node, now: now).map { $0.wholeMilliseconds / 1000 }
     return (customerKey, view)
   }
 

@@ -36,6 +36,8 @@ public struct CoordinatorCore: Sendable {
   var waiting: [PlanID: String] = [:]
   var schedules: [ProjectName: CheckSchedule] = [:]
   var mailsUnderWay: Set<MailKey> = []
+  /// When it was looked last whose keys are old, nil if not yet.
+  var rotationsLookedAt: Instant?
 
   /// Clusters that may be commanded although no majority of their nodes has said hello in this life.
   var taughtClusters: Set<ClusterName> = []

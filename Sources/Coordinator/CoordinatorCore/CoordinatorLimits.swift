@@ -63,6 +63,32 @@ public enum CoordinatorLimits {
   /// How old a valid check may be as proof that a node can start again: one check.
   public static let proofAge = Duration.seconds(15 * 60)
 
+  /// How old a master key may become unless the project says otherwise, in days.
+  public static let rotationDays = 90
+  /// How old it may be allowed to become, in days.
+  public static let rotationDaysAllowed = 1...365
+  /// By how much a rotation is put off at once.
+  public static let deferral = Duration.seconds(7 * 86_400)
+  /// How often, then it starts by itself.
+  public static let maximumDeferrals = 2
+  /// How long before its start a rotation can be put off first.
+  public static let deferralNotice = Duration.seconds(14 * 86_400)
+  /// No deferral reaches further: the notice, two deferrals, and an hour of daylight saving.
+  static let furthestDeferral = Duration.seconds(29 * 86_400)
+  /// How many rotations of a project that started by themselves are under way at once: their calls stay far below any
+  /// KMS's quota, whatever a clock does.
+  public static let rotationsAtOnce = 4
+  /// How often it is looked whose keys are old.
+  public static let rotationLook = Duration.seconds(10)
+  /// How long after a rotation that started by itself no other one does: a wrong clock costs one a day.
+  static let rotationPause = Duration.seconds(86_400)
+  /// After how many days of one customer's key it is an alert unless the project says otherwise.
+  public static let keyAlertDays = 90
+  /// After how many days it may be one at most: ten years.
+  public static let maximumKeyAlertDays = 3650
+  /// How old the proof that a node could restart may become before it is an alert: four checks.
+  public static let restartProofAlert = Duration.seconds(60 * 60)
+
   /// The first wait before a mail that the server did not take is tried again; doubles at each failure.
   public static let firstMailRetry = Duration.seconds(30)
   /// The longest wait between two attempts.

@@ -172,6 +172,8 @@ public struct PlanRecord: Sendable, Codable, Equatable {
   public var outcome: PlanOutcome?
   /// Why it was made, nil if an operator's order says it all.
   public var reason: String?
+  /// Whether it started by itself, and keeps to the maintenance window; nil is no.
+  public var isAutomatic: Bool?
 
   /// Whether it is not finished.
   public var isOpen: Bool { outcome == nil }

@@ -25,6 +25,10 @@ public struct ProjectRecord: Sendable, Codable, Equatable {
   public var episode: KeyEpisode?
   /// Alerts that the project does not want, nil for none.
   public var mutedAlerts: [AlertKind]?
+  /// When its clusters are maintained, and how old keys may become; nil for the defaults.
+  public var maintenance: MaintenanceRecord?
+  /// Since when its customer key is the one it is; nil in a store from before this was remembered.
+  public var keySince: Instant?
 
   init(name: ProjectName, owners: [String], createdAt: Instant) {
     self.name = name

@@ -9,12 +9,12 @@ extension OperatorCommand {
     switch self {
     case .setKMS, .checkKMS, .createProject, .enrollNode, .createCluster, .startCluster, .shutdownCluster,
       .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword,
-      .decryptCluster, .removeKMS, .approveNode, .adopt, .recover, .tryAgain, .setAlerts, .setOwners, .setMail,
-      .testMail, .retireKey:
+      .decryptCluster, .removeKMS, .approveNode, .adopt, .recover, .tryAgain, .setAlerts, .setKeyAlert,
+      .setMaintenance, .deferRotation, .setOwners, .setMail, .testMail, .retireKey:
       true
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
       .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery,
-      .listPastAlerts, .showMail, .keysNeeded:
+      .listPastAlerts, .showMail, .keysNeeded, .showRotations:
       false
     }
   }
@@ -27,6 +27,7 @@ extension Coordinator {
     _ command: OperatorCommand, of name: OperatorName, secret: Secret?, asker: Asker
   ) throws -> OperatorAnswer? {
     if let answer = try answerOnTrust(command, of: name) { return answer }
+    if let answer = try answerOnMaintenance(command, of: name) { return answer }
     switch command {
     case .setKMS(let project, let settings):
       try startProof(of: project, settings: settings, secret: secret, asker: asker)
@@ -158,7 +159,7 @@ extension Coordinator {
     return .plan(view(of: plan, now: now))
   }
 
-  private func view(of project: ProjectRecord) -> ProjectView {
+  func view(of project: ProjectRecord) -> ProjectView {
     var view = core.view(of: project)
     view.owners = project.owners
     return view

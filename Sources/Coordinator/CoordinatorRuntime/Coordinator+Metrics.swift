@@ -15,6 +15,10 @@ extension Coordinator {
     }
     for alert in core.alerts where alert.closedAt == nil { snapshot.alerts[alert.kind.rawValue, default: 0] += 1 }
     snapshot.mailsWaiting = core.mailView.waiting.count
+    let now = now
+    snapshot.masterKeyAges = core.masterKeyAges(now: now).map { ($0.cluster.text, $0.age) }
+    snapshot.restartProofAges = core.restartProofAges(now: now).map { ($0.cluster.text, $0.age) }
+    snapshot.customerKeyAges = core.customerKeyAges(now: now).map { ($0.project.text, $0.age) }
     snapshot.checks = core.projects.compactMap { project in
       project.lastCheck.map { check in
         CoordinatorMeasures.Snapshot.Check(

@@ -28,6 +28,10 @@ final class CoordinatorMeasures: Sendable {
     var checks: [Check] = []
     /// Mails that no server has taken yet, counted for each recipient.
     var mailsWaiting = 0
+    /// The oldest of each cluster, and of each project.
+    var masterKeyAges: [(cluster: String, age: Duration)] = []
+    var restartProofAges: [(cluster: String, age: Duration)] = []
+    var customerKeyAges: [(project: String, age: Duration)] = []
   }
 
   let registry = MetricsRegistry()

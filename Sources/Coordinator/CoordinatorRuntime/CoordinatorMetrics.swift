@@ -22,8 +22,21 @@ enum CoordinatorMetrics {
   static let storeWrites = Metric(
     .histogram, "keyfold_store_write_seconds", "How long a change took to be durable in the coordinator's store.")
 
+  static let masterKeyAge = Metric(
+    .gauge, "keyfold_cluster_master_key_age_seconds", labels: ["cluster"],
+    "How old the oldest master key in use of a cluster is, by its node's clock.")
+  static let restartProofAge = Metric(
+    .gauge, "keyfold_cluster_restart_proof_age_seconds", labels: ["cluster"],
+    "How long ago the node of a cluster that proved it longest ago proved that it could restart.")
+  static let customerKeyAge = Metric(
+    .gauge, "keyfold_project_key_age_seconds", labels: ["project"],
+    "How long a project's customer key has been in use.")
+
   /// All that is measured here.
-  static let all = [epoch, enrolled, connected, plans, alerts, verdict, checkAge, mailsWaiting, storeWrites]
+  static let all = [
+    masterKeyAge, restartProofAge, customerKeyAge, epoch, enrolled, connected, plans, alerts, verdict, checkAge,
+    mailsWaiting, storeWrites,
+  ]
 
   static let verdicts = ["valid", "revoked", "unreachable"]
   static let planStates = ["running", "waiting", "succeeded", "superseded", "rolled back", "gave up"]
@@ -35,6 +48,9 @@ enum CoordinatorMetrics {
     for state in planStates { page.set(plans, snapshot.plans[state] ?? 0, [state]) }
     for kind in AlertKind.allCases { page.set(alerts, snapshot.alerts[kind.rawValue] ?? 0, [kind.rawValue]) }
     page.set(mailsWaiting, snapshot.mailsWaiting)
+    for (cluster, age) in snapshot.masterKeyAges { page.set(masterKeyAge, age / .seconds(1), [cluster]) }
+    for (cluster, age) in snapshot.restartProofAges { page.set(restartProofAge, age / .seconds(1), [cluster]) }
+    for (project, age) in snapshot.customerKeyAges { page.set(customerKeyAge, age / .seconds(1), [project]) }
     for check in snapshot.checks {
       page.set(verdict, state: check.verdict, of: verdicts, [check.project])
       page.set(checkAge, max(0, (now - check.startedAt) / .seconds(1)), [check.project])

@@ -23,7 +23,7 @@ enum ClusterRendering {
         ("reason", cluster.reason.map { "\($0)" }),
         ("disabled since", cluster.disabledSince.map { "\($0)" }), ("what to do", cluster.next.map { "\($0)" }),
         ("queued", cluster.queued.map { "\($0.joined(separator: ", ")); applied once the key is back" }),
-        ("encryption", encryption(cluster)),
+        ("encryption", encryption(cluster)), ("master keys", cluster.rotation.map(RotationRendering.summary)),
         ("customer key", cluster.keyChange.map { Table.Cell($0, .warning) }),
         ("primary", cluster.primary.map { "\($0)" }), ("connect with", cluster.connectionString.map { "\($0)" }),
         ("open plans", plans.isEmpty ? nil : "\(plans)   (keyfold plan watch ID)"),

@@ -6,7 +6,7 @@ internal import ClusterModel
 struct KeysCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keys", abstract: "The chain of keys from the customer's KMS down to each database.",
-    subcommands: [Tree.self, Needed.self, Rotate.self])
+    subcommands: [Tree.self, Needed.self, Rotate.self, Schedule.self, Defer.self])
 
   struct Tree: OperatorSubcommand {
     static let configuration = CommandConfiguration(
@@ -59,7 +59,8 @@ struct KeysCommands: ParsableCommand {
       abstract: "Gives every node of a cluster a new master key.",
       discussion: """
         Node by node, while all of them serve: each makes a new master key, has it wrapped by the customer's key and \
-        rewraps its database keys in one replacement of its keystore. No data page is touched.
+        rewraps its database keys in one replacement of its keystore. No data page is touched. It starts now, whatever \
+        the maintenance window; the rotation that would have started by itself is not needed any more.
 
         Example: keyfold keys rotate orders --wait
         """)

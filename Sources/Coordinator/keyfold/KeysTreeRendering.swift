@@ -49,6 +49,7 @@ enum KeysTreeRendering {
       "master key \(key.id.text.prefix(8))", "\(Wording.age(key.createdAt, now: now)) old",
       palette.paint(key.state, key.state == "in use" ? .good : .warning), "keystore version \(key.keystoreVersion)",
       key.checkValue.map { "check value \($0.prefix(12))" },
+      key.restartProofAgeSeconds.map { "restart proven \(Wording.span(seconds: Double($0))) ago" },
     ]
     let head =
       palette.paint("\(key.node)", .strong) + " (\(key.cluster))  " + facts.compactMap { $0 }.joined(separator: ", ")

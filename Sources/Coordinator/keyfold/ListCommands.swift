@@ -55,20 +55,55 @@ extension AlertCommands {
         'KMS network access denied' opens when the coordinator or a node could not ask the KMS at two checks in a row, \
         a minute apart, and closes by itself. It is on unless it is turned off. Outages close nothing either way.
 
+        'KMS key needs rotation' opens when the project's customer key has been the same for longer than that many \
+        days (90 unless set), and closes by itself when the project uses another key.
+
         Example: keyfold alert set shop --kms-network-access-denied off
+        Example: keyfold alert set shop --key-needs-rotation 180 --provider azure
         """)
 
     @Argument(help: "The project.", transform: Parse.project) var project: ProjectName
     @Option(name: .long, help: ArgumentHelp("Whether that alert is wanted: on or off.", valueName: "on|off"))
-    var kmsNetworkAccessDenied: Switch
+    var kmsNetworkAccessDenied: Switch?
+    @Option(name: .long, help: ArgumentHelp("After how many days that alert opens, or off.", valueName: "days|off"))
+    var keyNeedsRotation: Days?
+    @Option(
+      name: .long, help: ArgumentHelp("Only for keys of aws, azure or gcp (default: all).", valueName: "name"),
+      transform: Parse.provider)
+    var provider: KMSProvider?
     @OptionGroup var options: GlobalOptions
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
-      let command = OperatorCommand.setAlerts(project: project, kmsNetworkAccessDenied: kmsNetworkAccessDenied == .on)
-      guard case .project(let project) = try await session.ask(command) else {
-        throw OperatorFailure.unexpectedAnswer()
+      let commands = [
+        kmsNetworkAccessDenied.map { OperatorCommand.setAlerts(project: project, kmsNetworkAccessDenied: $0 == .on) },
+        keyNeedsRotation.map { OperatorCommand.setKeyAlert(project: project, provider: provider, days: $0.number) },
+      ].compactMap { $0 }
+      guard !commands.isEmpty else {
+        throw OperatorFailure(.invalid, what: "No alert was named.", next: "See: keyfold alert set --help")
       }
-      terminal.show(project, ProjectRendering.facts)
+      var shown: ProjectView?
+      for command in commands {
+        guard case .project(let project) = try await session.ask(command) else {
+          throw OperatorFailure.unexpectedAnswer()
+        }
+        shown = project
+      }
+      if let shown { terminal.show(shown, ProjectRendering.facts) }
+    }
+  }
+
+  /// A number of days, or `off`.
+  struct Days: ExpressibleByArgument {
+    let number: Int
+
+    init?(argument: String) {
+      if argument == "off" {
+        number = 0
+      } else if let number = Int(argument), number > 0 {
+        self.number = number
+      } else {
+        return nil
+      }
     }
   }
 

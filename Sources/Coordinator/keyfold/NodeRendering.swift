@@ -57,6 +57,7 @@ enum NodeRendering {
         node.supersededGenerations > 0 ? "\(node.supersededGenerations), being destroyed" : nil
       ),
       ("master key", node.generation?.masterKeyID.map { "\($0)" }),
+      ("restart proven", node.generation?.masterKeyID == nil ? nil : proof(node)),
       ("customer's key", node.generation?.customerKeyID.map { "\($0)" }),
       ("keystore version", node.generation?.masterKeyID == nil ? nil : node.generation.map { "\($0.keystoreVersion)" }),
       (
@@ -73,6 +74,11 @@ enum NodeRendering {
       ("assignment", "version \(node.assignmentVersion)"),
       ("IP list", "version \(node.ipListVersion)"),
     ]
+  }
+
+  private static func proof(_ node: NodeView) -> Table.Cell {
+    node.restartProofAgeSeconds.map { Table.Cell("\(Wording.span(seconds: Double($0))) ago, with the key in use") }
+      ?? Table.Cell("not yet with the key in use", .warning)
   }
 
   /// From which entry on, how large, and for how long a member may be away.

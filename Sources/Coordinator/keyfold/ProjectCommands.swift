@@ -6,7 +6,7 @@ internal import ClusterModel
 struct ProjectCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "project", abstract: "Projects: the unit that owns KMS settings and clusters.",
-    subcommands: [Create.self, List.self, Show.self, Owners.self])
+    subcommands: [Create.self, List.self, Show.self, Owners.self, Maintenance.self])
 
   struct Create: OperatorSubcommand {
     static let configuration = CommandConfiguration(

@@ -24,9 +24,12 @@ enum ProjectRendering {
       (
         "alerts off", project.kmsNetworkAccessDenied == false ? Table.Cell("KMS network access denied", .warning) : nil
       ),
-      ("KMS", project.kms == nil ? "not set" : nil),
     ]
-    return Table.facts(own + (project.kms.map(facts) ?? []), palette)
+    let maintenance = project.maintenance.map(RotationRendering.maintenance) ?? []
+    let key: [(String, Table.Cell?)] = [
+      ("KMS", project.kms == nil ? "not set" : nil), ("key in use since", project.keySince.map { "\($0)" }),
+    ]
+    return Table.facts(own + maintenance + key + (project.kms.map(facts) ?? []), palette)
   }
 
   static func kms(_ kms: KMSView, _ palette: Palette) -> [String] {

@@ -278,6 +278,51 @@ void   keyfold__v1__node_report__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__node_report__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__restart_proof__init
+                     (Keyfold__V1__RestartProof         *message)
+{
+  static const Keyfold__V1__RestartProof init_value = KEYFOLD__V1__RESTART_PROOF__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__restart_proof__get_packed_size
+                     (const Keyfold__V1__RestartProof *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__restart_proof__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__restart_proof__pack
+                     (const Keyfold__V1__RestartProof *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__restart_proof__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__restart_proof__pack_to_buffer
+                     (const Keyfold__V1__RestartProof *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__restart_proof__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__RestartProof *
+       keyfold__v1__restart_proof__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__RestartProof *)
+     protobuf_c_message_unpack (&keyfold__v1__restart_proof__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__restart_proof__free_unpacked
+                     (Keyfold__V1__RestartProof *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__restart_proof__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__disk__init
                      (Keyfold__V1__Disk         *message)
 {
@@ -3462,7 +3507,7 @@ const ProtobufCMessageDescriptor keyfold__v1__heartbeat__descriptor =
   (ProtobufCMessageInit) keyfold__v1__heartbeat__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[19] =
+static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[21] =
 {
   {
     "node",
@@ -3681,6 +3726,30 @@ static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "clock_ms",
+    80,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__NodeReport, clock_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "restart_proof",
+    81,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__NodeReport, restart_proof),
+    &keyfold__v1__restart_proof__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "other_generations",
     90,
     PROTOBUF_C_LABEL_REPEATED,
@@ -3697,6 +3766,7 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   2,   /* field[2] = agent_version */
   11,   /* field[11] = assignment_version */
   1,   /* field[1] = boot */
+  18,   /* field[18] = clock_ms */
   14,   /* field[14] = damage */
   17,   /* field[17] = disk */
   5,   /* field[5] = driver_address */
@@ -3705,22 +3775,24 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   12,   /* field[12] = ip_list_version */
   13,   /* field[13] = last_check */
   0,   /* field[0] = node */
-  18,   /* field[18] = other_generations */
+  20,   /* field[20] = other_generations */
   3,   /* field[3] = phase */
   4,   /* field[4] = phase_reason */
   9,   /* field[9] = replication */
   6,   /* field[6] = replication_address */
+  19,   /* field[19] = restart_proof */
   16,   /* field[16] = scrub */
   8,   /* field[8] = superseded_generations */
   10,   /* field[10] = work */
 };
-static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[4 + 1] =
+static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[5 + 1] =
 {
   { 1, 0 },
   { 40, 15 },
   { 43, 16 },
-  { 90, 18 },
-  { 0, 19 }
+  { 80, 18 },
+  { 90, 20 },
+  { 0, 21 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
 {
@@ -3730,11 +3802,75 @@ const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
   "Keyfold__V1__NodeReport",
   "keyfold.v1",
   sizeof(Keyfold__V1__NodeReport),
-  19,
+  21,
   keyfold__v1__node_report__field_descriptors,
   keyfold__v1__node_report__field_indices_by_name,
-  4,  keyfold__v1__node_report__number_ranges,
+  5,  keyfold__v1__node_report__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__node_report__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__restart_proof__field_descriptors[3] =
+{
+  {
+    "master_key_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RestartProof, master_key_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "keystore_version",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RestartProof, keystore_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "proven_at_ms",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RestartProof, proven_at_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__restart_proof__field_indices_by_name[] = {
+  1,   /* field[1] = keystore_version */
+  0,   /* field[0] = master_key_id */
+  2,   /* field[2] = proven_at_ms */
+};
+static const ProtobufCIntRange keyfold__v1__restart_proof__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__restart_proof__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.RestartProof",
+  "RestartProof",
+  "Keyfold__V1__RestartProof",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__RestartProof),
+  3,
+  keyfold__v1__restart_proof__field_descriptors,
+  keyfold__v1__restart_proof__field_indices_by_name,
+  1,  keyfold__v1__restart_proof__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__restart_proof__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__disk__field_descriptors[3] =

@@ -301,6 +301,10 @@ public struct NodeReport: Sendable, Codable, Equatable {
 
   /// Encrypted generations on its disk beside the live one: copies being filled, and superseded ones; nil for none.
   public var otherGenerations: [GenerationReport]?
+  /// What its clock said, milliseconds since 1970; nil from an agent that does not say.
+  public var clockMilliseconds: Int64?
+  /// When it last proved that it could restart, nil if it has not.
+  public var restartProof: RestartProof?
 
   /// Makes a report with nothing opened yet.
   public init(node: NodeName, boot: BootID, agentVersion: String, phase: NodePhase) {

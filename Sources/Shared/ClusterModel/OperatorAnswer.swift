@@ -26,6 +26,8 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   case keysNeeded(KeysNeededView)
   /// One customer key of the ledger.
   case keyNeed(KeyNeedView)
+  /// When master keys are rotated next.
+  case rotations([RotationView])
   /// The list of addresses.
   case ipList(IPListView)
   /// What needs attention.

@@ -28,6 +28,8 @@ public struct ClusterView: Sendable, Codable, Equatable {
   public var next: String?
   /// Changes that were accepted while it is disabled, in the order they will be applied; nil if there are none.
   public var queued: [String]?
+  /// When its master keys are rotated next, nil if it is not encrypted.
+  public var rotation: RotationView?
 
   /// What is said while nodes leave a customer key that was replaced; nil while none do.
   public var keyChange: String?

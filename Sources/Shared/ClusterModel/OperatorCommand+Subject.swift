@@ -6,21 +6,23 @@ extension OperatorCommand {
     switch self {
     case .createProject(let name, _), .showProject(let name): name.text
     case .setKMS(let project, _), .showKMS(let project), .checkKMS(let project), .removeKMS(let project),
-      .setAlerts(let project, _),
-      .setOwners(let project, _):
+      .setAlerts(let project, _), .setOwners(let project, _), .setKeyAlert(let project, _, _),
+      .setMaintenance(let project, _):
       project.text
     case .enrollNode(let name, _, _), .showNode(let name), .resyncNode(let name), .approveNode(let name): name.text
     case .createCluster(let name, _, _), .showCluster(let name), .startCluster(let name), .shutdownCluster(let name),
       .restartCluster(let name), .encryptCluster(let name), .decryptCluster(let name),
       .tryAgain(let name):
       name.text
-    case .stepDown(let cluster), .rotateKeys(let cluster), .listUsers(let cluster), .showRecovery(let cluster),
+    case .stepDown(let cluster), .rotateKeys(let cluster), .deferRotation(let cluster), .listUsers(let cluster),
+      .showRecovery(let cluster),
       .recover(let cluster, _):
       cluster.text
     case .createUser(let cluster, let name, _), .removeUser(let cluster, let name),
       .setUserPassword(let cluster, let name):
       "\(cluster): \(name)"
-    case .listNodes(let cluster), .keysTree(let cluster), .listPlans(let cluster): cluster?.text ?? ""
+    case .listNodes(let cluster), .keysTree(let cluster), .listPlans(let cluster), .showRotations(let cluster):
+      cluster?.text ?? ""
     case .showPlan(let id): id
     case .retireKey(let key): key
     case .showCoordinator, .adopt: "coordinator"

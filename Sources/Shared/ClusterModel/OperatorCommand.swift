@@ -64,6 +64,14 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   case listPastAlerts
   /// Turn a project's alert `KMS network access denied` on or off.
   case setAlerts(project: ProjectName, kmsNetworkAccessDenied: Bool)
+  /// Set after how many days of one customer's key the alert opens, for one provider or all; 0 for never.
+  case setKeyAlert(project: ProjectName, provider: KMSProvider?, days: Int)
+  /// Change when a project's clusters are maintained and how old their master keys may become.
+  case setMaintenance(project: ProjectName, change: MaintenanceChange)
+  /// Put the next rotation of a cluster's master keys off by a week.
+  case deferRotation(cluster: ClusterName)
+  /// Show when master keys are rotated next, everybody's or one cluster's.
+  case showRotations(cluster: ClusterName?)
   /// Name a project's owners anew, by mail address.
   case setOwners(project: ProjectName, owners: [String])
   /// Check the key of a cluster's project now, and let nodes that wait for it try at once.
@@ -128,6 +136,10 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .listAlerts: "alert list"
     case .listPastAlerts: "alert list --past"
     case .setAlerts: "alert set"
+    case .setKeyAlert: "alert set"
+    case .setMaintenance: "project maintenance"
+    case .deferRotation: "keys defer"
+    case .showRotations: "keys schedule"
     case .setOwners: "project owners"
     case .tryAgain: "cluster try-again"
     case .setMail: "mail set"

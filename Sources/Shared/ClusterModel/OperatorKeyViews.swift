@@ -62,6 +62,8 @@ public struct MasterKeyView: Sendable, Codable, Equatable {
   public var state: String
   /// The keys it wraps, by id.
   public var keys: [KeyView]
+  /// How long ago the node proved that it could restart with this key, in seconds; nil if it has not.
+  public var restartProofAgeSeconds: Int64?
 
   /// Makes a view of its parts.
   public init(

@@ -57,6 +57,9 @@ public struct NodeView: Sendable, Codable, Equatable {
   /// The room on its disk, nil if it has not said.
   public var disk: DiskReport?
 
+  /// How long ago the node proved that it could restart with the key in use, in seconds; nil if it has not.
+  public var restartProofAgeSeconds: Int64?
+
   /// Makes a view of what was enrolled and of the node's last report, at `nowMilliseconds` since 1970.
   public init(
     name: NodeName, cluster: ClusterName?, publicKey: String, enrolledAt: OperatorTime?, connected: Bool,

@@ -14,6 +14,10 @@ public struct ProjectView: Sendable, Codable, Equatable {
   public var kms: KMSView?
   /// Whether the alert `KMS network access denied` is on; nil from a coordinator that does not say.
   public var kmsNetworkAccessDenied: Bool?
+  /// When its clusters are maintained; nil from a coordinator that does not say.
+  public var maintenance: MaintenanceView?
+  /// Since when its customer key is the one it is, nil if that is not known.
+  public var keySince: OperatorTime?
 
   /// Makes a view of its parts.
   public init(

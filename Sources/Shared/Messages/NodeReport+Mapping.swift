@@ -24,6 +24,9 @@ extension NodeReport: WireMapped {
     disk = try wire.optional("disk")
     let others: [GenerationReport] = try wire.list("other_generations", limit: NodeReport.maximumOtherGenerations)
     otherGenerations = others.isEmpty ? nil : others
+    let clock = wire.int64("clock_ms")
+    clockMilliseconds = clock == 0 ? nil : clock
+    restartProof = try wire.optional("restart_proof")
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -46,6 +49,22 @@ extension NodeReport: WireMapped {
     try wire.set("disk", disk)
     try wire.set(
       "other_generations", list: Array((otherGenerations ?? []).prefix(NodeReport.maximumOtherGenerations)))
+    wire.set("clock_ms", clockMilliseconds ?? 0)
+    try wire.set("restart_proof", restartProof)
+  }
+}
+
+extension RestartProof: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(
+      masterKeyID: try wire.id("master_key_id"), keystoreVersion: wire.uint64("keystore_version"),
+      provenAtMilliseconds: wire.int64("proven_at_ms"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("master_key_id", masterKeyID)
+    wire.set("keystore_version", keystoreVersion)
+    wire.set("proven_at_ms", provenAtMilliseconds)
   }
 }
 

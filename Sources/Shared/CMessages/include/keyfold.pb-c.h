@@ -22,6 +22,7 @@ typedef struct Keyfold__V1__Epoch Keyfold__V1__Epoch;
 typedef struct Keyfold__V1__Hello Keyfold__V1__Hello;
 typedef struct Keyfold__V1__Heartbeat Keyfold__V1__Heartbeat;
 typedef struct Keyfold__V1__NodeReport Keyfold__V1__NodeReport;
+typedef struct Keyfold__V1__RestartProof Keyfold__V1__RestartProof;
 typedef struct Keyfold__V1__Disk Keyfold__V1__Disk;
 typedef struct Keyfold__V1__Scrub Keyfold__V1__Scrub;
 typedef struct Keyfold__V1__DriverPort Keyfold__V1__DriverPort;
@@ -381,6 +382,11 @@ struct  Keyfold__V1__NodeReport
    */
   size_t n_other_generations;
   Keyfold__V1__Generation **other_generations;
+  /*
+   * the node's clock, Unix milliseconds, 0 for not said
+   */
+  int64_t clock_ms;
+  Keyfold__V1__RestartProof *restart_proof;
   Keyfold__V1__NodeReport__OptPhaseReasonCase opt_phase_reason_case;
   union {
     char *phase_reason;
@@ -388,7 +394,25 @@ struct  Keyfold__V1__NodeReport
 };
 #define KEYFOLD__V1__NODE_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__node_report__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, NULL, NULL, 0,NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0} }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, NULL, NULL, 0,NULL, 0, NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0} }
+
+
+/*
+ * That a node could restart: its stored keystore opens under what the KMS unwraps, and that is the key in use.
+ */
+struct  Keyfold__V1__RestartProof
+{
+  ProtobufCMessage base;
+  char *master_key_id;
+  uint64_t keystore_version;
+  /*
+   * the node's clock, Unix milliseconds
+   */
+  int64_t proven_at_ms;
+};
+#define KEYFOLD__V1__RESTART_PROOF__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__restart_proof__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0 }
 
 
 /*
@@ -1613,6 +1637,25 @@ Keyfold__V1__NodeReport *
 void   keyfold__v1__node_report__free_unpacked
                      (Keyfold__V1__NodeReport *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__RestartProof methods */
+void   keyfold__v1__restart_proof__init
+                     (Keyfold__V1__RestartProof         *message);
+size_t keyfold__v1__restart_proof__get_packed_size
+                     (const Keyfold__V1__RestartProof   *message);
+size_t keyfold__v1__restart_proof__pack
+                     (const Keyfold__V1__RestartProof   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__restart_proof__pack_to_buffer
+                     (const Keyfold__V1__RestartProof   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__RestartProof *
+       keyfold__v1__restart_proof__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__restart_proof__free_unpacked
+                     (Keyfold__V1__RestartProof *message,
+                      ProtobufCAllocator *allocator);
 /* Keyfold__V1__Disk methods */
 void   keyfold__v1__disk__init
                      (Keyfold__V1__Disk         *message);
@@ -2700,6 +2743,9 @@ typedef void (*Keyfold__V1__Heartbeat_Closure)
 typedef void (*Keyfold__V1__NodeReport_Closure)
                  (const Keyfold__V1__NodeReport *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__RestartProof_Closure)
+                 (const Keyfold__V1__RestartProof *message,
+                  void *closure_data);
 typedef void (*Keyfold__V1__Disk_Closure)
                  (const Keyfold__V1__Disk *message,
                   void *closure_data);
@@ -2895,6 +2941,7 @@ extern const ProtobufCMessageDescriptor keyfold__v1__epoch__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__hello__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__heartbeat__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__restart_proof__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__disk__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__scrub__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__driver_port__descriptor;
