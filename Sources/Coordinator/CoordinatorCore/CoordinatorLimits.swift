@@ -82,6 +82,9 @@ public enum CoordinatorLimits {
   /// A cluster that could not begin to form its shard by then is rolled back.
   public static let createDeadline = Duration.seconds(30 * 60)
 
+  /// How long a node is believed that it did what a plan had asked of it before another replaced that plan.
+  static let replacedPlanMemory = Duration.seconds(24 * 60 * 60)
+
   /// How many terms may have begun since the reports by which a lost vote is judged: the node may have voted in one
   /// that no report shows yet. Terms cost nothing, and the node unseats its primary once in any case.
   public static let unseenTerms: UInt64 = 64
