@@ -37,6 +37,8 @@ enum Samples {
     report.disk = DiskReport(freeBytes: 1, totalBytes: .max, dataBytes: 3)
     report.scrub = ScrubReport(
       bytes: 1 << 40, tablesDone: 2, tablesTotal: 3, lastPassAtMilliseconds: 4, pause: "no primary is heard")
+    report.replication?.members = [node, NodeName(checked: "orders-2")]
+    report.kmsRefusal = "accessDenied: no"
     report.damage = [DamageReport(file: "a.wt", reason: "checksum"), DamageReport(file: "b.wt", reason: "")]
     return report
   }
@@ -70,7 +72,8 @@ enum Samples {
     .resync(encrypted: true, expecting: generation), .resync(encrypted: false, expecting: generation),
     .rotateMasterKey(expecting: generation, masterKey: masterKey), .stepDown, .stopDatabase, .startDatabase,
     .restart(boot: boot), .checkKMS, .disable(reason: "revoked"),
-    .forceSoleVoter(expecting: generation, lastIndex: 77),
+    .forceSoleVoter(expecting: generation, lastIndex: 77), .addMember(node), .removeMember(node),
+    .leave(expecting: generation), .leave(expecting: nil),
   ]
 
   static let outcomes: [CommandOutcome] = [

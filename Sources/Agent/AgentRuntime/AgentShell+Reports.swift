@@ -33,6 +33,7 @@ extension AgentShell {
     report.damage = core.damage
     report.scrub = scrubReport
     report.disk = disk
+    report.kmsRefusal = kmsRefusal
     report.driverPort = drivers.map { drivers in
       DriverPortReport(
         tls: drivers.tls, authentication: drivers.server.authentication,

@@ -19,6 +19,8 @@ extension CoordinatorCore {
 
   mutating func guardKeystore(_ node: NodeName, report: NodeReport, now: Instant) {
     guard var record = nodeRecords[node], let found = report.generation else { return }
+    // One that leaves destroys what it has, its keystore first: there is nothing to be guarded any more.
+    if let cluster = record.cluster, clusterRecords[cluster]?.leaving == node { return }
     if record.generation == found, record.distrust == nil, record.leftBehind == nil { return }
     switch judge(found, of: record, boot: report.boot, now: now) {
     case .unreadable: return
@@ -76,6 +78,8 @@ extension CoordinatorCore {
       return .distrusted("its shard was recovered without it, so what it has may contradict the others", ahead: false)
     }
     guard let last = record.generation else {
+      // A new node has made what it was asked for.
+      if isAsked([.initialSync], of: record, now: now) { return .trusted }
       return found.encrypted ? .distrusted("nobody recorded any keystore of it, and it has one", ahead: true) : .trusted
     }
     if !last.encrypted, !found.encrypted { return .trusted }

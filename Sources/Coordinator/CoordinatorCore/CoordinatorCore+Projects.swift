@@ -112,7 +112,7 @@ extension CoordinatorCore {
   /// The key that holds data of a project's nodes, nil if none does.
   func keyInUse(of project: ProjectName) -> String? {
     for cluster in clusters(of: project) {
-      for node in cluster.nodes {
+      for node in cluster.everyone {
         if let key = nodeRecords[node]?.generation?.customerKeyID { return key }
       }
       if cluster.encryptionWanted, let key = projectRecords[project]?.kms?.keyID { return key }

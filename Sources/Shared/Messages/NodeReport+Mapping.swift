@@ -3,6 +3,8 @@ internal import ClusterModel
 
 /// The most damaged files in one report; a node with more is beyond counting them.
 private let maximumDamageEntries = 1_024
+/// The most members of one shard in a report.
+private let maximumMembersInReport = 64
 
 extension NodeReport: WireMapped {
   init(wire: WireReader) throws(MessageError) {
@@ -22,6 +24,7 @@ extension NodeReport: WireMapped {
     driverPort = try wire.optional("driver_port")
     scrub = try wire.optional("scrub")
     disk = try wire.optional("disk")
+    kmsRefusal = try wire.optionalText("kms_refusal")
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -42,6 +45,7 @@ extension NodeReport: WireMapped {
     try wire.set("driver_port", driverPort)
     try wire.set("scrub", scrub)
     try wire.set("disk", disk)
+    try wire.set("kms_refusal", optional: kmsRefusal)
   }
 }
 
@@ -156,6 +160,8 @@ extension ReplicationReport: WireMapped {
     let term = wire.uint64("last_term")
     lastTerm = term == 0 ? nil : term
     isSoleVoter = wire.bool("sole_voter") ? true : nil
+    let names = try wire.names("members", limit: maximumMembersInReport)
+    members = names.isEmpty ? nil : names
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -170,6 +176,7 @@ extension ReplicationReport: WireMapped {
     wire.set("recovering", isRecovering)
     wire.set("last_term", lastTerm ?? 0)
     wire.set("sole_voter", isSoleVoter ?? false)
+    try wire.set("members", texts: (members ?? []).map(\.text))
   }
 }
 
