@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Documents
 import Foundation
+import Synchronization
 
 /// A whole installation of real processes in a temporary folder: local KMS, coordinator, agents, all on free ports.
 final class TestCluster: Sendable {
@@ -15,7 +16,7 @@ final class TestCluster: Sendable {
   let nodes: [Daemon]
   /// The links between the nodes, if they go through our proxy.
   let links: LinkProxies?
-  private let options: ClusterOptions
+  let options: ClusterOptions
   /// Each node's ports, fixed for its life.
   private let ports: [String: (drivers: Int, replication: Int)]
 
@@ -153,7 +154,7 @@ final class TestCluster: Sendable {
   /// The node that says of itself that it is primary and takes writes.
   func primary(within limit: Duration = .seconds(30)) async throws -> Daemon {
     try await eventually(within: limit, "a primary") {
-      for node in nodes where node.isRunning {
+      for node in nodes + spares.withLock({ $0 }) where node.isRunning {
         guard let port = try? await driverPort(of: node), let client = try? WireClient(port: port, timeoutSeconds: 5),
           let hello = try? client.run(["hello": 1, "$db": "admin"])
         else { continue }
@@ -170,7 +171,9 @@ final class TestCluster: Sendable {
 
   var breaksDisks: Bool { options.disks != nil }
 
-  var daemons: [Daemon] { nodes + [coordinator, kms] }
+  var daemons: [Daemon] { nodes + [coordinator, kms] + spares.withLock { $0 } }
+  /// Nodes that were made after the cluster.
+  let spares = Mutex<[Daemon]>([])
 
   private func replicationSettings(of node: Daemon) -> [String: Any] {
     var settings: [String: Any] = ["port": ports[node.name]?.replication ?? 0]
@@ -195,11 +198,11 @@ final class TestCluster: Sendable {
       log: "\(root)/log/\(name).log")
   }
 
-  private func write(_ object: [String: Any], to name: String) throws {
+  func write(_ object: [String: Any], to name: String) throws {
     try JSONSerialization.data(withJSONObject: object).write(to: URL(fileURLWithPath: root + "/" + name))
   }
 
-  private static func readyField(_ name: String, of daemon: Daemon) throws -> String {
+  static func readyField(_ name: String, of daemon: Daemon) throws -> String {
     let contents = try Data(contentsOf: URL(fileURLWithPath: daemon.data + "/ready.json"))
     let object = try JSONSerialization.jsonObject(with: contents) as? [String: Any]
     guard let value = object?[name] as? String else { throw TestFailure("ready.json of \(daemon.name) has no \(name)") }
@@ -208,7 +211,7 @@ final class TestCluster: Sendable {
 
   /// A port that is free now. Nodes keep theirs over restarts, as an operator's would: it lies below those that the
   /// system gives to outgoing connections, one of which could have it when its node starts again.
-  private static func freePort() -> Int {
+  static func freePort() -> Int {
     for _ in 0..<1_000 {
       let port = Int.random(in: 12_000..<32_000)
       let listener = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

@@ -101,7 +101,14 @@ struct DecryptTests {
     bench.pass(.seconds(3))
     #expect(try bench.plan(second).outcome == .succeeded)
 
-    // The command of the plan that was given up arrives after all.
+    // The command of the plan that was given up arrives after all, and the node crashes before it can say so.
+    bench.reports[Bench.node(2)]?.boot = .random()
+    bench.encrypt(2)
+    bench.hello(Bench.node(2))
+    #expect(bench.core.nodeRecords[Bench.node(2)]?.distrust == nil)
+    bench.pass(.seconds(3))
+    makePlain(2, in: &bench)
+    bench.pass(.seconds(3))
     bench.encrypt(3)
     bench.pass(.seconds(3))
     #expect(bench.core.openPlans(of: Bench.cluster).map(\.kind) == [.decrypt])

@@ -40,6 +40,8 @@ enum Samples {
       masterKeyID: MasterKeyID.random(), keystoreVersion: 7, provenAtMilliseconds: 1_790_000_000_000)
     report.scrub = ScrubReport(
       bytes: 1 << 40, tablesDone: 2, tablesTotal: 3, lastPassAtMilliseconds: 4, pause: "no primary is heard")
+    report.replication?.members = [node, NodeName(checked: "orders-2")]
+    report.kmsRefusal = "accessDenied: no"
     report.damage = [DamageReport(file: "a.wt", reason: "checksum"), DamageReport(file: "b.wt", reason: "")]
     report.otherGenerations = report.generation.map { [$0] }
     return report
@@ -82,7 +84,8 @@ enum Samples {
     .rotateMasterKey(expecting: generation, masterKey: masterKey),
     .rewrapMasterKey(expecting: generation, settingsVersion: 7), .stepDown, .stopDatabase, .startDatabase,
     .restart(boot: boot), .checkKMS, .disable(reason: "revoked"),
-    .forceSoleVoter(expecting: generation, lastIndex: 77),
+    .forceSoleVoter(expecting: generation, lastIndex: 77), .addMember(node), .removeMember(node),
+    .leave(expecting: generation), .leave(expecting: nil),
   ]
 
   static let outcomes: [CommandOutcome] = [

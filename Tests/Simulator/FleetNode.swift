@@ -109,6 +109,9 @@ final class FleetNode {
         site.handOver(from: self)
         finish(id, .done)
       case .forceSoleVoter(let id, _): finish(id, .failed(reason: "nothing is lost here"))
+      case .addMember(let id, _), .removeMember(let id, _):
+        finish(id, .failed(reason: "nobody joins or leaves here"))
+      case .destroyEverything: perform(core.onDestroyed())
       case .check(let scheduled): check(scheduled: scheduled)
       case .reply(let result): reply(result)
       case .report: report()

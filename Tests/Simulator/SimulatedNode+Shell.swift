@@ -24,6 +24,9 @@ extension SimulatedNode {
       case .stepDown(let id): job { [unowned self] in try handOver(id, $0) }
       case .forceSoleVoter(let id, _):
         job { [unowned self] _ in finish(id, .failed(reason: "no operator gives a majority up here")) }
+      case .addMember(let id, _), .removeMember(let id, _):
+        job { [unowned self] _ in finish(id, .failed(reason: "nobody joins or leaves here")) }
+      case .destroyEverything: world.fail("\(name) is told to destroy what it has")
       case .check(let scheduled): job { [unowned self] in check(scheduled: scheduled, $0) }
       case .replaceProcessImage: job { [unowned self] _ in replaceProcessImage() }
       case .reply(let result): reply(result)

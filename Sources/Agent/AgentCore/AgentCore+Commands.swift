@@ -28,6 +28,9 @@ extension AgentCore {
         return [.reply(record(command, .refused(reason: "the live generation is not \(expecting)")))]
       }
       return beginWork(command, .forceSoleVoter(command.id, lastIndex: lastIndex))
+    case .addMember(let node): return onChangeOfMembers(command, .addMember(command.id, node))
+    case .removeMember(let node): return onChangeOfMembers(command, .removeMember(command.id, node))
+    case .leave(let expecting): return onLeave(command, expecting: expecting)
     case .disable(let reason):
       let directives = disable(reason, now: now)
       return [.reply(result(command, .accepted))] + directives + [.report]
@@ -150,7 +153,7 @@ extension AgentCore {
     CommandResult(command: command.id, outcome: outcome)
   }
 
-  private mutating func record(_ command: NodeCommand, _ outcome: CommandOutcome) -> CommandResult {
+  mutating func record(_ command: NodeCommand, _ outcome: CommandOutcome) -> CommandResult {
     commands.record(CommandResult(command: command.id, outcome: outcome))
   }
 

@@ -182,6 +182,8 @@ public struct AgentCore: Sendable {
     case .refuse(let reason):
       life = .notApproved(reason: reason)
       return [.report, .replaceProcessImage]
+    case .leave:
+      return [.destroyEverything]
     }
   }
 

@@ -28,6 +28,11 @@ public enum AgentDirective: Sendable, Equatable {
   case stepDown(CommandID)
   /// Go on as the shard's only voter if the log still ends there; then `onWorkFinished`.
   case forceSoleVoter(CommandID, lastIndex: UInt64)
+  /// Take a node into the shard, or out of it, as its primary; then `onWorkFinished`.
+  case addMember(CommandID, NodeName)
+  case removeMember(CommandID, NodeName)
+  /// Destroy every keystore, then every other file of every generation; then `onDestroyed`. The engine is closed.
+  case destroyEverything
   /// Unwrap the stored blob once; then `onCheck`.
   case check(scheduled: Bool)
   /// Answer a command.

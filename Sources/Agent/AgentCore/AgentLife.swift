@@ -36,6 +36,7 @@ enum AgentLife: Sendable, Equatable {
     case restart
     case fail(reason: String)
     case refuse(reason: String)
+    case leave
   }
 
   /// The phase as reported.
@@ -51,7 +52,7 @@ enum AgentLife: Sendable, Equatable {
     case .closing(.disable(let reason)): .disabled(reason: reason)
     case .closing(.fail(let reason)): .failed(reason: reason)
     case .closing(.refuse(let reason)): .notApproved(reason: reason)
-    case .closing(.stop), .closing(.restart): .opening
+    case .closing(.stop), .closing(.restart), .closing(.leave): .opening
     case .stopped: .stopped
     case .disabled(let reason, _): .disabled(reason: reason)
     case .failed(let reason): .failed(reason: reason)

@@ -35,6 +35,8 @@ extension AgentShell {
     case .replaceProcessImage: replaceProcessImage()
     case .users(let request): await perform(request)
     case .prove(let request): await prove(request)
+    case .change(let id, let change): await self.change(change, id)
+    case .destroyEverything: await destroyEverything()
     case .damaged(let id, let report): if id == opened?.id { perform(core.onEngineFailed(report)) }
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import AgentCore
 internal import ClusterModel
+internal import KeyManagement
 internal import Logging
 internal import Replication
 
@@ -11,6 +12,7 @@ extension AgentShell {
     let id = target.id
     do {
       let fresh = try await openTarget(target, encrypted: order.encrypted)
+      kmsRefusal = nil
       try await GenerationRebuild.run(
         into: fresh, from: network.copies(from: order.sources), lostTerm: order.lostTerm,
         pace: configuration.copyPace, measures: measures.member,
@@ -20,6 +22,7 @@ extension AgentShell {
         })
     } catch {
       logger.warning("the initial sync failed", metadata: ["reason": "\(error)"])
+      kmsRefusal = (error as? KMSError).map { "\($0.kind.rawValue): \($0.detail)" }
       await settle(target, error)
       progress = nil
       return perform(core.onRebuilt(command, outcome: .failed(reason: "\(error)"), generation: nil))

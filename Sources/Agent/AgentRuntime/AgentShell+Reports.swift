@@ -36,6 +36,7 @@ extension AgentShell {
     report.disk = disk
     report.clockMilliseconds = Self.wallClock
     report.restartProof = core.restartProof
+    report.kmsRefusal = kmsRefusal
     report.driverPort = drivers.map { drivers in
       DriverPortReport(
         tls: drivers.tls, authentication: drivers.server.authentication,

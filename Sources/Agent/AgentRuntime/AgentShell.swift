@@ -8,6 +8,7 @@ internal import KeyManagement
 internal import Logging
 internal import Messages
 internal import Replication
+internal import ReplicationCore
 internal import Secrets
 internal import Transport
 
@@ -30,6 +31,8 @@ actor AgentShell {
     case watchClose(number: Int)
     case users(UserRequest)
     case prove(ProveSettings)
+    case change(CommandID, MembershipChange)
+    case destroyEverything
   }
 
   /// How long the engine may take to close. WiredTiger can wait for ever in a journal whose disk has failed; a process
@@ -68,6 +71,8 @@ actor AgentShell {
   /// A copy that failed and may go on.
   var partial: PartialGeneration?
   var isShutDown = false
+  /// Why the KMS gave no key for the copy that was asked for last.
+  var kmsRefusal: String?
   var progress: CopyProgress?
   var progressStartedAt: Int64 = 0
   var reportedKeystoreVersion: UInt64 = 0
@@ -140,6 +145,9 @@ actor AgentShell {
       case .rewrapMasterKey(let id, let version): jobQueue.yield(.rewrap(id, settingsVersion: version))
       case .stepDown(let id): jobQueue.yield(.handOver(id))
       case .forceSoleVoter(let id, let lastIndex): jobQueue.yield(.forceSoleVoter(id, lastIndex: lastIndex))
+      case .addMember(let id, let node): jobQueue.yield(.change(id, .addLearner(node)))
+      case .removeMember(let id, let node): jobQueue.yield(.change(id, .remove(node)))
+      case .destroyEverything: jobQueue.yield(.destroyEverything)
       case .check(let scheduled): jobQueue.yield(.check(scheduled: scheduled))
       case .replaceProcessImage: jobQueue.yield(.replaceProcessImage)
       case .reply(let result):

@@ -137,21 +137,37 @@ public struct GenerationDirectory: Sendable {
     let folder = path(of: id)
     guard FileManager.default.fileExists(atPath: folder) else { return }
     FailurePoint.reach("generation.destroy.before")
-    do {
-      if isEncrypted(id) {
-        try FileManager.default.removeItem(atPath: keystorePath(of: id))
-        try sync(folder)
-      }
-      FailurePoint.reach("generation.destroy.keystore")
-      try FileManager.default.removeItem(atPath: folder)
-    } catch let error as MemberError {
-      throw error
-    } catch {
+    try destroyKeystore(of: id)
+    FailurePoint.reach("generation.destroy.keystore")
+    do { try FileManager.default.removeItem(atPath: folder) } catch {
       throw MemberError(
         .storage, "generation \(id) could not be destroyed: \(error.localizedDescription)", file: id.text)
     }
     try sync(root + "/" + Self.folder)
     FailurePoint.reach("generation.destroy.after")
+  }
+
+  /// Destroys every generation: all keystores first, durably, then the files, then what names the live one.
+  public func destroyEverything() throws(MemberError) {
+    for id in try all() { try destroyKeystore(of: id) }
+    FailurePoint.reach("leave.keystores")
+    for id in try all() { try destroy(id) }
+    FailurePoint.reach("leave.files")
+    let path = "\(root)/\(Self.currentFile)"
+    guard FileManager.default.fileExists(atPath: path) else { return }
+    do { try FileManager.default.removeItem(atPath: path) } catch {
+      throw MemberError(.storage, "\(path) could not be removed: \(error.localizedDescription)", file: Self.currentFile)
+    }
+    try sync(root)
+  }
+
+  private func destroyKeystore(of id: GenerationID) throws(MemberError) {
+    guard isEncrypted(id) else { return }
+    do { try FileManager.default.removeItem(atPath: keystorePath(of: id)) } catch {
+      throw MemberError(
+        .storage, "the keystore of \(id) could not be destroyed: \(error.localizedDescription)", file: id.text)
+    }
+    try sync(path(of: id))
   }
 
   private func all() throws(MemberError) -> [GenerationID] {

@@ -22,6 +22,8 @@ public struct MemberStatus: Sendable, Equatable {
   public var appliedIndex: UInt64
   /// Who belongs to the shard.
   public var voters: [MemberID]
+  /// Voters and learners, nil while a change of them is not committed.
+  public var members: [MemberID]?
   /// Whether it can't catch up from the primary's oplog.
   public var needsInitialSync: Bool
   /// When its data was last known to hold everything that was committed; nil if it never was since the start.
@@ -52,6 +54,7 @@ public struct MemberStatus: Sendable, Equatable {
     commitIndex = core.commitIndex
     appliedIndex = core.appliedIndex
     voters = core.membership.voters
+    members = core.isMembershipCommitted ? core.membership.everyone : nil
     needsInitialSync = core.needsInitialSync
     isRecovering = core.isRecovering
     oplog = OplogReport(
@@ -68,6 +71,7 @@ public struct MemberStatus: Sendable, Equatable {
       isRecovering: isRecovering || !isReadable)
     report.lastTerm = lastTerm == 0 ? nil : lastTerm
     report.isSoleVoter = voters.count == 1 ? true : nil
+    report.members = members
     return report
   }
 }

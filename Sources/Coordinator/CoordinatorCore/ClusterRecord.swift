@@ -9,6 +9,10 @@ public struct ClusterRecord: Sendable, Codable, Equatable {
   public let project: ProjectName
   /// The nodes of its one shard, in the order the operator named them.
   public var nodes: [NodeName]
+  /// A node that is about to belong to it, and does not yet.
+  public var joining: NodeName?
+  /// A node that belongs to its shard no more, and has still to destroy what it has.
+  public var leaving: NodeName?
   /// When it was made.
   public let createdAt: Instant
   /// Whether it is meant to run.
@@ -25,6 +29,11 @@ public struct ClusterRecord: Sendable, Codable, Equatable {
   public var assignment: NodeAssignment?
   /// How the next rotation of its master keys stands, nil if nothing was decided on it.
   public var rotation: RotationRecord?
+
+  /// All that hold data of it, or may come to.
+  var everyone: [NodeName] { nodes + [joining, leaving].compactMap { $0 } }
+  /// All that are told of one another.
+  var members: [NodeName] { nodes + [joining].compactMap { $0 } }
 
   init(name: ClusterName, project: ProjectName, nodes: [NodeName], createdAt: Instant) {
     self.name = name

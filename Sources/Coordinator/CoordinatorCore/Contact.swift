@@ -29,6 +29,8 @@ struct Contact: Sendable {
   var auditToldAt: Instant?
   /// How many uses of KMS keys it may have recorded now.
   var keyUseAllowance = KeyUseAllowance()
+  /// When it was told to join last and the KMS gave it no key.
+  var kmsRefusedAt: Instant?
   /// Another process with the node's identity, which waits for its turn.
   @Boxed var second: SecondIncarnation? = nil
   /// How many checks of the node in a row could not ask the KMS.

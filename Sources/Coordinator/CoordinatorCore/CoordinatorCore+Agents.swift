@@ -187,6 +187,7 @@ extension CoordinatorCore {
     case .notApproved(let reason): report.phase = .notApproved(reason: bounded(reason))
     case .awaitingSettings, .empty, .opening, .serving, .stopped: break
     }
+    if let refusal = report.kmsRefusal { report.kmsRefusal = bounded(refusal) }
     if let pause = report.scrub?.pause { report.scrub?.pause = bounded(pause) }
     report.damage = report.damage.prefix(16).map { DamageReport(file: bounded($0.file), reason: bounded($0.reason)) }
     return report

@@ -8,7 +8,7 @@ extension CoordinatorCore {
   mutating func refreshAssignment(_ name: ClusterName, now: Instant) {
     let changed = staleAssignments.contains(name) && renewAssignment(name)
     guard let cluster = clusterRecords[name], let wanted = cluster.assignment, unlearned(cluster) == nil else { return }
-    for node in cluster.nodes {
+    for node in cluster.members {
       guard let contact = contacts[node], contact.isHeard(now: now), let report = contact.report else { continue }
       let isOlder = report.assignmentVersion < wanted.version
       let own = tailored(wanted, for: node)
@@ -63,7 +63,7 @@ extension CoordinatorCore {
     }
     var wanted = NodeAssignment(
       version: cluster.assignment?.version ?? 0, project: cluster.project, cluster: name,
-      members: cluster.nodes.map { member($0) }, kms: project.kms, settingsVersion: project.settingsVersion,
+      members: cluster.members.map { member($0) }, kms: project.kms, settingsVersion: project.settingsVersion,
       formerKMS: formers.isEmpty ? nil : formers, running: cluster.running, disabledReason: cluster.lockout?.reason)
     guard wanted != cluster.assignment else { return false }
     wanted.version = max(wanted.version, versionFollowed(in: cluster, above: wanted.version)) &+ 1
@@ -75,7 +75,7 @@ extension CoordinatorCore {
   /// The newest version that a node follows: a store that was restored from a copy is behind it. A claim beyond belief
   /// is not heard.
   private func versionFollowed(in cluster: ClusterRecord, above own: UInt64) -> UInt64 {
-    let followed = cluster.nodes.compactMap { contacts[$0]?.report?.assignmentVersion }
+    let followed = cluster.everyone.compactMap { contacts[$0]?.report?.assignmentVersion }
     return followed.filter { $0 > own && $0 - own < CoordinatorLimits.furthestAssignment }.max() ?? own
   }
 

@@ -21,7 +21,6 @@ extension CoordinatorCore {
     guard nodeRecords.count < CoordinatorLimits.maximumNodes else {
       throw CoordinatorError(.refused, "There are \(CoordinatorLimits.maximumNodes) nodes, the most allowed.")
     }
-    try checkOpenToNewNodes(cluster, node: name)
     let node = NodeRecord(name: name, publicKey: publicKey, enrolledAt: now, intendedCluster: cluster)
     put(node)
     contacts[name] = Contact(report: nil)
@@ -38,19 +37,10 @@ extension CoordinatorCore {
         .refused, "Node \(known.name) was not moved to cluster \(cluster).", why: "It belongs to cluster \(present).",
         next: "Enroll another node for \(cluster).")
     }
-    try checkOpenToNewNodes(cluster, node: known.name)
     var node = known
     node.intendedCluster = cluster
     put(node)
     return Decision(node, flush())
-  }
-
-  private func checkOpenToNewNodes(_ cluster: ClusterName?, node: NodeName) throws(CoordinatorError) {
-    guard let cluster, clusterRecords[cluster] != nil else { return }
-    throw CoordinatorError(
-      .refused, "Node \(node) was not enrolled.",
-      why: "Cluster \(cluster) exists already, and adding a node to a running cluster is not built yet.",
-      next: "Enroll it for a new cluster.")
   }
 
   /// Makes a cluster of enrolled, unused nodes and the plan that forms its shard; no names mean all enrolled for it.
@@ -89,22 +79,28 @@ extension CoordinatorCore {
     return Decision(plan, flush())
   }
 
-  private func checkUsable(_ node: NodeName, for cluster: ClusterName) throws(CoordinatorError) {
+  /// The record of an enrolled node that is free and empty; throws `CoordinatorError` with why it can't be taken.
+  @discardableResult
+  func checkUsable(
+    _ node: NodeName, for cluster: ClusterName, refusal: String? = nil
+  ) throws(CoordinatorError) -> NodeRecord {
+    let refusal = refusal ?? "Cluster \(cluster) was not made."
     guard let record = nodeRecords[node] else {
       throw CoordinatorError(
-        .notFound, "Cluster \(cluster) was not made.", why: "There is no node \(node).",
+        .notFound, refusal, why: "There is no node \(node).",
         next: "Enroll it with: keyfold node enroll \(node) --cluster \(cluster) --key KEY")
     }
     if let other = record.cluster ?? (record.intendedCluster == cluster ? nil : record.intendedCluster) {
       throw CoordinatorError(
-        .conflict, "Cluster \(cluster) was not made.", why: "Node \(node) is for cluster \(other).",
+        .conflict, refusal, why: "Node \(node) is for cluster \(other).",
         next: "Name another node.")
     }
     if let held = record.generation ?? contacts[node]?.report?.generation {
       throw CoordinatorError(
-        .refused, "Cluster \(cluster) was not made.", why: "Node \(node) holds data already (generation \(held.id)).",
+        .refused, refusal, why: "Node \(node) holds data already (generation \(held.id)).",
         next: "Start its agent with an empty data directory.")
     }
+    return record
   }
 
   func cluster(_ name: ClusterName) throws(CoordinatorError) -> ClusterRecord {

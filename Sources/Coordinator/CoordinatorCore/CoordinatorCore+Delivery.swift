@@ -8,6 +8,11 @@ extension CoordinatorCore {
     guard var plan = planRecords[id], let cluster = clusterRecords[plan.cluster] else { return nil }
     let step = plan.steps[index]
     if let lockout = cluster.lockout { return "the cluster is disabled: \(lockout.reason)" }
+    if step.kind.isForPrimary, let now = primary(of: cluster, now: now), now != step.node {
+      release(&plan.steps[index])
+      put(plan)
+      return "\(now) became primary"
+    }
     guard let node = step.node, let command = step.command else {
       return primary(of: cluster, now: now) == nil ? "no node is primary yet" : "waiting for all nodes to serve"
     }
@@ -22,6 +27,7 @@ extension CoordinatorCore {
       return "\(node) became primary; it goes last"
     }
     if let reason = underWay(step, report) { return reason }
+    if let reason = pauseForKMS(index, of: plan, now: now) { return reason }
     guard let delivery = deliveries[command.id], delivery.hellos == contact.hellos else {
       return send(index, of: id, anew: false, now: now)
     }
@@ -39,7 +45,9 @@ extension CoordinatorCore {
         return "waiting for \(report.node): \(Self.words(report.phase))"
       case .awaitingSettings, .empty, .serving, .disabled, .stopped: return nil
       }
-    case .awaitPrimary, .rotateMasterKey, .rewrapMasterKey, .handOver, .stop, .proveKMS, .forceSoleVoter: return nil
+    case .awaitPrimary, .rotateMasterKey, .rewrapMasterKey, .handOver, .stop, .proveKMS, .forceSoleVoter, .admit,
+      .retire, .leave:
+      return nil
     }
   }
 

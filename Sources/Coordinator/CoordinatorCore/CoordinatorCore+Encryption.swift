@@ -60,7 +60,7 @@ extension CoordinatorCore {
   /// Whether any data of a cluster is under a key, or is about to be.
   private func usesKey(_ cluster: ClusterRecord) -> Bool {
     cluster.encryptionWanted || cluster.encrypted || cluster.lockout != nil
-      || cluster.nodes.contains { nodeRecords[$0]?.generation?.encrypted == true }
+      || cluster.everyone.contains { nodeRecords[$0]?.generation?.encrypted == true }
   }
 
   /// What the coordinator's last check says against a cluster's key, nil unless it is revoked.

@@ -62,7 +62,7 @@ extension CoordinatorCore {
 
   /// The newest checks of nodes that were of the same key, under the same settings.
   func nodeChecks(of name: ProjectName, like own: CheckReport) -> [CheckReport] {
-    clusters(of: name).flatMap(\.nodes).compactMap { knownCheck($0, of: name) }.filter {
+    clusters(of: name).flatMap(\.everyone).compactMap { knownCheck($0, of: name) }.filter {
       $0.settingsVersion == own.settingsVersion && $0.customerKeyID == own.customerKeyID
     }
   }

@@ -54,6 +54,7 @@ extension CoordinatorCore {
 
   /// Why the command of a step must not be sent now, although the node can be reached.
   func hindrance(to step: PlanStep, in cluster: ClusterRecord, now: Instant) -> String? {
+    if step.kind.isForPrimary { return hindranceToChange(of: step, in: cluster, now: now) }
     guard let node = step.node else { return nil }
     if let reason = unheard(node, now: now) { return reason }
     let others = cluster.nodes.filter { $0 != node }
@@ -69,7 +70,7 @@ extension CoordinatorCore {
     case .handOver:
       let reasons = others.map { blocker(at: $0, in: cluster, now: now) }
       return reasons.contains(nil) ? nil : reasons.compactMap { $0 }.first
-    case .formShard, .awaitPrimary, .stop, .start, .proveKMS, .forceSoleVoter: return nil
+    case .formShard, .awaitPrimary, .stop, .start, .proveKMS, .forceSoleVoter, .admit, .retire, .leave: return nil
     }
   }
 

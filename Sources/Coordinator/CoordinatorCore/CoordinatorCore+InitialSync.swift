@@ -174,9 +174,12 @@ extension CoordinatorCore {
     let secondaries = places.filter { $0.1.role == .secondary && !$0.1.isRecovering && !$0.1.needsInitialSync }
       .sorted { $0.1.appliedIndex > $1.1.appliedIndex }
     let sources = secondaries + places.filter { $0.1.role == .primary }
+    // One that never was a member of anything has no vote that it could have forgotten.
+    let isNew = nodeRecords[node].map { $0.generation == nil && $0.formerGenerations.isEmpty } ?? false
     return InitialSyncOrder(
       encrypted: cluster.encryptionWanted, replacing: report.generation?.id, sources: sources.map(\.0),
-      lostTerm: ((places.map(\.1.term) + [report.replication?.term ?? 0]).max() ?? 0) &+ CoordinatorLimits.unseenTerms)
+      lostTerm: isNew
+        ? 0 : ((places.map(\.1.term) + [report.replication?.term ?? 0]).max() ?? 0) &+ CoordinatorLimits.unseenTerms)
   }
 
   /// Whether the node has a new generation and is a full member again.

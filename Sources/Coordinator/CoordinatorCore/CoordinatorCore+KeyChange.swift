@@ -14,7 +14,7 @@ extension CoordinatorCore {
   func changesKey(of project: ProjectRecord, to settings: KMSSettings) -> Bool {
     guard let present = project.kms, !CustomerKey.isSame(present.keyID, settings.keyID) else { return false }
     return clusters(of: project.name).contains { cluster in
-      cluster.encryptionWanted || cluster.nodes.contains { !keysHeld(by: $0).isEmpty }
+      cluster.encryptionWanted || cluster.everyone.contains { !keysHeld(by: $0).isEmpty }
     }
   }
 
@@ -55,7 +55,7 @@ extension CoordinatorCore {
   mutating func keepFormerKey(of project: inout ProjectRecord, replacedBy settings: KMSSettings, now: Instant) {
     var formers = project.formerKeys ?? []
     if let present = project.kms, changesKey(of: project, to: settings) {
-      let nodes = clusters(of: project.name).flatMap(\.nodes).sorted()
+      let nodes = clusters(of: project.name).flatMap(\.everyone).sorted()
       formers.append(FormerKeyRecord(present, of: project, awaiting: nodes, now: now))
       audit(
         "kms key replaced", on: project.name.text,

@@ -19,8 +19,10 @@ extension CoordinatorCore {
 
   mutating func guardKeystore(_ node: NodeName, report: NodeReport, now: Instant) {
     guard var record = nodeRecords[node], let found = report.generation else { return }
+    // One that leaves destroys what it has, its keystore first: there is nothing to be guarded any more.
+    if let cluster = record.cluster, clusterRecords[cluster]?.leaving == node { return }
     if record.generation == found, record.distrust == nil, record.leftBehind == nil { return }
-    switch judge(found, of: record, boot: report.boot) {
+    switch judge(found, of: record, boot: report.boot, now: now) {
     case .unreadable: return
     case .trusted: break
     case .distrusted(let reason, let ahead, let lost):
@@ -70,26 +72,30 @@ extension CoordinatorCore {
     record.masterKeys.removeFirst(max(0, record.masterKeys.count - CoordinatorLimits.masterKeyHistory))
   }
 
-  private func judge(_ found: GenerationReport, of record: NodeRecord, boot: BootID) -> Judgement {
+  private func judge(_ found: GenerationReport, of record: NodeRecord, boot: BootID, now: Instant) -> Judgement {
     if found.encrypted, found.masterKeyID == nil { return .unreadable }
     if record.leftBehind == found.id {
       return .distrusted("its shard was recovered without it, so what it has may contradict the others", ahead: false)
     }
     guard let last = record.generation else {
+      // A new node has made what it was asked for.
+      if isAsked([.initialSync], of: record, now: now) { return .trusted }
       return found.encrypted ? .distrusted("nobody recorded any keystore of it, and it has one", ahead: true) : .trusted
     }
     if !last.encrypted, !found.encrypted { return .trusted }
     if record.formerGenerations.contains(found.id) {
       return .distrusted("it has generation \(found.id), which it had given up", ahead: false)
     }
-    if last.id == found.id { return judgeSame(found, last: last, of: record) }
+    if last.id == found.id { return judgeSame(found, last: last, of: record, now: now) }
     let isOwnDoing = record.distrust == nil && record.report?.boot == boot
-    if isOwnDoing || isAsked([.resync, .initialSync], of: record) { return .trusted }
+    if isOwnDoing || isAsked([.resync, .initialSync], of: record, now: now) { return .trusted }
     return .distrusted("it has generation \(found.id), and nobody asked it for a new one", ahead: true)
   }
 
   /// The same generation, by a keystore that may be another.
-  private func judgeSame(_ found: GenerationReport, last: GenerationReport, of record: NodeRecord) -> Judgement {
+  private func judgeSame(
+    _ found: GenerationReport, last: GenerationReport, of record: NodeRecord, now: Instant
+  ) -> Judgement {
     if last.encrypted, !found.encrypted {
       return .distrusted(
         "its keystore is missing: generation \(found.id) was encrypted and is not any more", ahead: false, lost: true)
@@ -107,15 +113,24 @@ extension CoordinatorCore {
       return .distrusted("its keystore is under a master key that was replaced", ahead: false)
     }
     let isNewer = found.keystoreVersion > last.keystoreVersion
-    if isNewer, isAsked([.rotateMasterKey], of: record) { return .trusted }
+    if isNewer, isAsked([.rotateMasterKey], of: record, now: now) { return .trusted }
     return .distrusted("its keystore is under a master key that nobody recorded", ahead: isNewer)
   }
 
-  /// Whether an open plan has asked the node for this; a step that was interrupted counts too.
-  private func isAsked(_ kinds: Set<StepKind>, of record: NodeRecord) -> Bool {
+  /// Whether an open plan has asked the node for this; a step that was interrupted counts too. So does a plan that
+  /// another replaced not long ago: what it had asked for may have been done, and not been heard of yet.
+  private func isAsked(_ kinds: Set<StepKind>, of record: NodeRecord, now: Instant) -> Bool {
     guard let cluster = record.cluster else { return false }
-    return openPlans(of: cluster).contains { plan in
-      plan.steps.contains { kinds.contains($0.kind) && $0.node == record.name && $0.attempts > 0 && $0.state != .done }
+    return planRecords.values.contains { plan in
+      plan.cluster == cluster && (plan.isOpen || wasReplaced(plan, now: now))
+        && plan.steps.contains {
+          kinds.contains($0.kind) && $0.node == record.name && $0.attempts > 0 && $0.state != .done
+        }
     }
+  }
+
+  private func wasReplaced(_ plan: PlanRecord, now: Instant) -> Bool {
+    guard case .superseded = plan.outcome, let end = plan.finishedAt else { return false }
+    return now.isWithin(CoordinatorLimits.replacedPlanMemory, after: end)
   }
 }

@@ -65,7 +65,7 @@ extension CoordinatorCore {
 
   /// What still needs the settings of a former key of a project.
   func dependents(of former: FormerKeyRecord, in project: ProjectRecord) -> [KeyDependentView] {
-    clusters(of: project.name).flatMap(\.nodes).sorted().flatMap { node in
+    clusters(of: project.name).flatMap(\.everyone).sorted().flatMap { node in
       dependents(at: node, of: former.keyID, isAwaited: former.awaiting.contains(node))
     }
   }
@@ -86,7 +86,7 @@ extension CoordinatorCore {
       if project.kms?.keyID == key { found.append(KeyDependentView(.settings, project.name.text, "settings in force")) }
       if project.canary?.keyID == key { found.append(KeyDependentView(.canary, project.name.text, "canary")) }
       for former in project.neededKeys where former.keyID == key {
-        awaited.formUnion(Set(former.awaiting).intersection(clusters(of: project.name).flatMap(\.nodes)))
+        awaited.formUnion(Set(former.awaiting).intersection(clusters(of: project.name).flatMap(\.everyone)))
       }
     }
     return found + nodes.flatMap { dependents(at: $0.name, of: key, isAwaited: awaited.contains($0.name)) }
@@ -123,7 +123,7 @@ extension CoordinatorCore {
   func keyChangeText(of cluster: ClusterRecord) -> String? {
     guard let project = projectRecords[cluster.project] else { return nil }
     for former in project.neededKeys {
-      let nodes = cluster.nodes.filter { node in
+      let nodes = cluster.everyone.filter { node in
         !dependents(at: node, of: former.keyID, isAwaited: former.awaiting.contains(node)).isEmpty
       }
       if nodes.isEmpty { continue }

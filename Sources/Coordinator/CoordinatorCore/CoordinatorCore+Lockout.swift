@@ -11,7 +11,7 @@ extension CoordinatorCore {
     let text = "the key is revoked (\(reason.rawValue)): \(detail)"
     for var cluster in clusters(of: project) where isUnderKey(cluster, key) && cluster.lockout == nil {
       var commands: [NodeName: CommandID] = [:]
-      for node in cluster.nodes { commands[node] = CommandID(checked: identifiers.uuid()) }
+      for node in cluster.everyone { commands[node] = CommandID(checked: identifiers.uuid()) }
       cluster.lockout = Lockout(
         reason: Self.bounded(text), customerKeyID: key,
         // A node's clock has no say in when the cluster may come back.
@@ -51,7 +51,7 @@ extension CoordinatorCore {
   /// plain because the cluster is half-way through its encryption: it holds what the others hold.
   mutating func enforceLockout(of name: ClusterName, now: Instant) {
     guard let cluster = clusterRecords[name], let lockout = cluster.lockout else { return }
-    for node in cluster.nodes where nodeRecords[node]?.generation != nil {
+    for node in cluster.everyone where nodeRecords[node]?.generation != nil {
       guard let id = lockout.commands[node], let contact = contacts[node], contact.isHeard(now: now),
         let phase = contact.report?.phase
       else { continue }

@@ -132,7 +132,7 @@ extension CoordinatorCore {
         """, answers: "\(episode.id).revoked", now: now)
   }
 
-  private mutating func write(
+  mutating func write(
     _ id: String, to project: ProjectRecord, subject: String, text: String, answers: String?, now: Instant
   ) {
     guard !project.owners.isEmpty else { return }

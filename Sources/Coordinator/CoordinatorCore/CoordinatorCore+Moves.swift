@@ -30,6 +30,7 @@ extension CoordinatorCore {
       return hindrance(to: plan.steps[pending[0]], in: cluster, now: now).map { .wait($0) } ?? .begin([pending[0]])
     case .initialSync: return moveOfInitialSync(plan, pending, in: cluster, now: now)
     case .changeCMK, .changeRegion: return moveOfKeyChange(plan, pending, in: cluster, now: now)
+    case .addNode, .removeNode: return moveOfMembers(plan, pending[0], in: cluster, now: now)
     case .encrypt, .decrypt, .restart, .rotateMasterKeys: return moveOfRolling(plan, pending, in: cluster, now: now)
     }
   }
@@ -49,7 +50,7 @@ extension CoordinatorCore {
   }
 
   /// Why a node can't take part in forming a shard yet: every voter needs everybody's address first.
-  private func unready(_ node: NodeName, in cluster: ClusterRecord, now: Instant) -> String? {
+  func unready(_ node: NodeName, in cluster: ClusterRecord, now: Instant) -> String? {
     if let reason = unheard(node, now: now) { return reason }
     guard let report = contacts[node]?.report else { return "waiting for \(node)" }
     if report.replicationAddress.isEmpty { return "waiting for \(node): it has not told its address yet" }

@@ -85,6 +85,7 @@ extension CoordinatorCore {
     if settle(id, now: now) { return true }
     guard let plan = planRecords[id], let cluster = clusterRecords[plan.cluster] else { return false }
     if plan.steps.allSatisfy({ $0.state == .done }) { return finish(plan, cluster, now: now) }
+    if undo(plan, in: cluster, now: now) { return true }
     if let reason = hopeless(plan, now: now) {
       end(id, .gaveUp(reason: reason), now: now)
       return false
@@ -127,6 +128,7 @@ extension CoordinatorCore {
       found = true
     }
     put(plan)
+    for step in plan.steps where step.state == .done && step.finishedAt == now { noteMember(step, of: plan, now: now) }
     return found
   }
 
@@ -135,6 +137,7 @@ extension CoordinatorCore {
     var begun: [PlanStep] = []
     for index in indices {
       var step = plan.steps[index]
+      if step.kind.isForPrimary { step.node = primary(of: cluster, now: now) }
       if let node = step.node {
         guard let action = action(for: step, at: node, in: cluster) else { continue }
         step.command = NodeCommand(id: CommandID(checked: identifiers.uuid()), plan: plan.id, action: action)
@@ -180,7 +183,7 @@ extension CoordinatorCore {
         return true
       }
     }
-    end(plan.id, .succeeded, now: now)
+    end(plan.id, plan.undoing.map { .rolledBack(reason: $0) } ?? .succeeded, now: now)
     return true
   }
 

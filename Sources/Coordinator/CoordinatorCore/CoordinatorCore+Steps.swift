@@ -29,6 +29,9 @@ extension CoordinatorCore {
     case .forceSoleVoter:
       guard let generation = report?.generation?.id, let last = report?.replication?.lastIndex else { return nil }
       return .forceSoleVoter(expecting: generation, lastIndex: last)
+    case .admit: return step.subject.map { .addMember($0) }
+    case .retire: return step.subject.map { .removeMember($0) }
+    case .leave: return .leave(expecting: report?.generation?.id)
     case .awaitPrimary: return nil
     }
   }
@@ -40,13 +43,15 @@ extension CoordinatorCore {
     }
     // A node that was taken out of the cluster has nothing left to do for it.
     if step.kind == .rewrapMasterKey, let node = step.node, !cluster.nodes.contains(node) { return true }
+    if step.kind.isForPrimary { return isChanged(step, in: cluster, now: now) }
     guard let node = step.node, let contact = contacts[node], contact.isHeard(now: now), let report = contact.report
     else {
       return false
     }
     if let began = step.startedAt, let heard = contact.heardAt, heard <= began { return false }
     switch step.kind {
-    case .awaitPrimary: return false
+    case .awaitPrimary, .admit, .retire: return false
+    case .leave: return Self.hasNothing(report)
     case .formShard, .start: return report.phase == .serving && report.generation != nil
     case .stop: return report.phase == .stopped
     case .resync:

@@ -220,7 +220,7 @@ extension CoordinatorCore {
     nodeRecords[node]?.generation?.customerKeyID.map { CustomerKey.isSame($0, key) } ?? false
   }
 
-  func isUnderKey(_ cluster: ClusterRecord, _ key: String) -> Bool { cluster.nodes.contains { uses($0, key: key) } }
+  func isUnderKey(_ cluster: ClusterRecord, _ key: String) -> Bool { cluster.everyone.contains { uses($0, key: key) } }
 
   mutating func advanceClusters(of project: ProjectName, now: Instant) {
     for cluster in clusters(of: project) { advance(cluster.name, now: now) }

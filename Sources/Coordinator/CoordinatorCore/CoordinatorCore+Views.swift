@@ -54,7 +54,7 @@ extension CoordinatorCore {
     var shown = ClusterView(
       name: cluster.name, project: cluster.project, running: cluster.running, state: state, reason: reason,
       encryption: encryption, primary: primary(of: cluster, now: now), connectionString: connectionString(of: cluster),
-      nodes: cluster.nodes.compactMap { nodeRecords[$0] }.map { view(of: $0, now: now) },
+      nodes: cluster.everyone.compactMap { nodeRecords[$0] }.map { view(of: $0, now: now) },
       openPlans: openPlans(of: cluster.name).map(\.id))
     shown.rotation = rotation(of: cluster, now: now)
     explainKey(of: cluster, in: &shown)
@@ -77,7 +77,7 @@ extension CoordinatorCore {
     var plain: [PlainNodeView] = []
     var below: [String: [MasterKeyView]] = [:]
     for cluster in clusters where only == nil || only == cluster.name {
-      for node in cluster.nodes.sorted() {
+      for node in cluster.everyone.sorted() {
         guard let (customerKey, key) = masterKey(of: node, in: cluster.name, now: now) else {
           plain.append(PlainNodeView(cluster: cluster.name, node: node, reason: plainReason(node)))
           continue
@@ -178,7 +178,7 @@ extension CoordinatorCore {
       case .running: !plan.isOpen ? .failed : work == nil && waiting[plan.id] != nil ? .waiting : .running
       }
     return PlanStepView(
-      title: step.kind.title, node: step.node, state: state, detail: work?.stage ?? attempts,
+      title: step.kind.title, node: step.subject ?? step.node, state: state, detail: work?.stage ?? attempts,
       startedAt: step.startedAt.map { OperatorTime(milliseconds: $0.milliseconds) },
       finishedAt: step.finishedAt.map { OperatorTime(milliseconds: $0.milliseconds) },
       progress: work.map { ProgressView($0, nowMilliseconds: now.milliseconds) })

@@ -105,7 +105,7 @@ public struct CoordinatorCore: Sendable {
       guard projectRecords[cluster.project] != nil else {
         throw damaged("Cluster \(cluster.name) belongs to project \(cluster.project), which is not stored.")
       }
-      for node in cluster.nodes where nodeRecords[node]?.cluster != cluster.name {
+      for node in cluster.everyone where nodeRecords[node]?.cluster != cluster.name {
         throw damaged("Cluster \(cluster.name) has node \(node), which is not stored as its own.")
       }
     }
@@ -113,7 +113,7 @@ public struct CoordinatorCore: Sendable {
       throw damaged("Plan \(plan.id) is for cluster \(plan.cluster), which is not stored.")
     }
     for node in nodeRecords.values {
-      if let cluster = node.cluster, clusterRecords[cluster]?.nodes.contains(node.name) != true {
+      if let cluster = node.cluster, clusterRecords[cluster]?.everyone.contains(node.name) != true {
         throw damaged("Node \(node.name) belongs to cluster \(cluster), which does not know it.")
       }
     }

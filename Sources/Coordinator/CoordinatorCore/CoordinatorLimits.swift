@@ -108,6 +108,16 @@ public enum CoordinatorLimits {
   /// A cluster that could not begin to form its shard by then is rolled back.
   public static let createDeadline = Duration.seconds(30 * 60)
 
+  /// A node that could not join its cluster by then is given up again, unless the order says otherwise.
+  public static let addNodeDeadline = Duration.seconds(3 * 24 * 60 * 60)
+  /// The longest that an order may say.
+  public static let longestAddNodeDeadline = Duration.seconds(90 * 24 * 60 * 60)
+  /// The longest wait before a new node whose address the KMS refused asks it again.
+  static let longestKMSWait = Duration.seconds(5 * 60)
+
+  /// How long a node is believed that it did what a plan had asked of it before another replaced that plan.
+  static let replacedPlanMemory = Duration.seconds(24 * 60 * 60)
+
   /// How many terms may have begun since the reports by which a lost vote is judged: the node may have voted in one
   /// that no report shows yet. Terms cost nothing, and the node unseats its primary once in any case.
   public static let unseenTerms: UInt64 = 64

@@ -3,13 +3,16 @@ public import ClusterModel
 
 /// What a plan is for.
 public enum PlanKind: String, Sendable, Codable, CaseIterable {
-  case create, encrypt, decrypt, rotateMasterKeys, shutDown, start, restart, handOver, initialSync, recover
+  case create, addNode, removeNode, encrypt, decrypt, rotateMasterKeys, shutDown, start, restart, handOver, initialSync,
+    recover
   case changeCMK, changeRegion
 
   /// The kind as operators see it.
   public var title: String {
     switch self {
     case .create: "create"
+    case .addNode: "add a node"
+    case .removeNode: "remove a node"
     case .encrypt: "encrypt"
     case .decrypt: "decrypt"
     case .rotateMasterKeys: "rotate master keys"
@@ -32,7 +35,7 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
   /// nodes as they are now is refused then, and so is whatever changes or ends the use of the key itself.
   var isQueuedWhileDisabled: Bool {
     switch self {
-    case .rotateMasterKeys, .restart, .shutDown, .start: true
+    case .rotateMasterKeys, .restart, .shutDown, .start, .addNode, .removeNode: true
     case .create, .encrypt, .decrypt, .handOver, .initialSync, .recover, .changeCMK, .changeRegion: false
     }
   }
@@ -48,6 +51,8 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
     switch self {
     case .create: .formShard
     case .encrypt, .decrypt: .resync
+    case .addNode: .initialSync
+    case .removeNode: .leave
     case .rotateMasterKeys: .rotateMasterKey
     case .shutDown: .stop
     case .start: .start
@@ -63,7 +68,7 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
 /// What one step does.
 public enum StepKind: String, Sendable, Codable, CaseIterable {
   case formShard, awaitPrimary, resync, rotateMasterKey, handOver, stop, start, restart, proveKMS, initialSync
-  case forceSoleVoter, rewrapMasterKey
+  case forceSoleVoter, rewrapMasterKey, admit, retire, leave
 
   /// The step as operators see it.
   public var title: String {
@@ -80,17 +85,23 @@ public enum StepKind: String, Sendable, Codable, CaseIterable {
     case .initialSync: "initial sync from another member"
     case .forceSoleVoter: "go on from its log alone"
     case .rewrapMasterKey: "wrap the master key by the key in force"
+    case .admit: "take into the shard"
+    case .retire: "take out of the shard"
+    case .leave: "destroy keys, then files"
     }
   }
 
   /// Whether a node may be lost to its shard for a moment because of it.
   var isDisruptive: Bool { self == .resync || self == .restart || self == .initialSync }
 
+  /// Whether the primary does it, whoever that is.
+  var isForPrimary: Bool { self == .admit || self == .retire }
+
   /// Whether it is done as soon as the node is as wanted, however it came to be so.
   var isState: Bool {
     switch self {
-    case .formShard, .awaitPrimary, .resync, .stop, .start, .proveKMS, .rewrapMasterKey: true
-    case .rotateMasterKey, .handOver, .restart, .initialSync, .forceSoleVoter: false
+    case .formShard, .awaitPrimary, .resync, .stop, .start, .proveKMS, .rewrapMasterKey, .admit, .retire: true
+    case .rotateMasterKey, .handOver, .restart, .initialSync, .forceSoleVoter, .leave: false
     }
   }
 }
@@ -109,8 +120,10 @@ public enum StepState: String, Sendable, Codable, CaseIterable {
 public struct PlanStep: Sendable, Codable, Equatable {
   /// What it does.
   public var kind: StepKind
-  /// The node it is for, nil if for none.
+  /// The node it is for, nil if for none; for what the primary does, the primary that was asked last.
   public var node: NodeName?
+  /// The node that the primary is to take in or out, nil of any other step.
+  public var subject: NodeName?
   /// Where it stands.
   public var state: StepState
   /// The command that asks for it, from the moment it is begun; the same through every repetition and restart.
@@ -122,9 +135,10 @@ public struct PlanStep: Sendable, Codable, Equatable {
   /// When it was seen done.
   public var finishedAt: Instant?
 
-  init(_ kind: StepKind, _ node: NodeName? = nil) {
+  init(_ kind: StepKind, _ node: NodeName? = nil, subject: NodeName? = nil) {
     self.kind = kind
     self.node = node
+    self.subject = subject
     state = .pending
     attempts = 0
   }
@@ -174,6 +188,12 @@ public struct PlanRecord: Sendable, Codable, Equatable {
   public var reason: String?
   /// Whether it started by itself, and keeps to the maintenance window; nil is no.
   public var isAutomatic: Bool?
+  /// The node that joins or leaves, nil of any other plan.
+  public var subject: NodeName?
+  /// How long it may take before what it began is undone, in milliseconds; nil for ever.
+  public var deadlineMilliseconds: Int64?
+  /// Why what it began is being undone, nil if it is not.
+  public var undoing: String?
 
   /// Whether it is not finished.
   public var isOpen: Bool { outcome == nil }

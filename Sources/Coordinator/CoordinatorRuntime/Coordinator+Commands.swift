@@ -9,8 +9,8 @@ extension OperatorCommand {
     switch self {
     case .setKMS, .checkKMS, .createProject, .enrollNode, .createCluster, .startCluster, .shutdownCluster,
       .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword,
-      .decryptCluster, .removeKMS, .approveNode, .adopt, .recover, .tryAgain, .setAlerts, .setKeyAlert,
-      .setMaintenance, .deferRotation, .setOwners, .setMail, .testMail, .retireKey:
+      .decryptCluster, .removeKMS, .addNode, .removeNode, .approveNode, .adopt, .recover, .tryAgain, .setAlerts,
+      .setKeyAlert, .setMaintenance, .deferRotation, .setOwners, .setMail, .testMail, .retireKey:
       true
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
       .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery,
@@ -105,6 +105,14 @@ extension Coordinator {
       return try plan { () throws(CoordinatorError) in try core.encryptCluster(name, now: now) }
     case .decryptCluster(let name):
       return try plan { () throws(CoordinatorError) in try core.decryptCluster(name, now: now) }
+    case .addNode(let cluster, let node, let minutes):
+      return try plan { () throws(CoordinatorError) in
+        try core.addNode(node, to: cluster, deadline: .seconds(60) * minutes, now: now)
+      }
+    case .removeNode(let cluster, let node, let abandoned):
+      return try plan { () throws(CoordinatorError) in
+        try core.removeNode(node, from: cluster, abandoned: abandoned, now: now)
+      }
     case .removeKMS(let name): return .project(view(of: try removeKMS(name)))
     case .stepDown(let name):
       return try plan { () throws(CoordinatorError) in try core.stepDown(name, now: now) }

@@ -8,6 +8,7 @@ struct ClusterCommands: ParsableCommand {
     commandName: "cluster", abstract: "Clusters: make, see, start, stop and encrypt them.",
     subcommands: [
       Create.self, Show.self, List.self, Start.self, Shutdown.self, Restart.self, Encrypt.self, Decrypt.self,
+      AddNode.self, RemoveNode.self,
       StepDown.self, Recover.self, TryAgain.self,
     ])
 

@@ -1583,6 +1583,96 @@ void   keyfold__v1__disable__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__disable__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__member_change__init
+                     (Keyfold__V1__MemberChange         *message)
+{
+  static const Keyfold__V1__MemberChange init_value = KEYFOLD__V1__MEMBER_CHANGE__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__member_change__get_packed_size
+                     (const Keyfold__V1__MemberChange *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__member_change__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__member_change__pack
+                     (const Keyfold__V1__MemberChange *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__member_change__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__member_change__pack_to_buffer
+                     (const Keyfold__V1__MemberChange *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__member_change__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__MemberChange *
+       keyfold__v1__member_change__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__MemberChange *)
+     protobuf_c_message_unpack (&keyfold__v1__member_change__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__member_change__free_unpacked
+                     (Keyfold__V1__MemberChange *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__member_change__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   keyfold__v1__leave__init
+                     (Keyfold__V1__Leave         *message)
+{
+  static const Keyfold__V1__Leave init_value = KEYFOLD__V1__LEAVE__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__leave__get_packed_size
+                     (const Keyfold__V1__Leave *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__leave__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__leave__pack
+                     (const Keyfold__V1__Leave *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__leave__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__leave__pack_to_buffer
+                     (const Keyfold__V1__Leave *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__leave__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__Leave *
+       keyfold__v1__leave__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__Leave *)
+     protobuf_c_message_unpack (&keyfold__v1__leave__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__leave__free_unpacked
+                     (Keyfold__V1__Leave *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__leave__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__force_sole_voter__init
                      (Keyfold__V1__ForceSoleVoter         *message)
 {
@@ -3507,7 +3597,7 @@ const ProtobufCMessageDescriptor keyfold__v1__heartbeat__descriptor =
   (ProtobufCMessageInit) keyfold__v1__heartbeat__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[21] =
+static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[22] =
 {
   {
     "node",
@@ -3761,6 +3851,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "kms_refusal",
+    100,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__NodeReport, opt_kms_refusal_case),
+    offsetof(Keyfold__V1__NodeReport, kms_refusal),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   2,   /* field[2] = agent_version */
@@ -3773,6 +3875,7 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   15,   /* field[15] = driver_port */
   7,   /* field[7] = generation */
   12,   /* field[12] = ip_list_version */
+  21,   /* field[21] = kms_refusal */
   13,   /* field[13] = last_check */
   0,   /* field[0] = node */
   20,   /* field[20] = other_generations */
@@ -3785,14 +3888,15 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   8,   /* field[8] = superseded_generations */
   10,   /* field[10] = work */
 };
-static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[5 + 1] =
+static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[6 + 1] =
 {
   { 1, 0 },
   { 40, 15 },
   { 43, 16 },
   { 80, 18 },
   { 90, 20 },
-  { 0, 21 }
+  { 100, 21 },
+  { 0, 22 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
 {
@@ -3802,10 +3906,10 @@ const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
   "Keyfold__V1__NodeReport",
   "keyfold.v1",
   sizeof(Keyfold__V1__NodeReport),
-  21,
+  22,
   keyfold__v1__node_report__field_descriptors,
   keyfold__v1__node_report__field_indices_by_name,
-  5,  keyfold__v1__node_report__number_ranges,
+  6,  keyfold__v1__node_report__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__node_report__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -4207,7 +4311,7 @@ const ProtobufCMessageDescriptor keyfold__v1__generation__descriptor =
   (ProtobufCMessageInit) keyfold__v1__generation__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptors[11] =
+static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptors[12] =
 {
   {
     "role",
@@ -4341,12 +4445,25 @@ static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "members",
+    100,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__Replication, n_members),
+    offsetof(Keyfold__V1__Replication, members),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__replication__field_indices_by_name[] = {
   5,   /* field[5] = applied_index */
   4,   /* field[4] = commit_index */
   3,   /* field[3] = last_index */
   9,   /* field[9] = last_term */
+  11,   /* field[11] = members */
   7,   /* field[7] = needs_initial_sync */
   6,   /* field[6] = oplog */
   2,   /* field[2] = primary */
@@ -4355,11 +4472,12 @@ static const unsigned keyfold__v1__replication__field_indices_by_name[] = {
   10,   /* field[10] = sole_voter */
   1,   /* field[1] = term */
 };
-static const ProtobufCIntRange keyfold__v1__replication__number_ranges[2 + 1] =
+static const ProtobufCIntRange keyfold__v1__replication__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 20, 9 },
-  { 0, 11 }
+  { 100, 11 },
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor =
 {
@@ -4369,10 +4487,10 @@ const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor =
   "Keyfold__V1__Replication",
   "keyfold.v1",
   sizeof(Keyfold__V1__Replication),
-  11,
+  12,
   keyfold__v1__replication__field_descriptors,
   keyfold__v1__replication__field_indices_by_name,
-  2,  keyfold__v1__replication__number_ranges,
+  3,  keyfold__v1__replication__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__replication__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -5745,7 +5863,7 @@ const ProtobufCMessageDescriptor keyfold__v1__kmscredentials__descriptor =
   (ProtobufCMessageInit) keyfold__v1__kmscredentials__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__command__field_descriptors[14] =
+static const ProtobufCFieldDescriptor keyfold__v1__command__field_descriptors[17] =
 {
   {
     "id",
@@ -5915,15 +6033,54 @@ static const ProtobufCFieldDescriptor keyfold__v1__command__field_descriptors[14
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "add_member",
+    100,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Command, action_case),
+    offsetof(Keyfold__V1__Command, add_member),
+    &keyfold__v1__member_change__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "remove_member",
+    101,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Command, action_case),
+    offsetof(Keyfold__V1__Command, remove_member),
+    &keyfold__v1__member_change__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "leave",
+    102,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Command, action_case),
+    offsetof(Keyfold__V1__Command, leave),
+    &keyfold__v1__leave__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__command__field_indices_by_name[] = {
+  14,   /* field[14] = add_member */
   9,   /* field[9] = check_kms */
   10,   /* field[10] = disable */
   11,   /* field[11] = force_sole_voter */
   2,   /* field[2] = form_shard */
   0,   /* field[0] = id */
   12,   /* field[12] = initial_sync */
+  16,   /* field[16] = leave */
   1,   /* field[1] = plan */
+  15,   /* field[15] = remove_member */
   8,   /* field[8] = restart */
   3,   /* field[3] = resync */
   13,   /* field[13] = rewrap_master_key */
@@ -5932,14 +6089,15 @@ static const unsigned keyfold__v1__command__field_indices_by_name[] = {
   5,   /* field[5] = step_down */
   6,   /* field[6] = stop_database */
 };
-static const ProtobufCIntRange keyfold__v1__command__number_ranges[5 + 1] =
+static const ProtobufCIntRange keyfold__v1__command__number_ranges[6 + 1] =
 {
   { 1, 0 },
   { 8, 2 },
   { 24, 11 },
   { 40, 12 },
   { 90, 13 },
-  { 0, 14 }
+  { 100, 14 },
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__command__descriptor =
 {
@@ -5949,10 +6107,10 @@ const ProtobufCMessageDescriptor keyfold__v1__command__descriptor =
   "Keyfold__V1__Command",
   "keyfold.v1",
   sizeof(Keyfold__V1__Command),
-  14,
+  17,
   keyfold__v1__command__field_descriptors,
   keyfold__v1__command__field_indices_by_name,
-  5,  keyfold__v1__command__number_ranges,
+  6,  keyfold__v1__command__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__command__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -6298,6 +6456,82 @@ const ProtobufCMessageDescriptor keyfold__v1__disable__descriptor =
   keyfold__v1__disable__field_indices_by_name,
   1,  keyfold__v1__disable__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__disable__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__member_change__field_descriptors[1] =
+{
+  {
+    "node",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__MemberChange, node),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__member_change__field_indices_by_name[] = {
+  0,   /* field[0] = node */
+};
+static const ProtobufCIntRange keyfold__v1__member_change__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__member_change__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.MemberChange",
+  "MemberChange",
+  "Keyfold__V1__MemberChange",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__MemberChange),
+  1,
+  keyfold__v1__member_change__field_descriptors,
+  keyfold__v1__member_change__field_indices_by_name,
+  1,  keyfold__v1__member_change__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__member_change__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__leave__field_descriptors[1] =
+{
+  {
+    "expecting",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__Leave, opt_expecting_case),
+    offsetof(Keyfold__V1__Leave, expecting),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__leave__field_indices_by_name[] = {
+  0,   /* field[0] = expecting */
+};
+static const ProtobufCIntRange keyfold__v1__leave__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__leave__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.Leave",
+  "Leave",
+  "Keyfold__V1__Leave",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__Leave),
+  1,
+  keyfold__v1__leave__field_descriptors,
+  keyfold__v1__leave__field_indices_by_name,
+  1,  keyfold__v1__leave__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__leave__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__force_sole_voter__field_descriptors[2] =

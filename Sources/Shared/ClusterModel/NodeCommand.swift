@@ -49,6 +49,14 @@ public enum NodeAction: Sendable, Codable, Equatable {
   /// Go on as the shard's only voter, without asking the others, if the log still ends at `lastIndex`: unsafe, only by
   /// an operator's confirmation. Done when the node is primary and alone votes.
   case forceSoleVoter(expecting: GenerationID, lastIndex: UInt64)
+  /// Take this node into the shard as a learner, which gets the oplog and does not vote; asked of the primary. Done
+  /// when it belongs to the shard. It votes by itself once it has caught up.
+  case addMember(NodeName)
+  /// Take this node out of the shard; asked of the primary. Done when it does not belong to it.
+  case removeMember(NodeName)
+  /// Leave the cluster for good: close, destroy every keystore first and every file second, replace the process image.
+  /// Done when there is no generation.
+  case leave(expecting: GenerationID?)
   /// Lock the node out: close, wipe, replace the process image, wait for a valid check.
   case disable(reason: String)
 
@@ -68,6 +76,9 @@ public enum NodeAction: Sendable, Codable, Equatable {
     case .checkKMS: "check KMS"
     case .forceSoleVoter: "go on alone"
     case .disable: "disable"
+    case .addMember: "take into the shard"
+    case .removeMember: "take out of the shard"
+    case .leave: "leave"
     }
   }
 }

@@ -142,6 +142,8 @@ public struct ReplicationReport: Sendable, Codable, Equatable {
   public var lastTerm: UInt64?
   /// Whether it alone votes in its shard; nil is no.
   public var isSoleVoter: Bool?
+  /// Who belongs to the shard, voters and learners, as far as that is committed; nil while it is not.
+  public var members: [NodeName]?
 
   /// Makes a report of its parts.
   public init(
@@ -173,6 +175,7 @@ public struct ReplicationReport: Sendable, Codable, Equatable {
       isRecovering: try values.decodeIfPresent(Bool.self, forKey: .isRecovering) ?? false)
     lastTerm = try values.decodeIfPresent(UInt64.self, forKey: .lastTerm)
     isSoleVoter = try values.decodeIfPresent(Bool.self, forKey: .isSoleVoter)
+    members = try values.decodeIfPresent([NodeName].self, forKey: .members)
   }
 }
 
@@ -305,6 +308,8 @@ public struct NodeReport: Sendable, Codable, Equatable {
   public var clockMilliseconds: Int64?
   /// When it last proved that it could restart, nil if it has not.
   public var restartProof: RestartProof?
+  /// Why the KMS gave it no key for the copy it was asked to make, nil if it did or was not asked.
+  public var kmsRefusal: String?
 
   /// Makes a report with nothing opened yet.
   public init(node: NodeName, boot: BootID, agentVersion: String, phase: NodePhase) {

@@ -18,6 +18,7 @@ extension OperatorCommand {
       .showRecovery(let cluster),
       .recover(let cluster, _):
       cluster.text
+    case .addNode(let cluster, let node, _), .removeNode(let cluster, let node, _): "\(cluster): \(node)"
     case .createUser(let cluster, let name, _), .removeUser(let cluster, let name),
       .setUserPassword(let cluster, let name):
       "\(cluster): \(name)"

@@ -40,6 +40,10 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   case encryptCluster(name: ClusterName)
   /// Turn customer-key encryption off for a running cluster.
   case decryptCluster(name: ClusterName)
+  /// Take a node into a running cluster; given up again after so many minutes.
+  case addNode(cluster: ClusterName, node: NodeName, deadlineMinutes: Int)
+  /// Take a node out of a cluster for good; `abandoned` if it is gone and can prove nothing.
+  case removeNode(cluster: ClusterName, node: NodeName, abandoned: Bool)
   /// Forget a project's KMS settings; refused while a cluster uses them.
   case removeKMS(project: ProjectName)
   /// Ask the cluster's primary to hand over to a caught-up secondary.
@@ -125,6 +129,8 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .encryptCluster: "cluster encrypt"
     case .decryptCluster: "cluster decrypt"
     case .removeKMS: "kms remove"
+    case .addNode: "cluster add-node"
+    case .removeNode(_, _, let abandoned): abandoned ? "cluster remove-node --abandon" : "cluster remove-node"
     case .stepDown: "cluster stepdown"
     case .keysTree: "keys tree"
     case .keysNeeded: "keys needed"

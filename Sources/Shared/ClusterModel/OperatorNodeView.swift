@@ -75,6 +75,9 @@ public struct NodeView: Sendable, Codable, Equatable {
     self.lastHeardAt = lastHeardAt
     phase = report?.phase.name ?? "not heard of"
     reason = report?.phase.reason
+    if report?.phase == .empty, let refusal = report?.kmsRefusal {
+      (phase, reason) = ("waiting for KMS access", refusal)
+    }
     role = report?.replication?.role
     agentVersion = report?.agentVersion
     boot = report?.boot

@@ -43,6 +43,11 @@ extension NodeAction: WireMapped {
     case KEYFOLD__V1__COMMAND__ACTION_FORCE_SOLE_VOTER:
       let part: ForceSoleVoter = try wire.value("force_sole_voter")
       self = .forceSoleVoter(expecting: part.expecting, lastIndex: part.lastIndex)
+    case KEYFOLD__V1__COMMAND__ACTION_ADD_MEMBER:
+      self = .addMember((try wire.value("add_member") as MemberChange).node)
+    case KEYFOLD__V1__COMMAND__ACTION_REMOVE_MEMBER:
+      self = .removeMember((try wire.value("remove_member") as MemberChange).node)
+    case KEYFOLD__V1__COMMAND__ACTION_LEAVE: self = .leave(expecting: (try wire.value("leave") as Leave).expecting)
     default: throw MessageError(.unknownMessage, field: "action", "a command of a kind unknown here")
     }
   }
@@ -63,6 +68,9 @@ extension NodeAction: WireMapped {
     case .restart(let boot): try wire.set("restart", Restart(boot: boot))
     case .checkKMS: try wire.set("check_kms", Nothing())
     case .disable(let reason): try wire.set("disable", Disable(reason: reason))
+    case .addMember(let node): try wire.set("add_member", MemberChange(node: node))
+    case .removeMember(let node): try wire.set("remove_member", MemberChange(node: node))
+    case .leave(let expecting): try wire.set("leave", Leave(expecting: expecting))
     case .forceSoleVoter(let expecting, let lastIndex):
       try wire.set("force_sole_voter", ForceSoleVoter(expecting: expecting, lastIndex: lastIndex))
     }
@@ -239,4 +247,20 @@ extension CommandResult: WireMapped {
     try wire.set("reason", reason)
     wire.set("replayed", replayed)
   }
+}
+
+private struct MemberChange: WireMapped {
+  let node: NodeName
+
+  init(node: NodeName) { self.node = node }
+  init(wire: WireReader) throws(MessageError) { node = try wire.name("node") }
+  func write(to wire: WireWriter) throws(MessageError) { try wire.set("node", node) }
+}
+
+private struct Leave: WireMapped {
+  let expecting: GenerationID?
+
+  init(expecting: GenerationID?) { self.expecting = expecting }
+  init(wire: WireReader) throws(MessageError) { expecting = try wire.optionalID("expecting") }
+  func write(to wire: WireWriter) throws(MessageError) { try wire.set("expecting", optional: expecting?.text) }
 }

@@ -3,6 +3,8 @@ internal import ClusterModel
 
 /// The most damaged files in one report; a node with more is beyond counting them.
 private let maximumDamageEntries = 1_024
+/// The most members of one shard in a report.
+private let maximumMembersInReport = 64
 
 extension NodeReport: WireMapped {
   init(wire: WireReader) throws(MessageError) {
@@ -27,6 +29,7 @@ extension NodeReport: WireMapped {
     let clock = wire.int64("clock_ms")
     clockMilliseconds = clock == 0 ? nil : clock
     restartProof = try wire.optional("restart_proof")
+    kmsRefusal = try wire.optionalText("kms_refusal")
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -51,6 +54,7 @@ extension NodeReport: WireMapped {
       "other_generations", list: Array((otherGenerations ?? []).prefix(NodeReport.maximumOtherGenerations)))
     wire.set("clock_ms", clockMilliseconds ?? 0)
     try wire.set("restart_proof", restartProof)
+    try wire.set("kms_refusal", optional: kmsRefusal)
   }
 }
 
@@ -179,6 +183,8 @@ extension ReplicationReport: WireMapped {
     let term = wire.uint64("last_term")
     lastTerm = term == 0 ? nil : term
     isSoleVoter = wire.bool("sole_voter") ? true : nil
+    let names = try wire.names("members", limit: maximumMembersInReport)
+    members = names.isEmpty ? nil : names
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -193,6 +199,7 @@ extension ReplicationReport: WireMapped {
     wire.set("recovering", isRecovering)
     wire.set("last_term", lastTerm ?? 0)
     wire.set("sole_voter", isSoleVoter ?? false)
+    try wire.set("members", texts: (members ?? []).map(\.text))
   }
 }
 

@@ -51,6 +51,8 @@ typedef struct Keyfold__V1__RotateMasterKey Keyfold__V1__RotateMasterKey;
 typedef struct Keyfold__V1__RewrapMasterKey Keyfold__V1__RewrapMasterKey;
 typedef struct Keyfold__V1__Restart Keyfold__V1__Restart;
 typedef struct Keyfold__V1__Disable Keyfold__V1__Disable;
+typedef struct Keyfold__V1__MemberChange Keyfold__V1__MemberChange;
+typedef struct Keyfold__V1__Leave Keyfold__V1__Leave;
 typedef struct Keyfold__V1__ForceSoleVoter Keyfold__V1__ForceSoleVoter;
 typedef struct Keyfold__V1__CommandResult Keyfold__V1__CommandResult;
 typedef struct Keyfold__V1__IPListUpdate Keyfold__V1__IPListUpdate;
@@ -356,6 +358,12 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__CASE)
 } Keyfold__V1__NodeReport__OptPhaseReasonCase;
 
+typedef enum {
+  KEYFOLD__V1__NODE_REPORT__OPT_KMS_REFUSAL__NOT_SET = 0,
+  KEYFOLD__V1__NODE_REPORT__OPT_KMS_REFUSAL_KMS_REFUSAL = 100
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__NODE_REPORT__OPT_KMS_REFUSAL__CASE)
+} Keyfold__V1__NodeReport__OptKmsRefusalCase;
+
 struct  Keyfold__V1__NodeReport
 {
   ProtobufCMessage base;
@@ -391,10 +399,14 @@ struct  Keyfold__V1__NodeReport
   union {
     char *phase_reason;
   };
+  Keyfold__V1__NodeReport__OptKmsRefusalCase opt_kms_refusal_case;
+  union {
+    char *kms_refusal;
+  };
 };
 #define KEYFOLD__V1__NODE_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__node_report__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, NULL, NULL, 0,NULL, 0, NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0} }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, NULL, NULL, 0,NULL, 0, NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0}, KEYFOLD__V1__NODE_REPORT__OPT_KMS_REFUSAL__NOT_SET, {0} }
 
 
 /*
@@ -546,10 +558,15 @@ struct  Keyfold__V1__Replication
    */
   uint64_t last_term;
   protobuf_c_boolean sole_voter;
+  /*
+   * voters and learners, empty while a change of them is not committed
+   */
+  size_t n_members;
+  char **members;
 };
 #define KEYFOLD__V1__REPLICATION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__replication__descriptor) \
-    , KEYFOLD__V1__ROLE__ROLE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, 0, 0, 0, 0 }
+    , KEYFOLD__V1__ROLE__ROLE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, 0, 0, 0, 0, 0,NULL }
 
 
 struct  Keyfold__V1__OplogExtent
@@ -941,7 +958,10 @@ typedef enum {
   KEYFOLD__V1__COMMAND__ACTION_DISABLE = 16,
   KEYFOLD__V1__COMMAND__ACTION_INITIAL_SYNC = 40,
   KEYFOLD__V1__COMMAND__ACTION_FORCE_SOLE_VOTER = 24,
-  KEYFOLD__V1__COMMAND__ACTION_REWRAP_MASTER_KEY = 90
+  KEYFOLD__V1__COMMAND__ACTION_REWRAP_MASTER_KEY = 90,
+  KEYFOLD__V1__COMMAND__ACTION_ADD_MEMBER = 100,
+  KEYFOLD__V1__COMMAND__ACTION_REMOVE_MEMBER = 101,
+  KEYFOLD__V1__COMMAND__ACTION_LEAVE = 102
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__COMMAND__ACTION__CASE)
 } Keyfold__V1__Command__ActionCase;
 
@@ -967,6 +987,9 @@ struct  Keyfold__V1__Command
     Keyfold__V1__InitialSync *initial_sync;
     Keyfold__V1__ForceSoleVoter *force_sole_voter;
     Keyfold__V1__RewrapMasterKey *rewrap_master_key;
+    Keyfold__V1__MemberChange *add_member;
+    Keyfold__V1__MemberChange *remove_member;
+    Keyfold__V1__Leave *leave;
   };
 };
 #define KEYFOLD__V1__COMMAND__INIT \
@@ -1059,6 +1082,35 @@ struct  Keyfold__V1__Disable
 #define KEYFOLD__V1__DISABLE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__disable__descriptor) \
     , (char *)protobuf_c_empty_string }
+
+
+struct  Keyfold__V1__MemberChange
+{
+  ProtobufCMessage base;
+  char *node;
+};
+#define KEYFOLD__V1__MEMBER_CHANGE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__member_change__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+typedef enum {
+  KEYFOLD__V1__LEAVE__OPT_EXPECTING__NOT_SET = 0,
+  KEYFOLD__V1__LEAVE__OPT_EXPECTING_EXPECTING = 1
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__LEAVE__OPT_EXPECTING__CASE)
+} Keyfold__V1__Leave__OptExpectingCase;
+
+struct  Keyfold__V1__Leave
+{
+  ProtobufCMessage base;
+  Keyfold__V1__Leave__OptExpectingCase opt_expecting_case;
+  union {
+    char *expecting;
+  };
+};
+#define KEYFOLD__V1__LEAVE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__leave__descriptor) \
+    , KEYFOLD__V1__LEAVE__OPT_EXPECTING__NOT_SET, {0} }
 
 
 struct  Keyfold__V1__ForceSoleVoter
@@ -2188,6 +2240,44 @@ Keyfold__V1__Disable *
 void   keyfold__v1__disable__free_unpacked
                      (Keyfold__V1__Disable *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__MemberChange methods */
+void   keyfold__v1__member_change__init
+                     (Keyfold__V1__MemberChange         *message);
+size_t keyfold__v1__member_change__get_packed_size
+                     (const Keyfold__V1__MemberChange   *message);
+size_t keyfold__v1__member_change__pack
+                     (const Keyfold__V1__MemberChange   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__member_change__pack_to_buffer
+                     (const Keyfold__V1__MemberChange   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__MemberChange *
+       keyfold__v1__member_change__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__member_change__free_unpacked
+                     (Keyfold__V1__MemberChange *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__Leave methods */
+void   keyfold__v1__leave__init
+                     (Keyfold__V1__Leave         *message);
+size_t keyfold__v1__leave__get_packed_size
+                     (const Keyfold__V1__Leave   *message);
+size_t keyfold__v1__leave__pack
+                     (const Keyfold__V1__Leave   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__leave__pack_to_buffer
+                     (const Keyfold__V1__Leave   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__Leave *
+       keyfold__v1__leave__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__leave__free_unpacked
+                     (Keyfold__V1__Leave *message,
+                      ProtobufCAllocator *allocator);
 /* Keyfold__V1__ForceSoleVoter methods */
 void   keyfold__v1__force_sole_voter__init
                      (Keyfold__V1__ForceSoleVoter         *message);
@@ -2830,6 +2920,12 @@ typedef void (*Keyfold__V1__Restart_Closure)
 typedef void (*Keyfold__V1__Disable_Closure)
                  (const Keyfold__V1__Disable *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__MemberChange_Closure)
+                 (const Keyfold__V1__MemberChange *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__Leave_Closure)
+                 (const Keyfold__V1__Leave *message,
+                  void *closure_data);
 typedef void (*Keyfold__V1__ForceSoleVoter_Closure)
                  (const Keyfold__V1__ForceSoleVoter *message,
                   void *closure_data);
@@ -2970,6 +3066,8 @@ extern const ProtobufCMessageDescriptor keyfold__v1__rotate_master_key__descript
 extern const ProtobufCMessageDescriptor keyfold__v1__rewrap_master_key__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__restart__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__disable__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__member_change__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__leave__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__force_sole_voter__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__command_result__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__iplist_update__descriptor;
