@@ -18,4 +18,6 @@ package enum BrokenRule: String, Sendable, CaseIterable {
   case forgetCommandIDs
   /// The coordinator believes every node well.
   case ignoreHealth
+  /// A node puts its keystore under a master key that nobody ordered.
+  case rotateUnasked
 }

@@ -76,6 +76,7 @@ package struct SimulationProfile: Sendable {
     case .destroyBeforeRename: (crashes, crashesPerStep, partitions) = (true, 2500, false)
     case .resyncedVotesAtOnce: (dataLoss, crashes, partitions, faultInterval) = (true, true, true, 3000)
     case .sendBeforePersist, .forgetCommandIDs: coordinatorCrashes = true
+    case .rotateUnasked: (outages, revocations) = (false, false)
     case .ignoreHealth: (crashes, crashesPerStep) = (true, 200)
     }
   }
