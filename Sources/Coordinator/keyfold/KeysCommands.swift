@@ -6,6 +6,10 @@ internal import ClusterModel
 struct KeysCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keys", abstract: "The chain of keys from the customer's KMS down to each database.",
+    discussion: """
+        keyfold keys tree
+        keyfold keys rotate orders --wait
+      """,
     subcommands: [Tree.self, Rotate.self])
 
   struct Tree: OperatorSubcommand {

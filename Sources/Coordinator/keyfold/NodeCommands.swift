@@ -7,6 +7,11 @@ internal import Foundation
 struct NodeCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "node", abstract: "Nodes: one agent process each, known by its CURVE key.",
+    discussion: """
+        keyfold node enroll node-a --cluster orders --key KEY
+        keyfold node list
+        keyfold node show node-a
+      """,
     subcommands: [Enroll.self, List.self, Show.self, Resync.self, Approve.self])
 
   struct Enroll: OperatorSubcommand {
