@@ -26,7 +26,7 @@ extension CoordinatorCore {
 
   /// A node as an operator sees it at `now`.
   public func view(of node: NodeRecord, now: Instant) -> NodeView {
-    NodeView(
+    var view = NodeView(
       name: node.name, cluster: node.cluster ?? node.intendedCluster, publicKey: node.publicKey,
       enrolledAt: OperatorTime(milliseconds: node.enrolledAt.milliseconds),
       connected: isHeard(node.name, now: now),
@@ -34,6 +34,8 @@ extension CoordinatorCore {
       report: report(of: node.name), distrust: node.distrust, initialSync: syncText(of: node.name),
       secondBoot: waitingReport(of: node.name)?.boot,
       nowMilliseconds: now.milliseconds)
+    view.revokedAt = node.revokedAt.map { OperatorTime(milliseconds: $0.milliseconds) }
+    return view
   }
 
   /// A cluster as an operator sees it at `now`.

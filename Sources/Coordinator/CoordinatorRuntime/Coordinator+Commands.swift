@@ -10,11 +10,11 @@ extension OperatorCommand {
     case .setKMS, .checkKMS, .createProject, .enrollNode, .createCluster, .startCluster, .shutdownCluster,
       .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword,
       .decryptCluster, .removeKMS, .approveNode, .adopt, .recover, .tryAgain, .setAlerts, .setOwners, .setMail,
-      .testMail:
+      .testMail, .revokeNode, .addOperator, .removeOperator:
       true
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
       .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery,
-      .listPastAlerts, .showMail:
+      .listPastAlerts, .showMail, .listOperators:
       false
     }
   }

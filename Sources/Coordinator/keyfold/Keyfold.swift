@@ -39,7 +39,8 @@ struct Keyfold: AsyncParsableCommand {
     subcommands: [
       ProjectCommands.self, KMSCommands.self, NodeCommands.self, ClusterCommands.self, KeysCommands.self,
       UserCommands.self, PlanCommands.self,
-      IPListCommands.self, AlertCommands.self, MailCommands.self, CoordinatorCommands.self, AuditCommands.self,
+      IPListCommands.self, AlertCommands.self, MailCommands.self, CoordinatorCommands.self, OperatorCommands.self,
+      AuditCommands.self,
       LocalKMSCommands.self,
     ])
 

@@ -12,7 +12,7 @@ struct NodeCommands: ParsableCommand {
         keyfold node list
         keyfold node show node-a
       """,
-    subcommands: [Enroll.self, List.self, Show.self, Resync.self, Approve.self])
+    subcommands: [Enroll.self, List.self, Show.self, Resync.self, Approve.self, Revoke.self])
 
   struct Enroll: OperatorSubcommand {
     static let configuration = CommandConfiguration(

@@ -56,6 +56,8 @@ public struct NodeView: Sendable, Codable, Equatable {
   public var scrub: ScrubView?
   /// The room on its disk, nil if it has not said.
   public var disk: DiskReport?
+  /// Since when its key is refused, nil if it is let in.
+  public var revokedAt: OperatorTime?
 
   /// Makes a view of what was enrolled and of the node's last report, at `nowMilliseconds` since 1970.
   public init(
