@@ -169,8 +169,8 @@ let package = Package(
     tests(
       "MetricsTests",
       [
-        "AgentRuntime", "CoordinatorRuntime", "DocumentServer", "KeyManagement", "LocalKMS", "Metrics", "Replication",
-        "Transport", logging, nioCore, nioPosix,
+        "AgentRuntime", "CoordinatorRuntime", "DaemonRuntime", "DocumentServer", "KeyManagement", "LocalKMS", "Metrics",
+        "Replication", "Transport", logging, nioCore, nioPosix,
       ]),
     tests("KeyManagementTests", ["CCrypto", "ClusterModel", "KeyManagement", "Secrets", nioCore, nioPosix]),
     tests("DocumentsTests", ["Documents"]),
@@ -195,7 +195,9 @@ let package = Package(
     tests(
       "AgentRuntimeTests",
       [
-        "AgentRuntime", "ClusterModel", "KeyHierarchy", "KeyManagement", "Messages", "Secrets", "Transport", logging,
+        "AgentRuntime", "ClusterModel", "KeyHierarchy", "KeyManagement", "Messages", "Replication", "Secrets",
+        "Transport",
+        logging,
       ]),
     // A mail server for tests.
     .target(
@@ -219,7 +221,7 @@ let package = Package(
         "ClusterModel", "DaemonRuntime", "KeyManagement", "LocalKMS", "Secrets", logging, nioCore, nioHTTP, nioPosix,
         nioTLS,
       ]),
-    tests("KeyfoldTests", ["ClusterModel", "Secrets", "keyfold"]),
+    tests("KeyfoldTests", ["AuditTrail", "ClusterModel", "Secrets", "keyfold", arguments]),
     tests("Simulation", ["Simulator"]),
     tests(
       "Interop", ["ClusterModel", "KeyManagement", "LocalKMS", "Metrics", "Secrets", logging],

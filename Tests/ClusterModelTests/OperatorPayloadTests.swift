@@ -22,6 +22,8 @@ private let commands: [OperatorCommand] = [
   .showPlan(id: "3f"), .showIPList, .listAlerts, .listPastAlerts, .tryAgain(cluster: ClusterName(checked: "c")),
   .setAlerts(project: ProjectName(checked: "p"), kmsNetworkAccessDenied: false),
   .setOwners(project: ProjectName(checked: "p"), owners: ["a@example.org"]), .showMail, .testMail(to: "a@example.org"),
+  .revokeNode(name: NodeName(checked: "n")), .listOperators, .removeOperator(name: OperatorName(checked: "o")),
+  .addOperator(name: OperatorName(checked: "o"), publicKey: "k"),
   .setMail(
     server: MailServer(
       host: "h", port: 587, encryption: .startTLS, user: "u", from: "a@b", certificateAuthorityPEM: "c")

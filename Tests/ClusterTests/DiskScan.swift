@@ -23,8 +23,7 @@ enum DiskScan {
     try files(below: folder).filter { path in
       let attributes = try? FileManager.default.attributesOfItem(atPath: path)
       let mode = attributes?[.posixPermissions] as? Int ?? 0
-      return mode & 0o077 != 0 && !path.hasSuffix("ready.json") && !path.hasSuffix(".wt")
-        && !path.contains("WiredTiger")
+      return mode & 0o077 != 0
     }
   }
 

@@ -22,6 +22,7 @@ import Testing
       #expect(try DiskScan.count(secret, below: cluster.root + "/log") == 0)
       #expect(try DiskScan.looseFiles(below: cluster.root + "/nodes").isEmpty)
       #expect(try DiskScan.looseFiles(below: cluster.root + "/coordinator").isEmpty)
+      #expect(try DiskScan.looseFiles(below: cluster.root + "/kms").isEmpty)
     }
   }
 
@@ -77,7 +78,7 @@ import Testing
   func hardened() async throws {
     try await TestCluster.with(nodes: 1) { cluster in
       try cluster.encrypt()
-      for daemon in cluster.nodes + [cluster.coordinator] {
+      for daemon in cluster.daemons {
         let pid = try #require(daemon.pid)
         let limits = try String(contentsOfFile: "/proc/\(pid)/limits", encoding: .utf8)
         let core = try #require(limits.split(separator: "\n").first { $0.hasPrefix("Max core file size") })

@@ -35,6 +35,21 @@ struct ProcessHardeningTests {
     }
   }
 
+  @Test("makes new files the owner's only, whatever mode they are made with")
+  func hidesFiles() async {
+    await #expect(processExitsWith: .success) {
+      let folder = try TemporaryFolder()
+      let path = folder.path + "/made"
+      _ = unsafe setenv(ProcessHardening.crashReportVariable, ProcessHardening.crashReportValue, 1)
+      try ProcessHardening.apply()
+      close(unsafe open(path, O_WRONLY | O_CREAT, 0o666))
+      var facts = stat()
+      #expect(unsafe stat(path, &facts) == 0)
+      #expect(facts.st_mode & 0o777 == 0o600)
+      withExtendedLifetime(folder.path) {}
+    }
+  }
+
   @Test("needs a new image only if nobody has decided on crash reports")
   func decidesOnImage() {
     #expect(ProcessHardening.needsNewImage(crashReportSetting: nil))

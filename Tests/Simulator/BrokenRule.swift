@@ -20,4 +20,6 @@ package enum BrokenRule: String, Sendable, CaseIterable {
   case ignoreHealth
   /// A node goes on with what a key has wrapped although other settings came into force meanwhile.
   case wrapByReplacedKey
+  /// A node puts its keystore under a master key that nobody ordered.
+  case rotateUnasked
 }

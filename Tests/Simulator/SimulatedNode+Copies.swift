@@ -39,6 +39,7 @@ extension SimulatedNode {
       resync.keys = try OpenKeystore.create(
         fresh, identity: identity(of: fresh.id), master: key.id, check: key.check, wrapped: key.wrapped, first: first,
         step)
+      world.checkNewKey(key.id, of: self)
       try beginCopy(resync)
     }
   }

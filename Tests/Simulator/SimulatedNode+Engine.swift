@@ -64,6 +64,7 @@ extension SimulatedNode {
     files.hasServed = true
     life.member = try SimulatedMember(node: self, files: files, keys: keys)
     life.opened = files
+    if let key = files.keystore?.masterKeyID { world.checkLiveKey(key, of: self) }
     world.statistics.count("opening")
     perform(life.core.onOpened(files.report, check: check, now: monotonic(life)))
   }
@@ -168,6 +169,7 @@ extension SimulatedNode {
           under: fresh.id, check: fresh.check, wrapped: fresh.wrapped, expecting: keys.contents.version, step)
       else { return finish(command, .failed(reason: "the keystore has changed")) }
       rotationUnderWay = nil
+      world.checkNewKey(fresh.id, of: self)
       rotations += 1
       world.statistics.count("rotation")
       finish(command, .done)

@@ -20,6 +20,7 @@ extension SimulatedNode {
       let keys = try OpenKeystore.create(
         fresh, identity: identity(of: fresh.id), master: key.id, check: key.check, wrapped: key.wrapped, first: first,
         step)
+      world.checkNewKey(key.id, of: self)
       try copy(to: fresh, keys, command, order)
     }
   }

@@ -149,6 +149,7 @@ final class SimulatedNode {
     repeating(world.profile.checkpointInterval, life) { [unowned self] life in
       try life.member?.checkpoint()
       try destroyLeftovers(life)
+      if world.profile.broken == .rotateUnasked, isServing { rotate(CommandID(checked: world.dice.uuid())) }
     }
   }
 

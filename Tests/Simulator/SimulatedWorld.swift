@@ -41,6 +41,8 @@ final class SimulatedWorld {
   // What the oracle of plans remembers.
   var askedActions: [CommandID: (node: NodeName, action: NodeAction)] = [:]
   var finishedPlans: Set<PlanID> = []
+  /// The master keys that each node made by an order.
+  var orderedKeys: [NodeName: Set<MasterKeyID>] = [:]
 
   // What the oracle of the audit record remembers: requests to the KMS by their ids.
   var keyUses: Set<String> = []

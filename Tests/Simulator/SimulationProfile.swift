@@ -81,6 +81,7 @@ package struct SimulationProfile: Sendable {
     case .resyncedVotesAtOnce: (dataLoss, crashes, partitions, faultInterval) = (true, true, true, 3000)
     case .sendBeforePersist, .forgetCommandIDs: coordinatorCrashes = true
     case .wrapByReplacedKey: (revocations, outages, crashes) = (false, false, false)
+    case .rotateUnasked: (outages, revocations) = (false, false)
     case .ignoreHealth: (crashes, crashesPerStep) = (true, 200)
     }
   }

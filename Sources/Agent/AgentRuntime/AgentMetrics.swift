@@ -57,7 +57,8 @@ enum AgentMetrics {
     .gauge, "keyfold_sync_oplog_seconds",
     "How long the sources' oplogs still reach back to the start of the copy under way, at the pace of their writes; "
       + "missing while unknown or longer than a year.")
-  static let syncsServed = Metric(.gauge, "keyfold_sync_served", "Copies of this node's data that others make now.")
+  static let syncsServed = Metric(
+    .gauge, "keyfold_sync_served", "Streams in which others copy this node's data now; a copy uses 2, a node serves 8.")
 
   // Keys.
   static let verdict = Metric(

@@ -22,8 +22,10 @@ extension AgentShell {
       if await member.liveGeneration.id != target.id { await settle(target, error) }
     }
     let live = await member.liveGeneration
-    if live.id == target.id { partial = nil }
-    if live.id == target.id, let old = try? directory.superseded(by: target.id) { leftovers.formUnion(old) }
+    if live.id == target.id {
+      partial = nil
+      leftovers.note(in: directory, beside: target.id, logger: logger)
+    }
     // The engine may have been closed meanwhile: then the report alone says which generation is live.
     if self.member === member { opened = live }
     finish(command, outcome, generation: report(of: live))
@@ -65,16 +67,19 @@ extension AgentShell {
         guard try directory.current() != id else { return }
         try directory.destroy(id)
       }
-      leftovers.remove(id)
+      leftovers.ids.remove(id)
     } catch {
       logger.error("a generation could not be destroyed", metadata: ["generation": "\(id)", "reason": "\(error)"])
-      leftovers.insert(id)
+      leftovers.ids.insert(id)
     }
   }
 
   /// Tries again to destroy what could not be destroyed.
   func destroyLeftovers() async {
-    for id in leftovers where core.runningWork == nil { await destroy(id) }
+    if leftovers.isListingOwed, core.runningWork == nil, let live = (liveGeneration() ?? core.generation)?.id {
+      leftovers.note(in: directory, beside: live, except: partial?.id, logger: logger)
+    }
+    for id in leftovers.ids where core.runningWork == nil { await destroy(id) }
     // A node that was shut down keeps no copy it had begun, also if it crashed meanwhile.
     let isUnwanted = core.assignment.map { !$0.running || $0.disabledReason != nil } ?? false
     if let partial, core.runningWork == nil, partial.isStale || isUnwanted || isUnderFormerKey(partial) {

@@ -8,7 +8,6 @@ internal import Logging
 internal import Messages
 internal import Replication
 internal import ReplicationCore
-internal import Secrets
 
 /// The directives that take time.
 extension AgentShell {
@@ -33,8 +32,12 @@ extension AgentShell {
     case .forceSoleVoter(let id, let lastIndex): await forceSoleVoter(id, lastIndex: lastIndex)
     case .check(let scheduled): await check(scheduled: scheduled)
     case .replaceProcessImage: replaceProcessImage()
-    case .users(let request): await perform(request)
-    case .prove(let request): await prove(request)
+    case .users(let request):
+      await perform(request)
+      userRequests.leave()
+    case .prove(let request):
+      await prove(request)
+      proofRequests.leave()
     case .change(let id, let change): await self.change(change, id)
     case .destroyEverything: await destroyEverything()
     case .damaged(let id, let report): if id == opened?.id { perform(core.onEngineFailed(report)) }
@@ -235,11 +238,8 @@ extension AgentShell {
     }
   }
 
-  private func replaceProcessImage() {
-    logger.notice("replacing the process image")
-    do { try ProcessHardening.reexecute(arguments: CommandLine.arguments) } catch {
-      logger.critical("the process image could not be replaced", metadata: ["reason": "\(error)"])
-    }
+  private func replaceProcessImage() -> Never {
+    ImageReplacement(logger: logger).perform(arguments: CommandLine.arguments)
   }
 
   func finish(_ id: CommandID, _ outcome: CommandOutcome, generation: GenerationReport? = nil) {

@@ -14,7 +14,7 @@ extension AgentShell {
     snapshot.check = core.lastCheck
     snapshot.generation = liveGeneration() ?? core.generation
     snapshot.databaseKeys = keystore.map(\.keys.count)
-    snapshot.supersededGenerations = leftovers.count
+    snapshot.supersededGenerations = leftovers.count(in: directory, beside: snapshot.generation?.id)
     snapshot.progress = progress
     snapshot.scrub = scrubReport
     snapshot.restartProof = core.restartProof

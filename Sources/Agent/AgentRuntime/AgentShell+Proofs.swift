@@ -10,6 +10,13 @@ internal import Replication
 /// Trying KMS settings that are not in force: the node unwraps its own stored master key under them, once, and
 /// asks for the key's state; if they name another key, it has a new one wrapped and unwrapped.
 extension AgentShell {
+  /// Lets a trial begin, or answers that there is no room for it now.
+  func take(_ request: ProveSettings) {
+    if proofRequests.enter() { return _ = jobQueue.yield(.prove(request)) }
+    let reason = "it is trying \(proofRequests.limit) other settings and takes no more now"
+    send(.settingsProof(SettingsProof(id: request.id, outcome: .failed(kind: "", operation: "", reason: reason))))
+  }
+
   /// Answers whether the settings unwrap. Neither they nor the secret outlive the answer, and nothing is written.
   func prove(_ request: ProveSettings) async {
     let outcome = await outcome(of: request)

@@ -29,7 +29,8 @@ extension AgentShell {
     }
     partial = nil
     logger.notice("initial sync done", metadata: ["generation": "\(id)", "encrypted": "\(order.encrypted)"])
-    for old in (try? directory.superseded(by: id)) ?? [] { await destroy(old) }
+    leftovers.note(in: directory, beside: id, logger: logger)
+    for old in leftovers.ids { await destroy(old) }
     progress = nil
     let report = DiskState.report(of: id, in: directory, logger: logger)
     perform(core.onRebuilt(command, outcome: .done, generation: report))

@@ -24,7 +24,7 @@ extension AgentShell {
     report.driverAddress = driverAddress
     report.replicationAddress = replicationAddress
     report.generation = liveGeneration() ?? core.generation
-    report.supersededGenerations = (try? directory.superseded(by: report.generation?.id).count) ?? 0
+    report.supersededGenerations = leftovers.count(in: directory, beside: report.generation?.id)
     report.otherGenerations = otherGenerations(than: report.generation?.id)
     report.replication = member?.status.report
     report.work = workReport()

@@ -9,6 +9,13 @@ internal import Secrets
 
 /// Users of the cluster, as the coordinator asks for them on an operator's behalf.
 extension AgentShell {
+  /// Lets a request begin, or answers that there is no room for it now.
+  func take(_ request: UserRequest) {
+    if userRequests.enter() { return _ = jobQueue.yield(.users(request)) }
+    let reason = "it works on \(userRequests.limit) other requests and takes no more now"
+    send(.userReply(UserReply(id: request.id, outcome: .notNow, reason: reason)))
+  }
+
   /// Carries out a request on the primary; every request is answered.
   func perform(_ request: UserRequest) async {
     let reply: UserReply

@@ -67,7 +67,7 @@ actor AgentShell {
   var auditMemo: AuditMemo
   let keyUses: KeyUseJournal
   /// Superseded generations that could not be destroyed yet.
-  var leftovers: Set<GenerationID>
+  var leftovers: Leftovers
   /// A copy that failed and may go on.
   var partial: PartialGeneration?
   var isShutDown = false
@@ -81,6 +81,8 @@ actor AgentShell {
   var closes = (last: 0, open: 0)
   var driverAddress = ""
   var scrubStatus: ScrubStatus?
+  var userRequests = RequestRoom(limit: RequestRoom.userLimit)
+  var proofRequests = RequestRoom(limit: RequestRoom.proofLimit)
   var disk: DiskReport?
   var drivers: (server: DocumentServer, tls: DriverTLSMode)?
   var replicationAddress = ""
@@ -97,7 +99,7 @@ actor AgentShell {
     self.workshop = workshop
     self.logger = logger
     self.measures = measures
-    leftovers = disk.leftovers
+    leftovers = Leftovers(ids: disk.leftovers)
     auditMemo = AuditMemo(directory: directory.root, logger: logger)
     let keyUses = KeyUseJournal(directory: directory.root, boot: boot, logger: logger)
     self.keyUses = keyUses
@@ -181,7 +183,7 @@ actor AgentShell {
       report()
     case .userRequest(let request):
       guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
-      jobQueue.yield(.users(request))
+      take(request)
     case .auditHead(let message):
       guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
       onAuditHead(message)
@@ -190,7 +192,7 @@ actor AgentShell {
       onKeyUsesTaken(mark)
     case .proveSettings(let request):
       guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
-      jobQueue.yield(.prove(request))
+      take(request)
     case .fault(let fault): logger.warning("the coordinator refused a message", metadata: ["reason": "\(fault.text)"])
     default: logger.warning("an unexpected message", metadata: ["message": "\(envelope.body.name)"])
     }

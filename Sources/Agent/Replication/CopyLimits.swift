@@ -20,6 +20,10 @@ public enum CopyLimits {
   /// How often one collection may be begun anew, because its source failed, before the copy is given up for now.
   static let attemptsPerSource = 2
 
+  /// The longest key that a copy may be asked to begin behind: a key has at most twice the bytes of the largest
+  /// document, all of which may be its `_id`.
+  static let largestStartKeyBytes = 33 << 20
+
   /// What a chunk counts against a budget.
   static func charge(_ rows: [UInt8]) -> UInt64 { max(UInt64(rows.count), minimumCharge) }
 }

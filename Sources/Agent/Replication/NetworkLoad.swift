@@ -5,7 +5,7 @@ public import Transport
 public struct NetworkLoad: Sendable {
   /// What waits to be handled.
   public var inbox = MailboxLoad()
-  /// Copies of this node's data that others make; at most `CopyLimits.servedStreams`.
+  /// Streams of copies of this node's data that others make; at most `CopyLimits.servedStreams`.
   public var copiesServed = 0
   /// Messages with entries that were not sent because their peer was slow.
   public var heldBack: UInt64 = 0

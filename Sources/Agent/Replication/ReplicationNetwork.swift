@@ -215,14 +215,23 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
     }
   }
 
+  private func onRequest(_ request: SyncRequest, _ inbound: Inbound) {
+    let route = CopyRoute(route: inbound.route, stream: request.streamID)
+    guard inbound.payload.count <= CopyLimits.largestStartKeyBytes else {
+      return refuse(route, "the key to begin behind has more than \(CopyLimits.largestStartKeyBytes) bytes")
+    }
+    guard inbox.put(.copy(request, after: inbound.payload, route), bytes: inbound.bytes) else {
+      return refuse(route, "too many messages wait at this member")
+    }
+  }
+
   private func onListener(_ event: ListenerEvent) {
     switch event {
     case .message(let inbound):
       guard let sender = inbound.peer.node, admits(inbound, from: sender) else { return }
       switch inbound.envelope.body {
       case .syncRequest(let request):
-        let route = CopyRoute(route: inbound.route, stream: request.streamID)
-        inbox.put(.copy(request, after: inbound.payload, route))
+        onRequest(request, inbound)
       case .syncCredit(let credit):
         let route = CopyRoute(route: inbound.route, stream: credit.streamID)
         state.withLock { $0.copies[route] }?.grant(credit.bytes)

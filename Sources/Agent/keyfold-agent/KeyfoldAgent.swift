@@ -20,8 +20,36 @@ struct KeyfoldAgent: AsyncParsableCommand {
         keyfold-agent init --identity /etc/keyfold/node-1.key
         keyfold node enroll node-1 --key PUBLIC-KEY
         keyfold-agent run --config /etc/keyfold/node-1.json --data /var/lib/keyfold/node-1
+
+      EXIT CODES
+        0  done, or ended by SIGTERM
+        1  it was tried and failed; the log says why
+        2  the command line or the configuration makes no sense
       """,
     version: KeyfoldVersion.text, subcommands: [Initialize.self, Run.self])
+
+  static func main() async {
+    do {
+      try ProcessHardening.apply()
+      var command = try parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      // Everything that is wrong with arguments or settings ends with 2, as with keyfold.
+      guard let code = usageExit(for: error) else { exit(withError: error) }
+      try? FileHandle.standardError.write(contentsOf: Data((fullMessage(for: error) + "\n").utf8))
+      Foundation.exit(code)
+    }
+  }
+
+  /// The exit code of an error in arguments or settings, nil for any other.
+  private static func usageExit(for error: any Error) -> Int32? {
+    if error is ConfigurationError || (error as? AgentError)?.code == .configuration { return 2 }
+    return exitCode(for: error) == .validationFailure ? 2 : nil
+  }
 }
 
 struct Initialize: ParsableCommand {
@@ -31,10 +59,15 @@ struct Initialize: ParsableCommand {
     discussion: """
       The file holds the secret key; keep it outside the data directory and out of backups. Running it again with a \
       file that exists prints the same public key and changes nothing.
+
+      Example: keyfold-agent init --identity /etc/keyfold/node-1.key
       """)
 
   @Option(help: "The file for the secret key (mode 0600), outside the data directory.")
   var identity: String
+
+  @Flag(help: "Print a JSON object with the field publicKey.")
+  var json = false
 
   func run() throws {
     let key: CurvePublicKey
@@ -45,7 +78,10 @@ struct Initialize: ParsableCommand {
       try SecretFile.create(identity, holding: try fresh.secretKeyText())
       key = fresh.publicKey
     }
-    try FileHandle.standardOutput.write(contentsOf: Data((key.text + "\n").utf8))
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .withoutEscapingSlashes
+    let text = json ? String(decoding: try encoder.encode(["publicKey": key.text]), as: UTF8.self) : key.text
+    try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
   }
 }
 
@@ -58,6 +94,8 @@ struct Run: AsyncParsableCommand {
       revoked or the KMS cannot be reached at start, it answers drivers with an error that says so. Shows Prometheus \
       metrics on 127.0.0.1:7461, or where metrics.address and metrics.port say. SIGHUP reads logLevel and the \
       certificate files of drivers.tls again.
+
+      Example: keyfold-agent run --config /etc/keyfold/node-1.json --data /var/lib/keyfold/node-1
       """)
 
   @Option(help: "The configuration file (JSON).")
@@ -67,7 +105,6 @@ struct Run: AsyncParsableCommand {
   var data: String?
 
   func run() async throws {
-    try ProcessHardening.apply()
     DaemonSignals.ignoreHangUp()
     let configuration = try ConfigurationFile.load(AgentConfiguration.self, path: config)
     guard let data = data ?? configuration.data else {
@@ -76,6 +113,7 @@ struct Run: AsyncParsableCommand {
     let level = DaemonLogging.start(level: try LogLevel.named(configuration.logLevel))
     var logger = Logger(label: "keyfold-agent")
     logger[metadataKey: "node"] = "\(configuration.node)"
+    OpenFileLimit.raise(toHold: OpenFileLimit.agent, logger: logger)
     try SecureHeap.initialize(bytes: (configuration.secureHeapKilobytes ?? 4096) << 10)
     let agent = try Agent(configuration, data: data, logger: logger)
     let group = ServiceGroup(

@@ -89,7 +89,7 @@ extension CoordinatorCore {
     }
     return MemberAddress(
       node: node, replicationAddress: known(report?.replicationAddress, last?.replicationAddress),
-      driverAddress: known(report?.driverAddress, last?.driverAddress), publicKey: nodeRecords[node]?.publicKey ?? "",
+      driverAddress: known(report?.driverAddress, last?.driverAddress), publicKey: admittedKey(of: node),
       boot: report?.boot ?? last?.boot)
   }
 

@@ -15,6 +15,11 @@ extension CoordinatorCore {
           .refused, "Node \(name) was not enrolled.", why: "It is enrolled already with another key.",
           next: "Enroll the new machine under a new name.")
       }
+      guard known.revokedAt == nil else {
+        throw CoordinatorError(
+          .refused, "Node \(name) was not enrolled.", why: "Its key was revoked, for good.",
+          next: "Make a new identity on it (keyfold-agent init) and enroll it under a new name.")
+      }
       return try reenroll(known, cluster: cluster)
     }
     try checkUnused(publicKey: publicKey, by: "node \(name)")

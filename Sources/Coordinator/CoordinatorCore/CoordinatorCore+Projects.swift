@@ -68,25 +68,6 @@ extension CoordinatorCore {
     return Decision(project, flush())
   }
 
-  /// Adds an operator's public key; the same key twice changes nothing. Throws `CoordinatorError` if the key is none or
-  /// belongs to somebody else.
-  public mutating func addOperator(
-    _ name: OperatorName, publicKey: String, now: Instant
-  ) throws(CoordinatorError) -> Decision<Void> {
-    try Self.check(publicKey: publicKey)
-    if let known = operatorRecords[name] {
-      guard known.publicKey == publicKey else {
-        throw CoordinatorError(.alreadyExists, "Operator \(name) exists already with another key.")
-      }
-      return Decision((), [])
-    }
-    try checkUnused(publicKey: publicKey, by: "operator \(name)")
-    operatorRecords[name] = OperatorRecord(name: name, publicKey: publicKey, addedAt: now)
-    dirty.insert(RecordKey(kind: .operatorKey, id: name.text))
-    sends.append(.allowListChanged)
-    return Decision((), flush())
-  }
-
   func project(_ name: ProjectName) throws(CoordinatorError) -> ProjectRecord {
     guard let project = projectRecords[name] else {
       throw CoordinatorError(

@@ -21,9 +21,17 @@ extension CoordinatorCore {
   /// Every key that may complete a handshake, by its Z85 text; hand it to the ZAP handler.
   public var allowList: [String: AllowedPeer] {
     var allowed: [String: AllowedPeer] = [:]
-    for node in nodeRecords.values { allowed[node.publicKey] = .node(node.name) }
-    for known in operatorRecords.values { allowed[known.publicKey] = .operatorKey(known.name) }
+    for node in nodeRecords.values where node.revokedAt == nil { allowed[node.publicKey] = .node(node.name) }
+    for known in operatorRecords.values where known.revokedAt == nil {
+      allowed[known.publicKey] = .operatorKey(known.name)
+    }
     return allowed
+  }
+
+  /// Every key that was let in once and is refused for good; its owner is told so.
+  public var revokedKeys: Set<String> {
+    Set(nodeRecords.values.filter { $0.revokedAt != nil }.map(\.publicKey))
+      .union(operatorRecords.values.filter { $0.revokedAt != nil }.map(\.publicKey))
   }
 
   /// The project's record; throws `CoordinatorError` if there is none.

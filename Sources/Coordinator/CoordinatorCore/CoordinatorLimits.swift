@@ -131,6 +131,8 @@ public enum CoordinatorLimits {
   public static let maximumNodesPerCluster = 7
   /// The most nodes of one coordinator.
   public static let maximumNodes = 10_000
+  /// The most operators of one coordinator, removed ones included: their keys stay refused.
+  public static let maximumOperators = 1000
   /// The most projects of one coordinator.
   public static let maximumProjects = 1000
   /// The most mail addresses of one project's owners.

@@ -33,6 +33,8 @@ public struct NodeRecord: Sendable, Codable, Equatable {
   public var leftBehind: GenerationID?
   /// Up to where its uses of KMS keys stand in the audit record, for its last lives that had any, oldest first.
   public var keyUses: [KeyUseMark]?
+  /// Since when its key is refused, nil if it is let in.
+  public var revokedAt: Instant?
 
   init(name: NodeName, publicKey: String, enrolledAt: Instant, intendedCluster: ClusterName?) {
     self.name = name

@@ -46,4 +46,6 @@ public struct OperatorRecord: Sendable, Codable, Equatable {
   public let publicKey: String
   /// When the key was added.
   public let addedAt: Instant
+  /// Since when the key is refused, nil if it is let in. The record stays: the key comes back under no other name.
+  public var revokedAt: Instant?
 }

@@ -10,11 +10,12 @@ extension OperatorCommand {
     case .setKMS, .checkKMS, .createProject, .enrollNode, .createCluster, .startCluster, .shutdownCluster,
       .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword,
       .decryptCluster, .removeKMS, .addNode, .removeNode, .approveNode, .adopt, .recover, .tryAgain, .setAlerts,
-      .setKeyAlert, .setMaintenance, .deferRotation, .setOwners, .setMail, .testMail, .retireKey:
+      .setKeyAlert, .setMaintenance, .deferRotation, .setOwners, .setMail, .testMail, .retireKey, .revokeNode,
+      .addOperator, .removeOperator:
       true
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
       .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery,
-      .listPastAlerts, .showMail, .keysNeeded, .showRotations:
+      .listPastAlerts, .showMail, .keysNeeded, .showRotations, .listOperators:
       false
     }
   }

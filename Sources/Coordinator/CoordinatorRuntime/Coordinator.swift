@@ -96,7 +96,7 @@ actor Coordinator {
   private func refreshAllowList() {
     let list = core.allowList
     allowed = Set(list.values)
-    surroundings.allowList.replace(Self.identities(list), revoked: [])
+    surroundings.allowList.replace(Self.identities(list), revoked: Self.revokedKeys(of: core))
   }
 
   /// The allow-list in the transport's words.
@@ -110,6 +110,11 @@ actor Coordinator {
       }
     }
     return identities
+  }
+
+  /// The keys that are refused for good, in the transport's words.
+  static func revokedKeys(of core: CoordinatorCore) -> Set<CurvePublicKey> {
+    Set(core.revokedKeys.compactMap { try? CurvePublicKey($0) })
   }
 
   private func sendAssignment(

@@ -64,7 +64,8 @@ public final class CoordinatorService: Service {
     kept: KeyServiceMaker? = nil
   ) async throws {
     let opened = try CoordinatorStart.open(configuration, now: Self.now())
-    let allowList = AllowList(Coordinator.identities(opened.core.allowList))
+    let allowList = AllowList(
+      Coordinator.identities(opened.core.allowList), revoked: Coordinator.revokedKeys(of: opened.core))
     let inbox = Inbox()
     let listener = MessageListener(
       address: opened.host, port: opened.port, identity: opened.identity, allowList: allowList, logger: logger,

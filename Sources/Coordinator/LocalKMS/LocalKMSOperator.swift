@@ -133,7 +133,10 @@ public final class LocalKMSOperator: Sendable {
 
   /// The last lines of a folder's audit log, oldest first, each a JSON object; no server is asked.
   public static func audit(directory: String, last count: Int = 100) throws(LocalKMSError) -> [String] {
-    try AuditLog.last(max(0, count), inFolder: directory)
+    guard DurableFile.exists("\(directory)/\(LocalKMSServer.credentialsFile)") else {
+      throw LocalKMSError(.unreachable, "\(directory) is not the folder of a local KMS")
+    }
+    return try AuditLog.last(max(0, count), inFolder: directory)
   }
 
   func send(_ action: KMSAction, _ members: [JSONValue.Member]) async throws(LocalKMSError) -> HTTPAnswer {

@@ -64,6 +64,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
       let level = DaemonLogging.start(level: try LogLevel.named(settings.logLevel))
       try SecureHeap.initialize()
       let logger = Logger(label: "coordinator")
+      OpenFileLimit.raise(toHold: OpenFileLimit.coordinator, logger: logger)
       let service = CoordinatorService(configuration: settings, logger: logger)
       let reload = HangUpService(logger: logger) { [self] in
         level.set(try LogLevel.named(try self.settings().logLevel))

@@ -2,7 +2,6 @@
 internal import ArgumentParser
 internal import AuditTrail
 internal import ClusterModel
-internal import Foundation
 
 /// `keyfold audit …`
 struct AuditCommands: ParsableCommand {
@@ -11,7 +10,12 @@ struct AuditCommands: ParsableCommand {
     discussion: """
       Each entry carries a hash over itself and all before it, and nodes keep the last hash they were told: an entry \
       that was changed, left out or added later shows.
-      """, subcommands: [List.self, Verify.self, Export.self])
+
+        keyfold audit list --last 20
+        keyfold audit verify
+        keyfold audit export > audit.jsonl
+      """,
+    subcommands: [List.self, Verify.self, Export.self])
 
   struct List: OperatorSubcommand {
     static let configuration = CommandConfiguration(
@@ -57,7 +61,7 @@ struct AuditCommands: ParsableCommand {
       try await terminal.reporting {
         let result: AuditVerification
         if let file {
-          result = try AuditReading.verify(export: file)
+          result = try AuditExport.verify(file)
         } else {
           let session = try await OperatorSession.open(options.path, timeout: .seconds(options.timeout))
           defer { session.close() }
@@ -73,8 +77,9 @@ struct AuditCommands: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Writes the record as JSON, an entry on each line, oldest first.",
       discussion: """
-        The first line says what the record begins after. An export can be checked for itself: keyfold audit verify \
-        --file FILE. deploy/RUNBOOK.md tells how a hash is computed.
+        The first line says what the record begins after, the last one where it ends, so that an export that was cut \
+        shows. It can be checked for itself: keyfold audit verify --file FILE. deploy/RUNBOOK.md tells how a hash is \
+        computed.
 
         Example: keyfold audit export > audit.jsonl
         """)
@@ -83,30 +88,15 @@ struct AuditCommands: ParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
-      var isFirst = true
+      var end: AuditHead?
       try await AuditReading.pages(session, after: after) { base, links in
-        if isFirst { terminal.write(json: base, compact: true) }
-        isFirst = false
+        if end == nil { terminal.write(json: AuditExport.Opening(base), compact: true) }
         for link in links { terminal.write(json: link, compact: true) }
+        end = links.last?.head ?? base
       }
+      if let end { terminal.write(json: AuditExport.End(end: end), compact: true) }
     }
   }
-}
-
-/// What a check of the audit record found.
-struct AuditVerification: Encodable {
-  /// Entries that were checked.
-  var entries: UInt64
-  /// What the record begins after.
-  var base: AuditHead
-  /// Where it ends, or where it was sound to.
-  var head: AuditHead
-  /// The first entry that does not fit, nil if all do.
-  var fault: String?
-  /// Nodes that were told something else.
-  var contradictions: [String]
-  /// Nodes that bear the record out.
-  var witnesses: Int
 }
 
 /// Reads the audit record page by page.
@@ -151,32 +141,7 @@ enum AuditReading {
     return result
   }
 
-  static func verify(export path: String) throws -> AuditVerification {
-    let data: Data
-    do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
-      throw OperatorFailure(.invalid, what: "The export \(path) can't be read.", why: error.localizedDescription)
-    }
-    let lines = data.split(separator: UInt8(ascii: "\n"))
-    let decoder = JSONDecoder()
-    guard let first = lines.first, let base = try? decoder.decode(AuditHead.self, from: first) else {
-      throw OperatorFailure(
-        .invalid, what: "\(path) is no export of the audit record.",
-        why: "Its first line does not say what it begins after.",
-        next: "Make one with: keyfold audit export > FILE")
-    }
-    var result = AuditVerification(entries: 0, base: base, head: base, contradictions: [], witnesses: 0)
-    for line in lines.dropFirst() {
-      guard let link = try? decoder.decode(AuditLink.self, from: line) else {
-        result.fault = "audit entry \(result.head.sequence + 1): the line is no entry"
-        return result
-      }
-      check([link], into: &result)
-      if result.fault != nil { return result }
-    }
-    return result
-  }
-
-  private static func check(_ links: [AuditLink], into result: inout AuditVerification) {
+  static func check(_ links: [AuditLink], into result: inout AuditVerification) {
     guard result.fault == nil else { return }
     do {
       result.head = try AuditChain.check(links, after: result.head)
@@ -211,6 +176,7 @@ enum AuditRendering {
       )
     }
     if result.base.sequence > 0 { lines.append("The record begins after \(result.base).") }
+    if let remark = result.remark { lines.append(palette.paint(remark, .warning)) }
     if result.witnesses > 0 { lines.append("Borne out by \(Wording.counted(result.witnesses, "node")).") }
     return lines
   }

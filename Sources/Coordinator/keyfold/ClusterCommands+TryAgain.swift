@@ -24,10 +24,24 @@ extension ClusterCommands {
       guard case .cluster(let cluster) = try await session.ask(.showCluster(name: name)) else {
         throw OperatorFailure.unexpectedAnswer()
       }
-      terminal.show(cluster) { cluster, palette in
-        ProjectRendering.kms(kms, palette) + [""] + ClusterRendering.facts(cluster, now: .now, palette)
+      terminal.show(CheckedCluster(cluster: cluster, kms: kms)) { checked, palette in
+        ProjectRendering.kms(kms, palette) + [""] + ClusterRendering.facts(checked.cluster, now: .now, palette)
       }
       if kms.lastCheck?.verdict != "valid" { throw ExitCode(ExitStatus.failed.rawValue) }
     }
+  }
+}
+
+/// A cluster with what a check of its key just found: in JSON the cluster's own fields, and `kms`.
+struct CheckedCluster: Encodable {
+  let cluster: ClusterView
+  let kms: KMSView
+
+  private enum CodingKeys: String, CodingKey { case kms }
+
+  func encode(to encoder: any Encoder) throws {
+    try cluster.encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(kms, forKey: .kms)
   }
 }

@@ -6,6 +6,11 @@ internal import ClusterModel
 struct ClusterCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cluster", abstract: "Clusters: make, see, start, stop and encrypt them.",
+    discussion: """
+        keyfold cluster create orders --project shop --wait
+        keyfold cluster encrypt orders --wait
+        keyfold cluster show orders
+      """,
     subcommands: [
       Create.self, Show.self, List.self, Start.self, Shutdown.self, Restart.self, Encrypt.self, Decrypt.self,
       AddNode.self, RemoveNode.self,

@@ -48,6 +48,9 @@ enum Parse {
     try checked { () throws(ModelError) in try ClusterName(text) }
   }
   static func node(_ text: String) throws -> NodeName { try checked { () throws(ModelError) in try NodeName(text) } }
+  static func admin(_ text: String) throws -> OperatorName {
+    try checked { () throws(ModelError) in try OperatorName(text) }
+  }
   static func nodes(_ text: String) throws -> [NodeName] { try text.split(separator: ",").map { try node(String($0)) } }
 
   static func auditCount(_ text: String) throws -> Int {

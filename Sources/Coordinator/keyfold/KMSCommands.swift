@@ -6,6 +6,11 @@ internal import ClusterModel
 struct KMSCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kms", abstract: "The key in the customer's KMS under which a project's clusters are encrypted.",
+    discussion: """
+        keyfold kms set shop --key ARN --access-key-id ID --secret-file FILE
+        keyfold kms check shop
+        keyfold kms show shop
+      """,
     subcommands: [Set.self, Show.self, Check.self, Retire.self, Remove.self])
 
   struct Set: OperatorSubcommand {

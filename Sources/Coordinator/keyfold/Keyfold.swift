@@ -27,18 +27,20 @@ struct Keyfold: AsyncParsableCommand {
       start: --operator FILE, else $KEYFOLD_OPERATOR, else ./.keyfold/coordinator/operator.json.
 
       EXIT CODES
-        0  done
-        1  it was tried and failed
-        2  the command line or the request makes no sense
-        3  the coordinator cannot be reached
-        4  refused: it does not exist, exists already, is not allowed, or not now
-        5  it was still going on when --wait-minutes were over; it goes on
+        0    done
+        1    it was tried and failed, or its output could not be written
+        2    the command line or the request makes no sense
+        3    the coordinator cannot be reached
+        4    refused: it does not exist, exists already, is not allowed, or not now
+        5    it was still going on when --wait-minutes were over; it goes on
+        130  ended by Ctrl-C; a plan that was ordered goes on
       """,
     version: "keyfold \(KeyfoldVersion.text)",
     subcommands: [
       ProjectCommands.self, KMSCommands.self, NodeCommands.self, ClusterCommands.self, KeysCommands.self,
       UserCommands.self, PlanCommands.self,
-      IPListCommands.self, AlertCommands.self, MailCommands.self, CoordinatorCommands.self, AuditCommands.self,
+      IPListCommands.self, AlertCommands.self, MailCommands.self, CoordinatorCommands.self, OperatorCommands.self,
+      AuditCommands.self,
       LocalKMSCommands.self,
     ])
 
@@ -55,7 +57,7 @@ struct Keyfold: AsyncParsableCommand {
   }
 
   /// Says what ended the command, unless it was said already, and ends the process with the documented code.
-  private static func finish(with error: any Error) -> Never {
+  static func finish(with error: any Error) -> Never {
     if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
     let terminal = Terminal(json: CommandLine.arguments.contains("--json"))
     if exitCode(for: error) == .success {
@@ -64,6 +66,11 @@ struct Keyfold: AsyncParsableCommand {
     }
     if let fault = error as? SecretsError {
       terminal.report(OperatorFailure(.failed, what: "This process can't be hardened.", why: fault.description))
+      Foundation.exit(ExitStatus.failed.rawValue)
+    }
+    // What is wrong with the command line is known to the parser; anything else was not expected.
+    guard exitCode(for: error) == .validationFailure else {
+      terminal.report(OperatorFailure(.failed, what: "It failed.", why: message(for: error)))
       Foundation.exit(ExitStatus.failed.rawValue)
     }
     if terminal.json {

@@ -6,6 +6,11 @@ internal import ClusterModel
 struct KeysCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keys", abstract: "The chain of keys from the customer's KMS down to each database.",
+    discussion: """
+        keyfold keys tree
+        keyfold keys rotate orders --wait
+        keyfold keys needed
+      """,
     subcommands: [Tree.self, Needed.self, Rotate.self, Schedule.self, Defer.self])
 
   struct Tree: OperatorSubcommand {

@@ -6,6 +6,10 @@ internal import ClusterModel
 struct IPListCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "iplist", abstract: "The versioned list of the nodes' and the control plane's addresses.",
+    discussion: """
+        keyfold iplist show
+        keyfold iplist show --json
+      """,
     subcommands: [Show.self])
 
   struct Show: OperatorSubcommand {
@@ -27,7 +31,13 @@ struct IPListCommands: ParsableCommand {
 /// `keyfold alert …`
 struct AlertCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "alert", abstract: "What needs an operator's attention.", subcommands: [List.self, Set.self])
+    commandName: "alert", abstract: "What needs an operator's attention.",
+    discussion: """
+        keyfold alert list
+        keyfold alert list --past
+        keyfold alert set shop --kms-network-access-denied off
+      """,
+    subcommands: [List.self, Set.self])
 
   struct List: OperatorSubcommand {
     static let configuration = CommandConfiguration(

@@ -44,8 +44,10 @@ extension LocalKMSCommands {
         do {
           DaemonSignals.ignoreHangUp()
           DaemonLogging.start(level: .info)
+          try SecureHeap.initialize()
           try DurableFile.makeFolder(options.folder)
           let logger = Logger(label: "local-kms")
+          OpenFileLimit.raise(toHold: OpenFileLimit.localKMS, logger: logger)
           let server = try LocalKMSServer(
             configuration: LocalKMSConfiguration(
               directory: options.folder, host: host, port: port, region: region, accountID: account,

@@ -8,6 +8,10 @@ internal import Secrets
 struct MailCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mail", abstract: "Mail to the owners of projects whose key was revoked.",
+    discussion: """
+        keyfold mail set --server smtp.example.com:587 --from keyfold@example.com
+        keyfold mail test --to security@example.com
+      """,
     subcommands: [Set.self, Show.self, Test.self])
 
   struct Set: OperatorSubcommand {

@@ -7,7 +7,12 @@ internal import Foundation
 struct NodeCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "node", abstract: "Nodes: one agent process each, known by its CURVE key.",
-    subcommands: [Enroll.self, List.self, Show.self, Resync.self, Approve.self])
+    discussion: """
+        keyfold node enroll node-a --cluster orders --key KEY
+        keyfold node list
+        keyfold node show node-a
+      """,
+    subcommands: [Enroll.self, List.self, Show.self, Resync.self, Approve.self, Revoke.self])
 
   struct Enroll: OperatorSubcommand {
     static let configuration = CommandConfiguration(

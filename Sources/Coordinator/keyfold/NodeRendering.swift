@@ -25,6 +25,7 @@ enum NodeRendering {
       ("heard", heard(node, now: now)),
       ("enrolled", node.enrolledAt.map { "\($0)" }),
       ("public key", "\(node.publicKey)"),
+      ("revoked", node.revokedAt.map { Table.Cell("\($0)", .bad) }),
       ("drivers", node.driverAddress.map { "\($0)" } ?? node.driverPort?.waiting.map { Table.Cell($0, .warning) }),
       ("drivers log in", node.driverPort.map(logIn)),
       ("drivers' TLS", node.driverPort.map { "\($0.tls.rawValue)" }),

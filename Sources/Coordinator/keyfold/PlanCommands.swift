@@ -6,6 +6,10 @@ internal import ClusterModel
 struct PlanCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan", abstract: "Plans: what the coordinator is doing with a cluster, step by step.",
+    discussion: """
+        keyfold plan list --cluster orders
+        keyfold plan watch 3f2a91c0
+      """,
     subcommands: [List.self, Show.self, Watch.self])
 
   struct List: OperatorSubcommand {

@@ -6,12 +6,20 @@ internal import ClusterModel
 struct ProjectCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "project", abstract: "Projects: the unit that owns KMS settings and clusters.",
+    discussion: """
+        keyfold project create shop --owner security@example.com
+        keyfold kms set shop --key ARN --access-key-id ID --secret-file FILE
+        keyfold project show shop
+      """,
     subcommands: [Create.self, List.self, Show.self, Owners.self, Maintenance.self])
 
   struct Create: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Makes a project.",
-      discussion: "Example: keyfold project create shop --owner security@example.com")
+      discussion: """
+        Example: keyfold project create shop --owner security@example.com
+                 keyfold kms set shop --key ARN --access-key-id ID --secret-file FILE
+        """)
 
     @Argument(help: "The project's name.", transform: Parse.project) var name: ProjectName
     @Option(name: .long, help: ArgumentHelp("An owner's mail address; may be given more than once.", valueName: "mail"))
@@ -23,7 +31,10 @@ struct ProjectCommands: ParsableCommand {
         throw OperatorFailure.unexpectedAnswer()
       }
       terminal.show(project) { project, _ in
-        ["Project \(project.name) is there. Next: keyfold kms set \(project.name) --provider aws --key ARN …"]
+        [
+          "Project \(project.name) is there. Next, the key it is to use:",
+          "  keyfold kms set \(project.name) --key ARN --access-key-id ID --secret-file FILE",
+        ]
       }
     }
   }

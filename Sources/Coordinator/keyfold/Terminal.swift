@@ -28,7 +28,10 @@ struct Terminal: Sendable {
   }
 
   /// Writes one line, or several joined by line ends.
-  func write(_ text: String) { Self.put(text + "\n", to: FileHandle.standardOutput) }
+  ///
+  /// What can't be written ends the process with 1, because whoever reads the output would take it for all there is;
+  /// unless nobody reads any more.
+  func write(_ text: String) { Self.put(text + "\n") }
 
   /// Writes lines.
   func write(_ lines: [String]) {
@@ -36,7 +39,7 @@ struct Terminal: Sendable {
   }
 
   /// Writes to standard error.
-  func complain(_ text: String) { Self.put(text + "\n", to: FileHandle.standardError) }
+  func complain(_ text: String) { _ = Self.put(text + "\n", to: STDERR_FILENO) }
 
   /// Writes a value as JSON with keys in order; on one line if `compact`.
   func write(json value: some Encodable, compact: Bool = false) {
@@ -54,7 +57,7 @@ struct Terminal: Sendable {
 
   /// Goes up `count` lines and clears from there to the end of the screen.
   func erase(lines count: Int) {
-    if count > 0 { Self.put("\u{1B}[\(count)A\u{1B}[J", to: FileHandle.standardOutput) }
+    if count > 0 { Self.put("\u{1B}[\(count)A\u{1B}[J") }
   }
 
   static func text(of value: some Encodable, compact: Bool) -> String? {
@@ -65,8 +68,31 @@ struct Terminal: Sendable {
     return (try? encoder.encode(value)).flatMap { String(bytes: $0, encoding: .utf8) }
   }
 
-  /// What can't be written because nobody reads any more is lost without a fuss.
-  private static func put(_ text: String, to handle: FileHandle) { try? handle.write(contentsOf: Data(text.utf8)) }
+  private static func put(_ text: String) {
+    let fault = put(text, to: STDOUT_FILENO)
+    guard fault != 0, fault != EPIPE else { return }
+    let reason = unsafe strerror(fault).map { unsafe String(cString: $0) } ?? "error \(fault)"
+    _ = put("error: the output can't be written: \(reason)\n", to: STDERR_FILENO)
+    exit(ExitStatus.failed.rawValue)
+  }
+
+  /// Writes all of a text; answers errno, 0 when done.
+  private static func put(_ text: String, to descriptor: Int32) -> Int32 {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count >= 0 {
+        bytes = bytes.dropFirst(count)
+      } else if errno == EAGAIN {
+        // Somebody else made the descriptor non-blocking: it is theirs too.
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        _ = unsafe poll(&waiting, 1, -1)
+      } else if errno != EINTR {
+        return errno
+      }
+    }
+    return 0
+  }
 }
 
 /// Colours by meaning; without colour, text stays as it is.

@@ -36,6 +36,10 @@ extension NodeCommands {
 struct CoordinatorCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "coordinator", abstract: "The coordinator itself: how it stands, and what to do after a restore.",
+    discussion: """
+        keyfold coordinator show
+        keyfold coordinator adopt
+      """,
     subcommands: [Show.self, Adopt.self, Backup.self, Restore.self])
 
   struct Show: OperatorSubcommand {

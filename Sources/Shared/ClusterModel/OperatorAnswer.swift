@@ -36,6 +36,8 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   case users([DriverUser])
   /// The coordinator itself.
   case coordinator(CoordinatorView)
+  /// All operators, also those that were removed.
+  case operators([OperatorView])
   /// Decisions on whom to trust.
   case audit(AuditPage)
   /// A shard's members side by side.

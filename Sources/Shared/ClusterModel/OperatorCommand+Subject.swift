@@ -9,7 +9,10 @@ extension OperatorCommand {
       .setAlerts(let project, _), .setOwners(let project, _), .setKeyAlert(let project, _, _),
       .setMaintenance(let project, _):
       project.text
-    case .enrollNode(let name, _, _), .showNode(let name), .resyncNode(let name), .approveNode(let name): name.text
+    case .enrollNode(let name, _, _), .showNode(let name), .resyncNode(let name), .approveNode(let name),
+      .revokeNode(let name):
+      name.text
+    case .addOperator(let name, _), .removeOperator(let name): name.text
     case .createCluster(let name, _, _), .showCluster(let name), .startCluster(let name), .shutdownCluster(let name),
       .restartCluster(let name), .encryptCluster(let name), .decryptCluster(let name),
       .tryAgain(let name):
@@ -30,7 +33,7 @@ extension OperatorCommand {
     case .setMail(let server): server.host
     case .testMail(let address): address
     case .listProjects, .listClusters, .showIPList, .listAlerts, .listPastAlerts, .showMail, .readAudit,
-      .keysNeeded:
+      .keysNeeded, .listOperators:
       ""
     }
   }

@@ -96,6 +96,14 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   case listUsers(cluster: ClusterName)
   /// Vouch for a node: for a second process with its identity, else for its keystore.
   case approveNode(name: NodeName)
+  /// Refuse a node's key for good, here and at its peers.
+  case revokeNode(name: NodeName)
+  /// Let an operator in by a CURVE public key in Z85.
+  case addOperator(name: OperatorName, publicKey: String)
+  /// Refuse an operator's key for good.
+  case removeOperator(name: OperatorName)
+  /// List operators, also those that were removed.
+  case listOperators
   /// Show the coordinator itself.
   case showCoordinator
   /// Take nodes as they are after the coordinator was restored from an older copy.
@@ -156,6 +164,10 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .setUserPassword: "user password"
     case .listUsers: "user list"
     case .approveNode: "node approve"
+    case .revokeNode: "node revoke"
+    case .addOperator: "operator add"
+    case .removeOperator: "operator remove"
+    case .listOperators: "operator list"
     case .showCoordinator: "coordinator show"
     case .adopt: "coordinator adopt"
     case .readAudit: "audit"

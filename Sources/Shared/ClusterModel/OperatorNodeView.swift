@@ -56,6 +56,8 @@ public struct NodeView: Sendable, Codable, Equatable {
   public var scrub: ScrubView?
   /// The room on its disk, nil if it has not said.
   public var disk: DiskReport?
+  /// Since when its key is refused, nil if it is let in.
+  public var revokedAt: OperatorTime?
 
   /// How long ago the node proved that it could restart with the key in use, in seconds; nil if it has not.
   public var restartProofAgeSeconds: Int64?

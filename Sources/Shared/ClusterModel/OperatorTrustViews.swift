@@ -62,3 +62,23 @@ public struct CoordinatorView: Sendable, Codable, Equatable {
     self.unlearned = unlearned
   }
 }
+
+/// An operator as another one sees it.
+public struct OperatorView: Sendable, Codable, Equatable {
+  /// The operator's name.
+  public var name: OperatorName
+  /// The CURVE public key in Z85.
+  public var publicKey: String
+  /// When the key was let in.
+  public var addedAt: OperatorTime?
+  /// Since when the key is refused, nil if it is let in.
+  public var removedAt: OperatorTime?
+
+  /// Makes a view of its parts.
+  public init(name: OperatorName, publicKey: String, addedAt: OperatorTime?, removedAt: OperatorTime?) {
+    self.name = name
+    self.publicKey = publicKey
+    self.addedAt = addedAt
+    self.removedAt = removedAt
+  }
+}

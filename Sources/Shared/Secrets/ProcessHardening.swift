@@ -9,12 +9,14 @@ public enum ProcessHardening {
   /// The value that leaves the stack and leaves out registers and memory.
   static let crashReportValue = "registers=none"
   /// The running image, whatever was installed over its file since.
-  private static let ownImage = "/proc/self/exe"
+  package static let ownImage = "/proc/self/exe"
 
   /// Hardens the process; call it first in `main`, before threads, files or secrets.
   ///
   /// Replaces the process image once if the variable for crash reports is unset, because Swift reads it before `main`.
+  /// From here on new files are the owner's only, also those that a library makes with a mode of its own choice.
   public static func apply() throws(SecretsError) {
+    umask(0o077)
     if needsNewImage(crashReportSetting: unsafe getenv(crashReportVariable).map { unsafe String(cString: $0) }) {
       guard unsafe setenv(crashReportVariable, crashReportValue, 1) == 0 else {
         throw SecretsError(.hardeningFailed, "can't set \(crashReportVariable) in the environment", underlying: .last)
