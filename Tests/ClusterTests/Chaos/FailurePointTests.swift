@@ -246,10 +246,12 @@ enum Points {
 
   /// Walked through by the tests of initial sync.
   static let copies = ["copy.serve.chunk"]
+  /// Walked through by the tests of what stands in the audit record.
+  static let keyUses = ["kms-uses.noted"]
 
   static var all: [String] {
-    copies + encryption + rotation + writes + elections + formation + trimming + coordinatorStart + coordinator + mail
-      + kms
+    copies + keyUses + encryption + rotation + writes + elections + formation + trimming + coordinatorStart
+      + coordinator + mail + kms
   }
 
   static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
