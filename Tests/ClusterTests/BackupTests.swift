@@ -24,8 +24,15 @@ struct BackupTests {
       cluster.coordinator.kill9()
       let operatorFile = try #require(FileManager.default.contents(atPath: data + "/operator.json"))
       try FileManager.default.removeItem(atPath: data)
-      let restored = try cluster.operate("coordinator", "restore", "--data", data, "--forget-secrets", backup)
-      #expect(restored.contains("1 sealed secret forgotten"), "\(restored)")
+      let restore = ["keyfold", "coordinator", "restore", "--data", data, "--replace", "--forget-secrets", backup]
+      // Killed at either point it can be done again; what was there is kept.
+      for point in Points.restoring {
+        let killed = try cluster.run(restore, with: ["KEYFOLD_FAILPOINT": point])
+        #expect(killed.status != 0 && !killed.output.contains("restored to"), "\(point): \(killed.output)")
+      }
+      let restored = try cluster.run(restore)
+      #expect(restored.status == 0 && restored.output.contains("1 sealed secret forgotten"), "\(restored.output)")
+      #expect(restored.output.contains("former store"))
       try operatorFile.write(to: URL(fileURLWithPath: data + "/operator.json"))
       try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: data + "/operator.json")
       try await cluster.coordinator.start()

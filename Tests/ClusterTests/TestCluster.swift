@@ -124,12 +124,15 @@ final class TestCluster: Sendable {
   }
 
   /// Runs one of the executables with this installation's operator file.
-  func run(_ arguments: [String]) throws -> (status: Int32, output: String) {
+  func run(
+    _ arguments: [String], with settings: [String: String] = [:]
+  ) throws -> (status: Int32, output: String) {
     let file = "\(root)/output-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: file) }
     let process = try ChildProcess(
       Executables.path(arguments[0]), Array(arguments.dropFirst()),
-      environment: Executables.environment.merging(["KEYFOLD_OPERATOR": root + "/coordinator/operator.json"]) { $1 },
+      environment: Executables.environment.merging(["KEYFOLD_OPERATOR": root + "/coordinator/operator.json"]) { $1 }
+        .merging(settings) { $1 },
       output: file)
     let status = process.wait(within: .seconds(240))
     return (status, String(decoding: FileManager.default.contents(atPath: file) ?? Data(), as: UTF8.self))

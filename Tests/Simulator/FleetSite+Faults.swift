@@ -34,9 +34,9 @@ extension FleetSite {
 
   /// A lock-out rests on a revocation that the KMS told the coordinator and a node, both the same kind.
   func judgeLockout(_ cluster: ClusterRecord) {
-    if case .cluster(let before) = records[RecordKey(kind: .cluster, id: cluster.name.text)], before.lockout != nil {
-      return
-    }
+    let wasLockedOut = isInForce(cluster.name)
+    if wasLockedOut || cluster.lockout != nil { lockedOutAt[cluster.name] = now }
+    guard cluster.lockout != nil, !wasLockedOut else { return }
     note("\(cluster.name) is locked out")
     func recent(_ place: Int) -> (at: Int64, isDenial: Bool)? {
       told[place].flatMap { now - $0.at <= Self.memory ? $0 : nil }
@@ -51,20 +51,18 @@ extension FleetSite {
     note("\(node.name) has closed: \(reason)")
     statistics.shutdowns += 1
     stir()
-    guard told[node.index] == nil, told[coordinatorPlace] == nil else {
-      if node.isLinked, node.isGreeted || node.revocationsInARow >= 2 { return }
-      if node.revocationsInARow < 2, !wasLockedOut(node) {
-        wrong("\(node.name) closed alone after \(node.revocationsInARow) checks: \(reason)")
-      }
-      return
-    }
-    wrong("\(node.name) closed although nobody was told of a revocation: \(reason)")
+    // A lock-out was judged when it was decided; alone a node closes only on a state of the key that it saw twice.
+    if isLockedOut(node.cluster) || node.revocationsInARow >= 2 { return }
+    wrong("\(node.name) closed by itself after \(node.revocationsInARow) checks that saw a revoked key: \(reason)")
   }
 
-  private func wasLockedOut(_ node: FleetNode) -> Bool {
-    if case .cluster(let cluster) = records[RecordKey(kind: .cluster, id: node.cluster.text)] {
-      return cluster.lockout != nil
-    }
+  /// Whether a cluster is locked out, or was until a moment ago: its nodes may just be closing.
+  private func isLockedOut(_ name: ClusterName) -> Bool {
+    isInForce(name) || lockedOutAt[name].map { now - $0 <= Self.minute } ?? false
+  }
+
+  private func isInForce(_ name: ClusterName) -> Bool {
+    if case .cluster(let cluster) = records[RecordKey(kind: .cluster, id: name.text)] { return cluster.lockout != nil }
     return false
   }
 

@@ -43,6 +43,8 @@ final class FleetSite {
   var rotatedAt: [ClusterName: Int64] = [:]
   /// What the KMS last told each place about a revocation: when, and whether it was a denial.
   var told: [Int: (at: Int64, isDenial: Bool)] = [:]
+  /// When a cluster was locked out last, as far as its record was written since, or let in again.
+  var lockedOutAt: [ClusterName: Int64] = [:]
   /// What the KMS said to each place last: what it says again changes nothing, and needs no close look.
   var said: [Int: Verdict] = [:]
   /// The command each node was sent last.
@@ -233,7 +235,7 @@ final class FleetSite {
   }
 
   private func remember(_ record: StateRecord) {
-    if case .cluster(let cluster) = record, cluster.lockout != nil { judgeLockout(cluster) }
+    if case .cluster(let cluster) = record { judgeLockout(cluster) }
     if case .plan(let plan) = record { judgeStart(of: plan) }
     records[record.key] = record
   }

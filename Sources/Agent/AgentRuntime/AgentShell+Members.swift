@@ -33,7 +33,7 @@ extension AgentShell {
     partial = nil
     do {
       try await workshop.run { [directory] in try directory.destroyEverything() }
-      leftovers = []
+      leftovers = Leftovers()
       logger.notice("left the cluster: all keys and files are destroyed")
     } catch {
       logger.error("not everything could be destroyed", metadata: ["reason": "\(error)"])

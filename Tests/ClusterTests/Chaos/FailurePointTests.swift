@@ -246,10 +246,18 @@ enum Points {
 
   /// Walked through by the tests of initial sync.
   static let copies = ["copy.serve.chunk"]
+  /// Walked through by the tests of what stands in the audit record.
+  static let keyUses = ["kms-uses.noted"]
+  /// Walked through by the tests of rotation.
+  static let rotating = ["rotate.before", "rotate.wrapped", "rotate.after"]
+  /// Walked through by the tests of members.
+  static let leaving = ["leave.keystores", "leave.files"]
+  /// Walked through by the tests of backups.
+  static let restoring = ["coordinator.restore.before", "coordinator.restore.after"]
 
   static var all: [String] {
-    copies + encryption + rotation + keyChange + writes + elections + formation + trimming + coordinatorStart
-      + coordinator + mail + kms
+    copies + keyUses + encryption + rotation + keyChange + writes + elections + formation + trimming + coordinatorStart
+      + coordinator + mail + kms + rotating + leaving + restoring
   }
 
   static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
