@@ -21,12 +21,13 @@ extension SimulatedNode {
       case .endCopy: break  // A copy ends when it is looked at next.
       case .rotateMasterKey(let id): job { [unowned self] _ in rotate(id) }
       case .stepDown(let id): job { [unowned self] in try handOver(id, $0) }
-      case .forceSoleVoter(let id, _):
-        job { [unowned self] _ in finish(id, .failed(reason: "no operator gives a majority up here")) }
+      case .forceSoleVoter(let id, let lastIndex):
+        job { [unowned self] in try forceSoleVoter(id, lastIndex: lastIndex, $0) }
       case .check(let scheduled): job { [unowned self] in check(scheduled: scheduled, $0) }
       case .replaceProcessImage: job { [unowned self] _ in replaceProcessImage() }
       case .reply(let result): reply(result)
       case .report: report()
+      case .hello: sayHello()
       }
     }
     world.look(at: self)
@@ -50,6 +51,12 @@ extension SimulatedNode {
     finish(id, .done)
   }
 
+  private func forceSoleVoter(_ id: CommandID, lastIndex: UInt64, _ life: AgentProcess) throws {
+    guard let member = life.member else { return finish(id, .failed(reason: "the engine is closed")) }
+    let refusal = try member.forceSoleVoter(lastIndex: lastIndex)
+    finish(id, refusal.map { .failed(reason: $0) } ?? .done)
+  }
+
   func finish(_ id: CommandID, _ outcome: CommandOutcome, generation: GenerationReport? = nil) {
     guard let life = process else { return }
     life.stage = nil
@@ -71,9 +78,20 @@ extension SimulatedNode {
       life.link = SimulatedLink(id: world.dice.next())
       perform(life.core.onCoordinator(connected: true))
       keyUses.onLink()
-      let (report, epoch) = (nodeReport(life), life.core.epoch)
-      toCoordinator(mayBeLost: false) { $0.greet(self, report, highestEpoch: epoch, link: $1) }
+      sayHello()
     }
+  }
+
+  private func sayHello() {
+    guard let life = process else { return }
+    let (report, epoch) = (nodeReport(life), life.core.epoch)
+    toCoordinator(mayBeLost: false) { $0.greet(self, report, highestEpoch: epoch, link: $1) }
+  }
+
+  /// The coordinator knows nobody on a link that this process spoke on.
+  func hearUnknown(link: UInt64) {
+    guard let life = process, life.link?.id == link else { return }
+    perform(life.core.onUnknownLink(now: monotonic(life)))
   }
 
   /// The link ends; the coordinator notices sooner or later, or never.
@@ -141,12 +159,7 @@ extension SimulatedNode {
     let wasServing = life.core.isServing
     let directives = life.core.onCommand(command, epoch: heard, now: monotonic(life))
     world.checkObedience(of: self, to: epoch, directives)
-    if wasServing, !life.core.isServing, case .restart = command.action {
-      world.checkOthersServe(index, because: "a restart")
-    }
-    if case .resync = command.action, directives.contains(where: \.isResync) {
-      world.checkOthersServe(index, because: "a re-sync")
-    }
+    if wasServing, !life.core.isServing, case .restart = command.action { world.checkRestarts(index) }
     perform(directives)
   }
 
@@ -165,8 +178,4 @@ extension SimulatedNode {
     life.settingsVersion = assignment.kms == nil ? nil : assignment.settingsVersion
     perform(life.core.onAssignment(assignment, now: monotonic(life)))
   }
-}
-
-extension AgentDirective {
-  var isResync: Bool { if case .resync = self { true } else { false } }
 }

@@ -32,6 +32,10 @@ package struct SimulationProfile: Sendable {
   package var writeInterval: Int64
   package var checkpointInterval: Int64
   package var broken: BrokenRule?
+  /// Whether a coordinator that died may come back with an older copy of its store.
+  package var restores: Bool
+  /// Whether more nodes are lost at once than a majority can spare.
+  package var majorityLoss: Bool
 
   package init(seed: UInt64) {
     var dice = Dice(seed: seed &* 0x9E37_79B9_7F4A_7C15 &+ 1)
@@ -60,12 +64,16 @@ package struct SimulationProfile: Sendable {
     movingAddresses = dice.chance(300)
     writeInterval = dice.pick([150, 400, 1500]) ?? 400
     checkpointInterval = dice.pick([5000, 20_000, 60_000]) ?? 60_000
+    majorityLoss = members >= 3 && !dataLoss && dice.chance(150)
+    // A store from before a recovery would let those vote again that were left behind.
+    restores = coordinatorCrashes && !majorityLoss && dice.chance(250)
   }
 
   /// The seed's profile with a rule broken, and more of the faults by which that shows.
   package init(seed: UInt64, breaking rule: BrokenRule) {
     self.init(seed: seed)
     broken = rule
+    (restores, majorityLoss) = (false, false)
     members = 3
     faultySpan = 240_000
     faultInterval = 6000
@@ -86,6 +94,7 @@ package struct SimulationProfile: Sendable {
       ("crashes", crashes), ("coordinator crashes", coordinatorCrashes), ("partitions", partitions),
       ("pauses", pauses), ("slow nodes", slowNodes), ("clock jumps", clockJumps), ("outages", outages),
       ("revocations", revocations), ("data loss", dataLoss), ("trims", trims), ("moving addresses", movingAddresses),
+      ("restored stores", restores), ("lost majority", majorityLoss),
     ]
     return "\(members) members, \(faultySpan / 1000) s of faults: "
       + flags.filter(\.1).map(\.0).joined(separator: ", ")

@@ -68,6 +68,7 @@ public struct MemberStatus: Sendable, Equatable {
       isRecovering: isRecovering || !isReadable)
     report.lastTerm = lastTerm == 0 ? nil : lastTerm
     report.isSoleVoter = voters.count == 1 ? true : nil
+    report.voters = voters
     return report
   }
 }

@@ -164,6 +164,9 @@ public struct PlanRecord: Sendable, Codable, Equatable {
   public var outcome: PlanOutcome?
   /// Why it was made, nil if an operator's order says it all.
   public var reason: String?
+  /// How long it has been open while a coordinator ran, in milliseconds, as far as that was kept: clocks that were set
+  /// have no part in it.
+  public var passedMilliseconds: Int64?
 
   /// Whether it is not finished.
   public var isOpen: Bool { outcome == nil }

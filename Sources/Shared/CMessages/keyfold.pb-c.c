@@ -3877,7 +3877,7 @@ const ProtobufCMessageDescriptor keyfold__v1__generation__descriptor =
   (ProtobufCMessageInit) keyfold__v1__generation__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptors[11] =
+static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptors[12] =
 {
   {
     "role",
@@ -4011,6 +4011,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "voters",
+    22,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__Replication, n_voters),
+    offsetof(Keyfold__V1__Replication, voters),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__replication__field_indices_by_name[] = {
   5,   /* field[5] = applied_index */
@@ -4024,12 +4036,13 @@ static const unsigned keyfold__v1__replication__field_indices_by_name[] = {
   0,   /* field[0] = role */
   10,   /* field[10] = sole_voter */
   1,   /* field[1] = term */
+  11,   /* field[11] = voters */
 };
 static const ProtobufCIntRange keyfold__v1__replication__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 20, 9 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor =
 {
@@ -4039,7 +4052,7 @@ const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor =
   "Keyfold__V1__Replication",
   "keyfold.v1",
   sizeof(Keyfold__V1__Replication),
-  11,
+  12,
   keyfold__v1__replication__field_descriptors,
   keyfold__v1__replication__field_indices_by_name,
   2,  keyfold__v1__replication__number_ranges,

@@ -142,6 +142,8 @@ public struct ReplicationReport: Sendable, Codable, Equatable {
   public var lastTerm: UInt64?
   /// Whether it alone votes in its shard; nil is no.
   public var isSoleVoter: Bool?
+  /// Who votes in its shard as far as it knows, nil from an agent that does not say so.
+  public var voters: [NodeName]?
 
   /// Makes a report of its parts.
   public init(
@@ -173,6 +175,7 @@ public struct ReplicationReport: Sendable, Codable, Equatable {
       isRecovering: try values.decodeIfPresent(Bool.self, forKey: .isRecovering) ?? false)
     lastTerm = try values.decodeIfPresent(UInt64.self, forKey: .lastTerm)
     isSoleVoter = try values.decodeIfPresent(Bool.self, forKey: .isSoleVoter)
+    voters = try values.decodeIfPresent([NodeName].self, forKey: .voters)
   }
 }
 

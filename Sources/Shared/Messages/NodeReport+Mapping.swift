@@ -156,6 +156,8 @@ extension ReplicationReport: WireMapped {
     let term = wire.uint64("last_term")
     lastTerm = term == 0 ? nil : term
     isSoleVoter = wire.bool("sole_voter") ? true : nil
+    let names = try wire.names("voters", limit: maximumVoters)
+    voters = names.isEmpty ? nil : names
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -170,6 +172,7 @@ extension ReplicationReport: WireMapped {
     wire.set("recovering", isRecovering)
     wire.set("last_term", lastTerm ?? 0)
     wire.set("sole_voter", isSoleVoter ?? false)
+    try wire.set("voters", texts: (voters ?? []).map(\.text))
   }
 }
 

@@ -513,10 +513,15 @@ struct  Keyfold__V1__Replication
    */
   uint64_t last_term;
   protobuf_c_boolean sole_voter;
+  /*
+   * as far as it knows
+   */
+  size_t n_voters;
+  char **voters;
 };
 #define KEYFOLD__V1__REPLICATION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__replication__descriptor) \
-    , KEYFOLD__V1__ROLE__ROLE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, 0, 0, 0, 0 }
+    , KEYFOLD__V1__ROLE__ROLE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, 0, 0, 0, 0, 0,NULL }
 
 
 struct  Keyfold__V1__OplogExtent
