@@ -4,7 +4,7 @@ import Testing
 
 @testable import CoordinatorCore
 
-@Suite("A coordinator whose clock is set back")
+@Suite("A coordinator whose clock is set")
 struct ClockTests {
   @Test("repeats a command at its intervals, not at every word of a node")
   func repeatsWithPauses() throws {
@@ -20,6 +20,32 @@ struct ClockTests {
       sends += bench.commands().count
     }
     #expect((1...20).contains(sends))
+  }
+
+  @Test("gives no cluster up before its time")
+  func countsTimeThatPassed() throws {
+    var bench = try Bench()
+    try bench.enroll(3)
+    let heard = [2, 3].map(Bench.node)
+    for node in heard {
+      bench.reports[node] = NodeReport(node: node, boot: .random(), agentVersion: "t", phase: .awaitingSettings)
+      bench.hello(node)
+    }
+    _ = try bench.order { core, now throws(CoordinatorError) in
+      try core.createCluster(Bench.cluster, project: Bench.project, nodes: [], now: now)
+    }
+    for minutes in [600, -86_400, 30] {
+      bench.now = bench.now + .seconds(60 * minutes)
+      bench.pass(.seconds(9 * 60))
+      #expect(bench.record != nil)
+      try bench.restart()
+      for node in heard { bench.hello(node) }
+    }
+    // 27 minutes passed, and at most a step of the count was lost at each of the three starts.
+    bench.pass(.seconds(2 * 60))
+    #expect(bench.record != nil)
+    bench.pass(.seconds(60) + CoordinatorLimits.ageStep * 3)
+    #expect(bench.record == nil)
   }
 
   @Test("counts nobody as heard of by words of the future")

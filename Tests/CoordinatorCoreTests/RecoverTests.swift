@@ -103,4 +103,55 @@ struct RecoverTests {
     #expect(throws: CoordinatorError.self) { try recover(&bench, from: 4) }
     #expect(bench.decisions.isEmpty)
   }
+
+  @Test(
+    "those who lost their data are copied anew from the member it went on from, although no majority of nodes is left")
+  func copiesTheOthers() throws {
+    var bench = try leftAlone()
+    let plan = try recover(&bench, from: 2)
+    bench.change(2) {
+      $0.replication = Bench.place(.primary, term: 1001)
+      $0.replication?.isSoleVoter = true
+      $0.replication?.voters = [Bench.node(2)]
+    }
+    #expect(try bench.plan(plan).outcome == .succeeded)
+    bench.reports[Bench.node(3)]?.boot = .random()
+    bench.reports[Bench.node(3)]?.generation = nil
+    bench.reports[Bench.node(3)]?.replication = nil
+    bench.reports[Bench.node(3)]?.phase = .empty
+    bench.hello(Bench.node(3))
+    bench.followAssignment()
+    bench.pass(.seconds(5), silent: [Bench.node(1)])
+    let copy = try #require(bench.core.plans.first { $0.kind == .initialSync })
+    #expect(copy.steps.first?.state == .running)
+  }
+
+  @Test("it goes before a plan to start that waits for the nodes that are gone")
+  func goesFirst() throws {
+    var bench = try leftAlone()
+    let start = bench.core.addPlan(
+      .start, on: Bench.cluster, steps: (1...3).map { PlanStep(.start, Bench.node($0)) }, now: bench.now)
+    bench.pass(.seconds(2), silent: others)
+    #expect(bench.record?.lease == start)
+    let plan = try recover(&bench, from: 2)
+    bench.pass(.seconds(5), silent: others)
+    #expect(bench.record?.lease == plan)
+    #expect(try bench.plan(plan).steps.first?.state == .running)
+  }
+
+  @Test("a member's word of who votes counts only after such a decision")
+  func believesNoVoters() throws {
+    var bench = try Bench()
+    try bench.serve(3)
+    bench.change(1) { $0.replication?.voters = [Bench.node(1)] }
+    bench.pass(.seconds(12), silent: [Bench.node(2)])
+    bench.change(3) {
+      $0.phase = .empty
+      $0.generation = nil
+      $0.replication = nil
+    }
+    bench.pass(.seconds(20), silent: [Bench.node(2)])
+    let copy = try #require(bench.core.plans.first { $0.kind == .initialSync })
+    #expect(copy.steps.first?.state == .pending)
+  }
 }

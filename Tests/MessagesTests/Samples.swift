@@ -25,6 +25,7 @@ enum Samples {
     report.replication = ReplicationReport(
       role: .secondary, term: 9, primary: NodeName(checked: "orders-2"), lastIndex: .max, commitIndex: 5,
       appliedIndex: 4)
+    report.replication?.voters = [node, NodeName(checked: "orders-2")]
     report.work = WorkReport(
       command: command, stage: "copying – läuft", documentsDone: 1, documentsTotal: 2, bytesDone: 3,
       startedAtMilliseconds: -1, bytesTotal: 4, remark: "from orders-2", documentsBefore: 5, bytesBefore: 6)

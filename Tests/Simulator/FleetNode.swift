@@ -85,6 +85,10 @@ final class FleetNode {
     if isGreeted { return report() }
     (isGreeted, revocationsInARow) = (true, 0)
     perform(core.onCoordinator(connected: true))
+    sayHello()
+  }
+
+  private func sayHello() {
     let (report, ahead) = (nodeReport, core.epoch)
     site.say { [unowned self] in site.greet(self, report, highestEpoch: ahead) }
   }
@@ -115,6 +119,7 @@ final class FleetNode {
       case .check(let scheduled): check(scheduled: scheduled)
       case .reply(let result): reply(result)
       case .report: report()
+      case .hello: sayHello()
       case .replaceProcessImage: replaceProcessImage()
       }
     }

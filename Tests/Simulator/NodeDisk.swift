@@ -13,6 +13,8 @@ final class GenerationFiles {
   var hasServed = false
   /// Whether it can't be opened any more.
   var isDamaged = false
+  /// Whether it had a keystore that was destroyed.
+  var isShredded = false
   var store: SimulatedDisk
   /// Keys that bytes on the disk need.
   var usedKeys: Set<KeyID> = []
@@ -23,8 +25,10 @@ final class GenerationFiles {
   }
 
   var isEncrypted: Bool { keystore != nil }
+  /// Whether data was written to it that lies there unencrypted.
+  var isPlain: Bool { keystore == nil && hasServed && !isShredded }
   /// Whether it can be opened, by a member that has all it acknowledged.
-  var isWhole: Bool { !isDamaged && store.durable.mode == .full && store.durable.floor.lostTerm == nil }
+  var isWhole: Bool { !isDamaged && store.isWhole }
 
   var report: GenerationReport {
     guard let keystore else { return GenerationReport(id: id, encrypted: false) }
@@ -66,6 +70,7 @@ final class NodeDisk {
       throw BrokenPromise(sentence: "generation \(id) is destroyed while CURRENT names it")
     }
     try step("destroy a keystore")
+    if files.isEncrypted { files.isShredded = true }
     files.keystore = nil
     try step("destroy a store")
     generations.removeAll { $0.id == id }

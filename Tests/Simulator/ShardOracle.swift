@@ -84,6 +84,21 @@ package struct ShardOracle {
     try require(holds(position), "the acknowledged entry \(position) is not the committed one")
   }
 
+  /// The shard goes on from one member's log, by an operator's word: whatever only others have is given up. Returns how
+  /// many acknowledged entries that is.
+  package mutating func goesOn(from member: RaftCore) -> Int {
+    var kept = committed.count
+    while kept > 0, committed[kept - 1].position.index > member.log.base.index,
+      !member.log.contains(committed[kept - 1].position)
+    {
+      kept -= 1
+    }
+    committed.removeLast(committed.count - kept)
+    let before = acknowledged.count
+    acknowledged.removeAll { $0.index > kept }
+    return before - acknowledged.count
+  }
+
   private func holds(_ position: LogPosition) -> Bool {
     position.index <= committed.count && committed[Int(position.index) - 1].position == position
   }

@@ -18,6 +18,8 @@ final class SimulatedCoordinator {
   var records: [RecordKey: StateRecord] = [:]
   var epoch: UInt64 = 0
   var process: CoordinatorProcess?
+  /// A copy that somebody made of its store.
+  private var copy: (records: [RecordKey: StateRecord], epoch: UInt64)?
   var clockOffset: Int64 = 0
   var pausedUntil: Int64 = 0
 
@@ -81,7 +83,7 @@ final class SimulatedCoordinator {
     case .tellKeyUsesTaken(let name, let mark): send(to: name) { node, _ in node.onKeyUsesTaken(mark) }
     case .alertOpened(let alert):
       world.note("alert: \(alert.text)")
-      if alert.kind == .secondIncarnation { world.approveSoon(alert.subject) }
+      world.decideSoon(on: alert)
     case .refuse(let name, let boot, _): world.note("\(name) is refused: boot \(boot)")
     case .alertClosed, .allowListChanged, .tellAuditHead, .sendMail: break
     }
@@ -115,12 +117,17 @@ final class SimulatedCoordinator {
   func greet(_ node: SimulatedNode, _ report: NodeReport, highestEpoch: Epoch?, link: UInt64) {
     guard let process else { return }
     let isAhead = highestEpoch.map { process.core.isAheadOfStore($0) } ?? false
-    if let seen = highestEpoch, seen.number > process.core.epoch.number { takeOver(above: seen) }
+    if let seen = highestEpoch, isBeyond(seen, process.core.epoch) { takeOver(above: seen) }
     if let old = process.routes[report.boot] { process.speakers[old] = nil }
     process.routes[report.boot] = link
     process.speakers[link] = (node.name, report.boot)
     let report = asHeard(report)
     input { $0.onHello(node.name, report: report, isAheadOfStore: isAhead, now: $1) }
+  }
+
+  /// Whether a node follows an epoch that commands of `own` would not get past.
+  private func isBeyond(_ seen: Epoch, _ own: Epoch) -> Bool {
+    seen.number > own.number || (seen.number == own.number && seen != own)
   }
 
   /// A result of the process that has the node's place.
@@ -132,9 +139,19 @@ final class SimulatedCoordinator {
   }
 
   func hearReport(_ report: NodeReport, link: UInt64) {
-    guard process?.speakers[link]?.boot == report.boot else { return }
+    guard let speaker = process?.speakers[link] else { return sayUnknown(report.node, link: link) }
+    guard speaker.boot == report.boot else { return }
     let heard = asHeard(report)
     input { $0.onHeartbeat(heard.node, report: heard, now: $1) }
+  }
+
+  /// Nobody said hello on this link.
+  private func sayUnknown(_ name: NodeName, link: UInt64) {
+    guard let node = world.node(name) else { return }
+    let life = node.process
+    world.travel(from: world.coordinatorPlace, to: node.index) {
+      node.enter(life) { _ in node.hearUnknown(link: link) }
+    }
   }
 
   /// What the coordinator takes from a report.
@@ -169,6 +186,16 @@ final class SimulatedCoordinator {
       }
     }
     world.checkPlans()
+    if world.profile.restores, world.hasCluster, world.dice.chance(30) { copy = (records, epoch) }
+  }
+
+  /// Somebody puts an older copy in the place of the store of a coordinator that is gone.
+  private func restoreCopy() {
+    guard let copy, world.isFaulty, world.dice.chance(500) else { return }
+    world.note("the coordinator's store is put back to a copy of epoch \(copy.epoch)")
+    world.statistics.count("restored store")
+    (records, epoch) = copy
+    world.onRestored()
   }
 
   func crash(backIn range: ClosedRange<Int64>) {
@@ -186,6 +213,7 @@ final class SimulatedCoordinator {
         node.connect()
       }
     }
+    if world.profile.restores { restoreCopy() }
     world.after(world.dice.within(range)) { [unowned self] in start() }
   }
 

@@ -94,6 +94,13 @@ package struct SimulatedDisk {
     current = durable
   }
 
+  /// Whether a member that starts from it has all it acknowledged.
+  package var isWhole: Bool {
+    guard let found = try? restored() else { return false }
+    var floor = durable.floor
+    return floor.judge(found).state.mode == .full
+  }
+
   /// What a member restores itself from, and how it takes part by what it had acknowledged.
   package mutating func restored(ignoringFloor: Bool) throws -> RestoredState {
     let found = try restored()

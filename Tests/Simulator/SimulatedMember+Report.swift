@@ -11,9 +11,13 @@ extension SimulatedMember {
       case .follower: core.membership.isVoter(core.me) ? .secondary : .learner
       case .candidate, .preCandidate: .candidate
       }
-    return ReplicationReport(
+    var report = ReplicationReport(
       role: role, term: core.term, primary: core.leader, lastIndex: core.lastPosition.index,
       commitIndex: core.commitIndex, appliedIndex: core.appliedIndex, needsInitialSync: core.needsInitialSync,
-      isRecovering: core.isRecovering)
+      isRecovering: core.isRecovering || !core.isReadable)
+    report.lastTerm = core.lastPosition.term == 0 ? nil : core.lastPosition.term
+    report.isSoleVoter = core.membership.voters.count == 1 ? true : nil
+    report.voters = core.membership.voters
+    return report
   }
 }

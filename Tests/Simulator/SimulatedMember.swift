@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import AgentCore
 internal import ClusterModel
 internal import KeyHierarchy
 internal import ReplicationCore
@@ -49,7 +50,22 @@ final class SimulatedMember {
   var now: Duration { .milliseconds(world.now - startedAt) }
   private var breaksSync: Bool { world.profile.broken == .acknowledgeBeforeSync }
 
-  func tick() throws { if !isClosed { try perform(core.onTick(now: now)) } }
+  func tick() throws {
+    guard !isClosed else { return }
+    try perform(core.onTick(now: now))
+    try promoteLearner()
+  }
+
+  /// Members that became learners when the shard went on from one vote again once they have caught up.
+  private func promoteLearner() throws {
+    let expected = Set(node.process?.core.assignment?.members.map(\.node) ?? [])
+    guard !isClosed, let learner = core.promotable(among: expected, now: now),
+      case .accepted(_, _, let new) = core.onProposeMembership(.promoteLearner(learner), now: now)
+    else { return }
+    world.note("\(learner) votes again")
+    world.statistics.count("promotion")
+    try perform(new)
+  }
 
   func receive(_ message: RaftMessage, from sender: MemberID) throws {
     if !isClosed { try perform(core.onMessage(message, from: sender, now: now)) }
@@ -115,7 +131,9 @@ final class SimulatedMember {
     case .needsInitialSync(let reason):
       if !isBehind { world.note("\(node.name) needs an initial sync: \(reason)") }
       isBehind = true
-      if case .contradiction = reason { throw BrokenPromise(sentence: "\(node.name) contradicts its primary") }
+      if case .contradiction = reason, world.givenUpFor == nil {
+        throw BrokenPromise(sentence: "\(node.name) contradicts its primary")
+      }
     case .recoveryFinished:
       try node.step("note the recovery")
       world.note("\(node.name) has recovered")
@@ -223,6 +241,18 @@ final class SimulatedMember {
     let (refusal, new) = core.onTransferLeadership(to: nil, now: now)
     try perform(new)
     return refusal.map { "\($0)" }
+  }
+
+  /// Goes on alone, for an operator's word; answers why not, nil if it does.
+  func forceSoleVoter(lastIndex: UInt64) throws -> String? {
+    guard !isClosed else { return "the member is closed" }
+    switch core.onForceSoleVoter(lastIndex: lastIndex, now: now) {
+    case .failure(let refusal): return "\(refusal)"
+    case .success(let new):
+      if !new.isEmpty { world.goesOn(from: self) }
+      try perform(new)
+      return nil
+    }
   }
 
   func close() {

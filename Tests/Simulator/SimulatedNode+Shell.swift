@@ -22,15 +22,16 @@ extension SimulatedNode {
       case .rotateMasterKey(let id): job { [unowned self] _ in rotate(id) }
       case .rewrapMasterKey(let id, let version): job { [unowned self] in rewrap(id, settingsVersion: version, $0) }
       case .stepDown(let id): job { [unowned self] in try handOver(id, $0) }
-      case .forceSoleVoter(let id, _):
-        job { [unowned self] _ in finish(id, .failed(reason: "no operator gives a majority up here")) }
       case .addMember(let id, _), .removeMember(let id, _):
         job { [unowned self] _ in finish(id, .failed(reason: "nobody joins or leaves here")) }
       case .destroyEverything: world.fail("\(name) is told to destroy what it has")
+      case .forceSoleVoter(let id, let lastIndex):
+        job { [unowned self] in try forceSoleVoter(id, lastIndex: lastIndex, $0) }
       case .check(let scheduled): job { [unowned self] in check(scheduled: scheduled, $0) }
       case .replaceProcessImage: job { [unowned self] _ in replaceProcessImage() }
       case .reply(let result): reply(result)
       case .report: report()
+      case .hello: sayHello()
       }
     }
     world.look(at: self)
@@ -54,6 +55,12 @@ extension SimulatedNode {
     finish(id, .done)
   }
 
+  private func forceSoleVoter(_ id: CommandID, lastIndex: UInt64, _ life: AgentProcess) throws {
+    guard let member = life.member else { return finish(id, .failed(reason: "the engine is closed")) }
+    let refusal = try member.forceSoleVoter(lastIndex: lastIndex)
+    finish(id, refusal.map { .failed(reason: $0) } ?? .done)
+  }
+
   func finish(_ id: CommandID, _ outcome: CommandOutcome, generation: GenerationReport? = nil) {
     guard let life = process else { return }
     life.stage = nil
@@ -75,9 +82,20 @@ extension SimulatedNode {
       life.link = SimulatedLink(id: world.dice.next())
       perform(life.core.onCoordinator(connected: true))
       keyUses.onLink()
-      let (report, epoch) = (nodeReport(life), life.core.epoch)
-      toCoordinator(mayBeLost: false) { $0.greet(self, report, highestEpoch: epoch, link: $1) }
+      sayHello()
     }
+  }
+
+  private func sayHello() {
+    guard let life = process else { return }
+    let (report, epoch) = (nodeReport(life), life.core.epoch)
+    toCoordinator(mayBeLost: false) { $0.greet(self, report, highestEpoch: epoch, link: $1) }
+  }
+
+  /// The coordinator knows nobody on a link that this process spoke on.
+  func hearUnknown(link: UInt64) {
+    guard let life = process, life.link?.id == link else { return }
+    perform(life.core.onUnknownLink(now: monotonic(life)))
   }
 
   /// The link ends; the coordinator notices sooner or later, or never.
@@ -149,12 +167,7 @@ extension SimulatedNode {
     let wasServing = life.core.isServing
     let directives = life.core.onCommand(command, epoch: heard, now: monotonic(life))
     world.checkObedience(of: self, to: epoch, directives)
-    if wasServing, !life.core.isServing, case .restart = command.action {
-      world.checkOthersServe(index, because: "a restart")
-    }
-    if case .resync = command.action, directives.contains(where: \.isResync) {
-      world.checkOthersServe(index, because: "a re-sync")
-    }
+    if wasServing, !life.core.isServing, case .restart = command.action { world.checkRestarts(index) }
     perform(directives)
   }
 
@@ -172,8 +185,4 @@ extension SimulatedNode {
     if let known = life.core.assignment, assignment.version < known.version { return }
     perform(life.core.onAssignment(assignment, now: monotonic(life)))
   }
-}
-
-extension AgentDirective {
-  var isResync: Bool { if case .resync = self { true } else { false } }
 }

@@ -51,8 +51,12 @@ final class SimulatedNode {
   var pausedUntil: Int64 = 0
   /// What everything it sends or gets takes longer.
   var lag: Int64 = 0
-  /// When it was last in trouble that the coordinator could not know of at once.
-  var troubledAt: Int64 = -1_000_000
+  /// When it was last seen to serve as a full member.
+  var wellAt: Int64 = 0
+  /// Whether it is out of service because of a restart that a plan asked for, and of nothing else.
+  var isRestarting = false
+  /// Whether the machine is gone, until somebody brings it back.
+  var isAway = false
   /// How often its keystore was put under another master key.
   var rotations = 0
   /// What it has to say of its calls to the KMS; on its disk.
@@ -66,8 +70,15 @@ final class SimulatedNode {
     name = NodeName(checked: "node-\(index + 1)")
   }
 
+  /// Whether its disk has all that it acknowledged.
+  var hasWholeDisk: Bool { disk.current.flatMap(disk.files)?.isWhole == true }
+
+  func damage() { disk.current.flatMap(disk.files)?.isDamaged = true }
+
   var wallClock: Int64 { SimulatedWorld.epochStart + world.now + clockOffset }
   var isServing: Bool { process?.core.isServing == true && process?.member?.isClosed == false }
+  /// Whether it serves, and could vote and acknowledge.
+  var isWell: Bool { isServing && process?.member?.core.isRecovering == false }
   var isPrimary: Bool { process?.member.map { !$0.isClosed && $0.core.role == .leader } ?? false }
 
   // MARK: Life
@@ -102,7 +113,7 @@ final class SimulatedNode {
   }
 
   func start() {
-    guard process == nil, world.violation == nil else { return }
+    guard process == nil, !isAway, world.violation == nil else { return }
     guard let generation = inspectDisk() else { return }
     let boot = BootID(checked: world.dice.uuid())
     let port = world.profile.movingAddresses ? 20_000 + Int(world.dice.next() % 16_384) : 7451 + index
@@ -167,7 +178,7 @@ final class SimulatedNode {
   /// kill -9, or the power goes: what was not synced may be lost.
   func crash(backIn range: ClosedRange<Int64>) {
     world.note("\(name) crashes")
-    troubledAt = world.now
+    isRestarting = false
     let losesAll = world.profile.broken == .acknowledgeBeforeSync
     disk.crash(&world.dice, losesAll: losesAll)
     if let key = rotationUnderWay, disk.generations.contains(where: { $0.keystore?.masterKeyID == key }) {

@@ -7,8 +7,9 @@ internal import ReplicationCore
 
 /// What must hold at every step, judged from the outside: from disks, messages and the processes themselves.
 extension SimulatedWorld {
-  /// A member may have been in trouble this long before a coordinator can know and its last messages have arrived.
-  static let newsDelay: Int64 = 25_000
+  /// How long a member may be out of service before a coordinator knows: its last word may be late and come twice, then
+  /// it is not missed for `CoordinatorLimits.silence`, and that is looked at once a second.
+  private var newsDelay: Int64 { profile.latest + 4000 + Int64(CoordinatorLimits.silence / .milliseconds(1)) + 2000 }
   /// How long after the KMS said revoked a lock-out may follow from it.
   static let revocationMemory: Int64 = 25 * 60_000
 
@@ -37,10 +38,20 @@ extension SimulatedWorld {
       fail("command \(command.id) changed its meaning")
     }
     askedActions[command.id] = (node, command.action)
+    switch command.action {
+    case .restart, .resync: checkOthersServe(node, because: command.action.name)
+    default: break
+    }
   }
 
   func checkOnDisk(_ assignment: NodeAssignment) {
-    if storedCluster?.assignment != assignment { fail("an assignment was sent before it was persisted") }
+    var decided = storedCluster?.assignment
+    if assignment.notApprovedReason != nil {
+      // A node that is refused gets no KMS settings, but for a copy.
+      decided?.notApprovedReason = assignment.notApprovedReason
+      if assignment.kms == nil { decided?.kms = nil }
+    }
+    if decided != assignment { fail("an assignment was sent before it was persisted") }
   }
 
   func checkChange(_ record: StateRecord) {
@@ -78,13 +89,18 @@ extension SimulatedWorld {
       if !before.isOpen, plan != before { fail("a finished plan changed") }
     } else {
       note("plan to \(plan.kind.title)")
+      plansMadeAt[plan.id] = now
+      if plan.kind == .decrypt { wasEncrypted = false }
     }
     guard !plan.isOpen, !finishedPlans.contains(plan.id) else { return }
     finishedPlans.insert(plan.id)
     note("the plan to \(plan.kind.title) ended: \(plan.outcome.map { "\($0)" } ?? "")")
+    if case .rolledBack = plan.outcome { checkDeadline(of: plan) }
     guard plan.outcome == .succeeded else { return }
+    if plan.kind == .encrypt { wasEncrypted = true }
     statistics.count(plan.kind.title)
-    if plan.kind == .encrypt, let plain = nodes.first(where: { !isEncrypted($0) }) {
+    // A node that has lost its data has none that is plain.
+    if plan.kind == .encrypt, let plain = nodes.first(where: { $0.disk.generations.contains(where: \.isPlain) }) {
       fail("encrypt succeeded although \(plain.name) is plain")
     }
     if plan.kind == .decrypt,
@@ -99,18 +115,33 @@ extension SimulatedWorld {
     }
   }
 
+  /// No clock that is set ahead gives a cluster up.
+  private func checkDeadline(of plan: PlanRecord) {
+    guard plan.kind == .create, let madeAt = plansMadeAt[plan.id] else { return }
+    let deadline = Int64(CoordinatorLimits.createDeadline / .milliseconds(1))
+    if now - madeAt < deadline { fail("the cluster is given up after \((now - madeAt) / 1000) s") }
+  }
+
   private func isEncrypted(_ node: SimulatedNode) -> Bool {
     node.disk.current.flatMap(node.disk.files)?.isEncrypted == true
   }
 
   // MARK: Nodes
 
-  /// A node goes out of service, or copies, because of a plan: all others have to serve, but for trouble nobody could
-  /// know of.
-  func checkOthersServe(_ place: Int, because what: String) {
-    for other in nodes where other.index != place && !other.isServing && now - other.troubledAt > Self.newsDelay {
-      fail("\(what) of \(nodes[place].name) although \(other.name) \(other.process?.core.phase.name ?? "is dead")")
+  /// A node is asked to go out of service, or to copy, because of a plan: all others have to serve as full members, but
+  /// for trouble that nobody could know of. What the answer to the order is, minutes later perhaps, no coordinator knows.
+  private func checkOthersServe(_ name: NodeName, because what: String) {
+    for other in nodes where other.name != name && now - other.wellAt > newsDelay {
+      fail("a \(what) of \(name) is asked for although \(other.name) \(other.process?.core.phase.name ?? "is dead")")
     }
+  }
+
+  /// A node goes down for a plan, however late the order came: no other one may be down for one.
+  func checkRestarts(_ place: Int) {
+    for other in nodes where other.index != place && other.isRestarting {
+      fail("\(nodes[place].name) restarts while \(other.name) is down for a restart")
+    }
+    nodes[place].isRestarting = true
   }
 
   /// A command of a coordinator that was replaced changes nothing.
@@ -126,6 +157,8 @@ extension SimulatedWorld {
 
   /// A node is disabled only by a revocation: one that it saw itself, or a lock-out.
   func look(at node: SimulatedNode) {
+    if wasEncrypted, let files = node.process?.opened, files.isPlain { fail("\(node.name) serves plain data again") }
+    if node.isWell { (node.wellAt, node.isRestarting) = (now, false) }
     guard let life = node.process, case .disabled(let reason) = life.core.phase else { return }
     if life.wasDisabled { return }
     life.wasDisabled = true
@@ -151,7 +184,7 @@ extension SimulatedWorld {
     guard orders.isEmpty else { return "\(orders.count) orders could not be given" }
     if let plan = storedPlans.first(where: \.isOpen) {
       return "the plan to \(plan.kind.title) did not end: "
-        + (coordinator.core?.waitingReason(of: plan.id) ?? "and no reason is given")
+        + (coordinator.core?.waitingReason(of: plan.id) ?? "and no reason is given") + "; \(rollCall)"
     }
     guard let cluster = storedCluster else { return "the cluster is gone" }
     for node in nodes { if let reason = unsettled(node, cluster) { return reason } }
@@ -159,6 +192,24 @@ extension SimulatedWorld {
     if let reason = unsettledKeys { return reason }
     if let reason = unrecordedKeyUse { return reason }
     return unsettledShard
+  }
+
+  /// Where every node stands, and what the coordinator knows of that.
+  private var rollCall: String {
+    nodes.map { node in
+      let phase = node.process.map { $0.core.phase.name } ?? "dead"
+      let heard = coordinator.core?.isHeard(node.name, now: coordinator.now) == true ? "" : ", not heard"
+      let link = node.process?.link == nil ? ", no link" : ""
+      let waits = coordinator.core?.waitingReport(of: node.name) == nil ? "" : ", another waits"
+      let old = node.process?.core.assignment == storedCluster?.assignment ? "" : ", old assignment"
+      let distrust = (try? coordinator.core?.node(named: node.name))?.distrust == nil ? "" : ", distrusted"
+      let place =
+        node.process?.member.map { member in
+          ", \(member.core.role) of term \(member.core.term) at \(member.core.lastPosition), committed "
+            + "\(member.core.commitIndex)\(member.core.isRecovering ? ", recovering" : "")"
+        } ?? ""
+      return "\(node.name) is \(phase)\(place)\(heard)\(link)\(waits)\(old)\(distrust)"
+    }.joined(separator: "; ")
   }
 
   private func unsettled(_ node: SimulatedNode, _ cluster: ClusterRecord) -> String? {
@@ -201,7 +252,7 @@ extension SimulatedWorld {
       do {
         try oracle.checkAcknowledged(node.name, applied: member.core.appliedIndex, chain: member.appliedChain)
       } catch { fail("\(error)") }
-      if member.core.ignored.contradictions != 0 { fail("\(node.name) saw a contradiction") }
+      if member.core.ignored.contradictions != 0, givenUpFor == nil { fail("\(node.name) saw a contradiction") }
     }
   }
 }

@@ -11,7 +11,7 @@ extension SimulatedWorld {
 
   private func injectFault() {
     guard let node = dice.pick(nodes) else { return }
-    switch dice.within(0...11) {
+    switch dice.within(0...12) {
     case 0...1 where profile.crashes:
       if node.process != nil {
         statistics.count("kill")
@@ -26,6 +26,7 @@ extension SimulatedWorld {
     case 9 where profile.outages: beginOutage()
     case 10 where profile.revocations: if dice.chance(400) { revoke() }
     case 11 where profile.dataLoss: loseData(node)
+    case 12 where profile.majorityLoss: loseMajority()
     default: break
     }
   }
@@ -54,7 +55,6 @@ extension SimulatedWorld {
   private func cutOffCoordinator(from node: SimulatedNode) {
     let (place, other) = (coordinatorPlace, node.index)
     note("cut between \(node.name) and the coordinator")
-    node.troubledAt = now
     let span = dice.within(1000...60_000)
     switch dice.within(0...2) {
     case 0: cut([other * 16 + place], for: span)
@@ -74,7 +74,7 @@ extension SimulatedWorld {
       return coordinator.pausedUntil = now + span
     }
     note("\(node.name) is stopped for \(span) ms")
-    node.troubledAt = now + span
+    node.isRestarting = false
     node.pausedUntil = now + span
   }
 
@@ -136,10 +136,7 @@ extension SimulatedWorld {
     else {
       return
     }
-    let others = nodes.filter { $0 !== node }.compactMap { other in other.disk.current.flatMap(other.disk.files) }
-    guard others.count == nodes.count - 1, others.allSatisfy({ $0.isWhole }) else {
-      return
-    }
+    guard nodes.allSatisfy({ $0 === node || $0.hasWholeDisk }) else { return }
     if node.process != nil { node.crash(backIn: 100...20_000) }
     let kind = dice.within(0...2)
     if kind == 0, files.store.durable.floor.end.index > files.store.durable.appliedIndex {
@@ -151,10 +148,30 @@ extension SimulatedWorld {
       node.disk = NodeDisk()
     } else {
       note("\(node.name)'s data is damaged")
-      files.isDamaged = true
+      node.damage()
     }
     oracle.lostDisk(node.name)
     statistics.count("data loss")
+  }
+
+  /// A majority of the machines is gone: some for good, some until an operator has gone on without them.
+  private func loseMajority() {
+    guard !hasLostMajority, hasCluster, nodes.allSatisfy(\.hasWholeDisk) else { return }
+    hasLostMajority = true
+    let count = Int(dice.within(Int64(majority)...Int64(nodes.count - 1)))
+    for node in nodes.shuffled(using: &dice).prefix(count) {
+      node.isAway = true
+      if node.process != nil { node.crash(backIn: 100...20_000) }
+      if dice.chance(400) {
+        note("\(node.name) is gone")
+      } else {
+        note("\(node.name) is gone, and its data")
+        if dice.chance(500) { node.disk = NodeDisk() } else { node.damage() }
+        oracle.lostDisk(node.name)
+      }
+    }
+    statistics.count("lost majority")
+    recoverSoon()
   }
 
   func heal() {

@@ -85,15 +85,18 @@ extension SimulatedWorld {
       orders.append(randomOrder())
       if profile.keyChanges, number.isMultiple(of: 2) { orders.append { $0.changeKey() } }
     }
-    orders.append { world in
-      _ = world.coordinator.order { try $0.startCluster(Self.cluster, now: $1) }
-      return world.storedCluster?.running == true
-    }
+    orders.append { $0.orderStart() }
     every(2000...12_000) { [unowned self] in
       guard let next = orders.first else { return }
       if dice.chance(400), storedPlans.contains(where: \.isOpen) { return }
       if next(self) { orders.removeFirst() }
     }
+  }
+
+  /// However much was shut down before: in the end the cluster has to run.
+  func orderStart() -> Bool {
+    _ = coordinator.order { try $0.startCluster(Self.cluster, now: $1) }
+    return storedCluster?.running == true
   }
 
   private func proveKMS() -> Bool {

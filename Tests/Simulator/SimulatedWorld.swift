@@ -37,12 +37,21 @@ final class SimulatedWorld {
   /// Whether a write was acknowledged after the faults.
   var hasWrittenInCalm = false
   var isWriting = true
+  /// Whether more nodes were lost than a majority can spare, and the member for which what they had was given up.
+  var hasLostMajority = false
+  var givenUpFor: NodeName?
+  /// What an operator was told of that, and the node that came back by a word of his.
+  var knownLoss: String?
+  var approvedAfterLoss: NodeName?
 
   // What the oracle of plans remembers.
   var askedActions: [CommandID: (node: NodeName, action: NodeAction)] = [:]
   var finishedPlans: Set<PlanID> = []
   /// The master keys that each node made by an order.
   var orderedKeys: [NodeName: Set<MasterKeyID>] = [:]
+  var plansMadeAt: [PlanID: Int64] = [:]
+  /// Whether all data was encrypted once.
+  var wasEncrypted = false
 
   // What the oracle of the audit record remembers: requests to the KMS by their ids.
   var keyUses: Set<String> = []

@@ -34,6 +34,10 @@ package struct SimulationProfile: Sendable {
   package var writeInterval: Int64
   package var checkpointInterval: Int64
   package var broken: BrokenRule?
+  /// Whether a coordinator that died may come back with an older copy of its store.
+  package var restores: Bool
+  /// Whether more nodes are lost at once than a majority can spare.
+  package var majorityLoss: Bool
 
   package init(seed: UInt64) {
     var dice = Dice(seed: seed &* 0x9E37_79B9_7F4A_7C15 &+ 1)
@@ -62,6 +66,9 @@ package struct SimulationProfile: Sendable {
     movingAddresses = dice.chance(300)
     writeInterval = dice.pick([150, 400, 1500]) ?? 400
     checkpointInterval = dice.pick([5000, 20_000, 60_000]) ?? 60_000
+    majorityLoss = members >= 3 && !dataLoss && dice.chance(150)
+    // A store from before a recovery would let those vote again that were left behind.
+    restores = coordinatorCrashes && !majorityLoss && dice.chance(250)
     keyChanges = dice.chance(400)
   }
 
@@ -69,6 +76,7 @@ package struct SimulationProfile: Sendable {
   package init(seed: UInt64, breaking rule: BrokenRule) {
     self.init(seed: seed)
     broken = rule
+    (restores, majorityLoss) = (false, false)
     members = 3
     faultySpan = 240_000
     faultInterval = 6000
@@ -93,6 +101,7 @@ package struct SimulationProfile: Sendable {
       ("pauses", pauses), ("slow nodes", slowNodes), ("clock jumps", clockJumps), ("outages", outages),
       ("revocations", revocations), ("data loss", dataLoss), ("trims", trims), ("moving addresses", movingAddresses),
       ("key changes", keyChanges),
+      ("restored stores", restores), ("lost majority", majorityLoss),
     ]
     return "\(members) members, \(faultySpan / 1000) s of faults: "
       + flags.filter(\.1).map(\.0).joined(separator: ", ")

@@ -35,8 +35,12 @@ public struct AgentCore: Sendable {
   var keyStateRevocationsInARow = 0
   /// Why the copy under way has to be given up, nil if it has not: the key was taken away meanwhile.
   var copyLockout: String?
+  var helloAgainAt: Milliseconds?
   var jitter: Jitter
   let timing: AgentTiming
+
+  /// The least time between two hellos that were asked for on one link.
+  static let helloPause: Milliseconds = 1000
 
   /// A long job in progress; a second one is refused until it ends.
   struct RunningWork: Sendable, Equatable {
@@ -77,6 +81,15 @@ public struct AgentCore: Sendable {
     if connected != coordinatorConnected { keyStateRevocationsInARow = 0 }
     coordinatorConnected = connected
     return []
+  }
+
+  /// The coordinator does not know whose link this is: the hello was lost, or was heard by one that is gone.
+  ///
+  /// Every message on such a link is answered so, and one hello is enough for all of them.
+  public mutating func onUnknownLink(now: Milliseconds) -> [AgentDirective] {
+    if let last = helloAgainAt, now - last < Self.helloPause { return [] }
+    helloAgainAt = now
+    return [.hello]
   }
 
   /// A coordinator of `epoch` speaks: nil if it may, else why not. Lower epochs stay refused in this life.

@@ -39,6 +39,8 @@ public enum AgentDirective: Sendable, Equatable {
   case reply(CommandResult)
   /// Send a heartbeat now.
   case report
+  /// Say hello on the link that is there.
+  case hello
   /// Replace the process image, so that no plaintext page and no key stays in memory.
   case replaceProcessImage
 }

@@ -156,6 +156,7 @@ actor AgentShell {
         measures.answered(result.outcome)
         send(.commandResult(result))
       case .report: report()
+      case .hello: sayHello()
       }
     }
     if !core.isServing { engine.explain(explanation) }
@@ -193,6 +194,7 @@ actor AgentShell {
     case .proveSettings(let request):
       guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
       take(request)
+    case .fault(let fault) where fault.code == .notReady: perform(core.onUnknownLink(now: now))
     case .fault(let fault): logger.warning("the coordinator refused a message", metadata: ["reason": "\(fault.text)"])
     default: logger.warning("an unexpected message", metadata: ["message": "\(envelope.body.name)"])
     }
@@ -213,7 +215,10 @@ actor AgentShell {
   func onLink(connected: Bool) {
     network.hearsCoordinator(connected)
     perform(core.onCoordinator(connected: connected))
-    guard connected else { return }
+    if connected { sayHello() }
+  }
+
+  private func sayHello() {
     reportedKeystoreVersion = 0
     keyUses.onLink()
     send(.hello(Hello(report: nodeReport(), highestEpoch: core.epoch)))

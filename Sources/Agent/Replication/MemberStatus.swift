@@ -72,6 +72,7 @@ public struct MemberStatus: Sendable, Equatable {
     report.lastTerm = lastTerm == 0 ? nil : lastTerm
     report.isSoleVoter = voters.count == 1 ? true : nil
     report.members = members
+    report.voters = voters
     return report
   }
 }

@@ -162,10 +162,26 @@ extension CoordinatorCore {
       guard let primary = primary(of: cluster, now: now), primary != node else { return "no other node is primary" }
       return nil
     }
-    let well = troubles.count { $0 == nil }
-    if well >= cluster.nodes.count / 2 + 1, let primary = primary(of: cluster, now: now), primary != node { return nil }
+    let well = Set(zip(others, troubles).filter { $0.1 == nil }.map(\.0))
+    if let primary = primary(of: cluster, now: now), primary != node {
+      let voters = voters(of: cluster, asSaidBy: primary)
+      if well.count(where: voters.contains) >= voters.count / 2 + 1 { return nil }
+    }
     let why = troubles.compactMap { $0 }.first ?? "no node is primary"
-    return "the shard has no healthy majority without \(node), so nothing is guessed (\(why))"
+    return "the shard has no healthy majority without \(node), so nothing is guessed (\(why)); "
+      + "see: keyfold cluster recover \(cluster.name)"
+  }
+
+  /// Who votes in a shard. A member's word is asked for only after an operator had the shard go on from one member:
+  /// then the others vote again one by one, as they catch up.
+  private func voters(of cluster: ClusterRecord, asSaidBy primary: NodeName) -> [NodeName] {
+    let wentOnAlone = planRecords.values.contains {
+      $0.cluster == cluster.name && $0.kind == .recover && $0.outcome == .succeeded
+    }
+    guard wentOnAlone, let voters = contacts[primary]?.report?.replication?.voters, voters.contains(primary) else {
+      return cluster.nodes
+    }
+    return voters
   }
 
   func syncOrder(for node: NodeName, report: NodeReport, in cluster: ClusterRecord) -> InitialSyncOrder {

@@ -45,7 +45,7 @@ extension CoordinatorCore {
     guard let reason = cluster.nodes.lazy.compactMap({ self.unready($0, in: cluster, now: now) }).first else {
       return .begin(forming)
     }
-    return now - plan.createdAt > CoordinatorLimits.createDeadline
+    return age(of: plan) > CoordinatorLimits.createDeadline
       ? .rollBack("it could not begin: \(reason)") : .wait(reason)
   }
 

@@ -5,6 +5,7 @@ internal import ClusterModel
 extension CoordinatorCore {
   /// Looks at one cluster after anything changed: its assignment, its lock-out, and the plan that may go on.
   mutating func advance(_ name: ClusterName, now: Instant) {
+    growOlder(now: now)
     refreshAssignment(name, now: now)
     enforceLockout(of: name, now: now)
     if let cluster = clusterRecords[name], let reason = unlearned(cluster) {
@@ -46,6 +47,12 @@ extension CoordinatorCore {
     }
     let urgent = open.first { $0.kind.isUrgent }
     guard let holder else { return urgent ?? open.first(where: canGoOn) ?? open.first }
+    // What a recovery waited for would wait for the nodes that are gone.
+    if holder.kind != .recover, holder.isAtBoundary || hangs(holder, in: cluster, now: now),
+      let recovery = open.first(where: { $0.kind == .recover })
+    {
+      return recovery
+    }
     if let urgent, !holder.kind.isUrgent, holder.isAtBoundary || hangs(holder, in: cluster, now: now) { return urgent }
     // A plan whose step can't go on because a member needs a copy gives way to that copy.
     if !holder.kind.isUrgent, hangs(holder, in: cluster, now: now),
@@ -194,6 +201,7 @@ extension CoordinatorCore {
     plan.finishedAt = now
     put(plan)
     waiting[id] = nil
+    unkeptAges[id] = nil
     closeAlert(.planOverdue, subject: plan.cluster.text, now: now)
     if plan.kind == .rotateMasterKeys, outcome == .succeeded { noteRotated(plan.cluster) }
     guard var cluster = clusterRecords[plan.cluster], cluster.lease == id else { return }
@@ -240,7 +248,7 @@ extension CoordinatorCore {
     guard let reason, clusterRecords[plan.cluster]?.lockout == nil else {
       return closeAlert(.planOverdue, subject: plan.cluster.text, now: now)
     }
-    guard now - plan.createdAt > CoordinatorLimits.createDeadline else { return }
+    guard age(of: plan) > CoordinatorLimits.createDeadline else { return }
     openAlert(
       .planOverdue, subject: plan.cluster.text,
       text: "The plan to \(plan.kind.title) of cluster \(plan.cluster) can't go on: \(reason)", now: now)

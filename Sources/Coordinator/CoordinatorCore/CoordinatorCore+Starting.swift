@@ -31,6 +31,8 @@ extension CoordinatorCore {
     if case .failed(let reason) = phase {
       return step.command.flatMap { deliveries[$0.id] }?.answers ?? 0 > 0 ? reason : nil
     }
+    // It opens by itself once it is approved, and the copy that could take its place needs the lease.
+    if case .notApproved(let reason) = phase { return reason }
     return phase == .serving ? nil : syncReason(of: node, now: now)
   }
 }

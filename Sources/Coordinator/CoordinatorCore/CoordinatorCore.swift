@@ -38,6 +38,9 @@ public struct CoordinatorCore: Sendable {
   var mailsUnderWay: Set<MailKey> = []
   /// When it was looked last whose keys are old, nil if not yet.
   var rotationsLookedAt: Instant?
+  /// When open plans were last found to have grown older, and by how much since that was kept.
+  var agedAt: Instant
+  var unkeptAges: [PlanID: Duration] = [:]
 
   /// Clusters that may be commanded although no majority of their nodes has said hello in this life.
   var taughtClusters: Set<ClusterName> = []
@@ -67,6 +70,7 @@ public struct CoordinatorCore: Sendable {
     self.controlPlane = controlPlane
     self.identifiers = identifiers
     startedAt = now
+    agedAt = now
     for record in records { take(record) }
     try checkReferences()
     staleAssignments = Set(clusterRecords.keys)

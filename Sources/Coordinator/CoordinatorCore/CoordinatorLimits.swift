@@ -105,7 +105,7 @@ public enum CoordinatorLimits {
   /// Mails that are through kept for operators.
   static let finishedMails = 100
 
-  /// A cluster that could not begin to form its shard by then is rolled back.
+  /// A cluster that could not begin to form its shard within so much of the time that really passed is rolled back.
   public static let createDeadline = Duration.seconds(30 * 60)
 
   /// A node that could not join its cluster by then is given up again, unless the order says otherwise.
@@ -117,6 +117,10 @@ public enum CoordinatorLimits {
 
   /// How long a node is believed that it did what a plan had asked of it before another replaced that plan.
   static let replacedPlanMemory = Duration.seconds(24 * 60 * 60)
+  /// What passes between two ticks at most: a clock that goes on by more was set ahead, or nothing ran.
+  static let longestTick = Duration.seconds(5)
+  /// How much older a plan gets before that is kept; a coordinator that starts again has lost as much of its age at most.
+  static let ageStep = Duration.seconds(30)
 
   /// How many terms may have begun since the reports by which a lost vote is judged: the node may have voted in one
   /// that no report shows yet. Terms cost nothing, and the node unseats its primary once in any case.

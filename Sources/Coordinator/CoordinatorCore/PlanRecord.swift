@@ -194,6 +194,9 @@ public struct PlanRecord: Sendable, Codable, Equatable {
   public var deadlineMilliseconds: Int64?
   /// Why what it began is being undone, nil if it is not.
   public var undoing: String?
+  /// How long it has been open while a coordinator ran, in milliseconds, as far as that was kept: clocks that were set
+  /// have no part in it.
+  public var passedMilliseconds: Int64?
 
   /// Whether it is not finished.
   public var isOpen: Bool { outcome == nil }

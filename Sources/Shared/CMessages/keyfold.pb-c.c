@@ -4311,7 +4311,7 @@ const ProtobufCMessageDescriptor keyfold__v1__generation__descriptor =
   (ProtobufCMessageInit) keyfold__v1__generation__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptors[12] =
+static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptors[13] =
 {
   {
     "role",
@@ -4446,6 +4446,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__replication__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "voters",
+    22,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__Replication, n_voters),
+    offsetof(Keyfold__V1__Replication, voters),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "members",
     100,
     PROTOBUF_C_LABEL_REPEATED,
@@ -4463,7 +4475,7 @@ static const unsigned keyfold__v1__replication__field_indices_by_name[] = {
   4,   /* field[4] = commit_index */
   3,   /* field[3] = last_index */
   9,   /* field[9] = last_term */
-  11,   /* field[11] = members */
+  12,   /* field[12] = members */
   7,   /* field[7] = needs_initial_sync */
   6,   /* field[6] = oplog */
   2,   /* field[2] = primary */
@@ -4471,13 +4483,14 @@ static const unsigned keyfold__v1__replication__field_indices_by_name[] = {
   0,   /* field[0] = role */
   10,   /* field[10] = sole_voter */
   1,   /* field[1] = term */
+  11,   /* field[11] = voters */
 };
 static const ProtobufCIntRange keyfold__v1__replication__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 20, 9 },
-  { 100, 11 },
-  { 0, 12 }
+  { 100, 12 },
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor =
 {
@@ -4487,7 +4500,7 @@ const ProtobufCMessageDescriptor keyfold__v1__replication__descriptor =
   "Keyfold__V1__Replication",
   "keyfold.v1",
   sizeof(Keyfold__V1__Replication),
-  12,
+  13,
   keyfold__v1__replication__field_descriptors,
   keyfold__v1__replication__field_indices_by_name,
   3,  keyfold__v1__replication__number_ranges,

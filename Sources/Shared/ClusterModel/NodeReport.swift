@@ -144,6 +144,8 @@ public struct ReplicationReport: Sendable, Codable, Equatable {
   public var isSoleVoter: Bool?
   /// Who belongs to the shard, voters and learners, as far as that is committed; nil while it is not.
   public var members: [NodeName]?
+  /// Who votes in its shard as far as it knows, nil from an agent that does not say so.
+  public var voters: [NodeName]?
 
   /// Makes a report of its parts.
   public init(
@@ -176,6 +178,7 @@ public struct ReplicationReport: Sendable, Codable, Equatable {
     lastTerm = try values.decodeIfPresent(UInt64.self, forKey: .lastTerm)
     isSoleVoter = try values.decodeIfPresent(Bool.self, forKey: .isSoleVoter)
     members = try values.decodeIfPresent([NodeName].self, forKey: .members)
+    voters = try values.decodeIfPresent([NodeName].self, forKey: .voters)
   }
 }
 

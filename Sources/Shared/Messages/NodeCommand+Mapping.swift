@@ -3,7 +3,7 @@ internal import CMessages
 internal import ClusterModel
 
 /// The most voters of one shard.
-private let maximumVoters = 64
+let maximumVoters = 64
 
 extension NodeCommand: WireMapped {
   init(wire: WireReader) throws(MessageError) {

@@ -185,6 +185,8 @@ extension ReplicationReport: WireMapped {
     isSoleVoter = wire.bool("sole_voter") ? true : nil
     let names = try wire.names("members", limit: maximumMembersInReport)
     members = names.isEmpty ? nil : names
+    let voting = try wire.names("voters", limit: maximumVoters)
+    voters = voting.isEmpty ? nil : voting
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -200,6 +202,7 @@ extension ReplicationReport: WireMapped {
     wire.set("last_term", lastTerm ?? 0)
     wire.set("sole_voter", isSoleVoter ?? false)
     try wire.set("members", texts: (members ?? []).map(\.text))
+    try wire.set("voters", texts: (voters ?? []).map(\.text))
   }
 }
 

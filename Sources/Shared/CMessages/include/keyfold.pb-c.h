@@ -563,10 +563,15 @@ struct  Keyfold__V1__Replication
    */
   size_t n_members;
   char **members;
+  /*
+   * as far as it knows
+   */
+  size_t n_voters;
+  char **voters;
 };
 #define KEYFOLD__V1__REPLICATION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__replication__descriptor) \
-    , KEYFOLD__V1__ROLE__ROLE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, 0, 0, 0, 0, 0,NULL }
+    , KEYFOLD__V1__ROLE__ROLE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, 0, 0, 0, 0, 0,NULL, 0,NULL }
 
 
 struct  Keyfold__V1__OplogExtent

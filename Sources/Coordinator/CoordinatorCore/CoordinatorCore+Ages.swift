@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// How old open plans are: the time that really passed, in which a clock that is set ahead or back has no part.
+///
+/// A deadline takes something back that an operator ordered, so it must not come early: what is counted is only what a
+/// running coordinator saw pass, from tick to tick. The time in which none ran could as well be a clock that was set,
+/// and is not counted; nor could anything that the plan waits for have come about in it.
+extension CoordinatorCore {
+  /// Lets open plans grow older by the time since the last look. What they reached is kept in steps, as long as a
+  /// deadline is ahead of it.
+  mutating func growOlder(now: Instant) {
+    let passed = now - agedAt
+    guard passed < .zero || passed >= CoordinatorLimits.tickInterval else { return }
+    agedAt = now
+    guard passed > .zero else { return }
+    for plan in planRecords.values where plan.isOpen {
+      let unkept = (unkeptAges[plan.id] ?? .zero) + min(passed, CoordinatorLimits.longestTick)
+      unkeptAges[plan.id] = unkept
+      guard unkept >= CoordinatorLimits.ageStep, Self.keptAge(of: plan) <= CoordinatorLimits.createDeadline else {
+        continue
+      }
+      var plan = plan
+      plan.passedMilliseconds = (Self.keptAge(of: plan) + unkept).wholeMilliseconds
+      unkeptAges[plan.id] = nil
+      put(plan)
+    }
+  }
+
+  /// How long a plan has been open, as far as coordinators ran.
+  func age(of plan: PlanRecord) -> Duration { Self.keptAge(of: plan) + (unkeptAges[plan.id] ?? .zero) }
+
+  private static func keptAge(of plan: PlanRecord) -> Duration { .milliseconds(plan.passedMilliseconds ?? 0) }
+}
