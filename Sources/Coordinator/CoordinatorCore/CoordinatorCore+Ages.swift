@@ -16,9 +16,7 @@ extension CoordinatorCore {
     for plan in planRecords.values where plan.isOpen {
       let unkept = (unkeptAges[plan.id] ?? .zero) + min(passed, CoordinatorLimits.longestTick)
       unkeptAges[plan.id] = unkept
-      guard unkept >= CoordinatorLimits.ageStep, Self.keptAge(of: plan) <= CoordinatorLimits.createDeadline else {
-        continue
-      }
+      guard unkept >= CoordinatorLimits.ageStep, Self.keptAge(of: plan) <= Self.deadline(of: plan) else { continue }
       var plan = plan
       plan.passedMilliseconds = (Self.keptAge(of: plan) + unkept).wholeMilliseconds
       unkeptAges[plan.id] = nil
@@ -28,6 +26,10 @@ extension CoordinatorCore {
 
   /// How long a plan has been open, as far as coordinators ran.
   func age(of plan: PlanRecord) -> Duration { Self.keptAge(of: plan) + (unkeptAges[plan.id] ?? .zero) }
+
+  private static func deadline(of plan: PlanRecord) -> Duration {
+    plan.deadlineMilliseconds.map { .milliseconds($0) } ?? CoordinatorLimits.createDeadline
+  }
 
   private static func keptAge(of plan: PlanRecord) -> Duration { .milliseconds(plan.passedMilliseconds ?? 0) }
 }

@@ -178,7 +178,7 @@ extension CoordinatorCore {
   /// Turns a plan round whose node could not join in time: it leaves again. A copy under way is not cut off.
   mutating func undo(_ plan: PlanRecord, in cluster: ClusterRecord, now: Instant) -> Bool {
     guard plan.kind == .addNode, plan.undoing == nil, let node = plan.subject, let deadline = plan.deadlineMilliseconds,
-      now - plan.createdAt > .milliseconds(deadline), contacts[node]?.report?.work == nil
+      age(of: plan) > .milliseconds(deadline), contacts[node]?.report?.work == nil
     else { return false }
     var plan = plan
     let reason = "\(node) could not join in time: \(waiting[plan.id] ?? "its copy did not end")"
