@@ -119,8 +119,8 @@ struct AWSRoleTests {
     cloud.on("security-credentials/machine-role") { _ in
       cloud.answer(
         200,
-        #"{"Code":"Success","AccessKeyId":"\#(machine.withLock { $0 })","SecretAccessKey":"m","Token":"t","Expiration":"#
-          + #""\#(CivilTime(seconds: cloud.now + 36_000).extended)"}"#)
+        #"{"Code":"Success","AccessKeyId":"\#(machine.withLock { $0 })","SecretAccessKey":"m","Token":"t","#
+          + #""Expiration":"\#(CivilTime(seconds: cloud.now + 36_000).extended)"}"#)
     }
     cloud.on("sts.") { question in
       question.header("Authorization")?.contains("ASIAOLD") == true && machine.withLock({ $0 }) != "ASIAOLD"

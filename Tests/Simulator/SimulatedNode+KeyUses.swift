@@ -39,7 +39,8 @@ extension SimulatedCoordinator {
 
 extension SimulatedWorld {
   func checkAudit(_ entry: AuditEntry) {
-    if entry.action == "kms uses lost" { fail("uses of the key were lost: \(entry.detail)") }
+    // What a store had taken that was put back to an older copy is gone from its record.
+    if entry.action == "kms uses lost", !profile.restores { fail("uses of the key were lost: \(entry.detail)") }
     guard let request = entry.requestID else { return }
     statistics.count("use of the key recorded")
     if !recordedKeyUses.insert(request).inserted { fail("the use \(request) of the key is recorded twice") }

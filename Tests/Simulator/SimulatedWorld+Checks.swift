@@ -49,7 +49,10 @@ extension SimulatedWorld {
     if assignment.notApprovedReason != nil {
       // A node that is refused gets no KMS settings, but for a copy.
       decided?.notApprovedReason = assignment.notApprovedReason
-      if assignment.kms == nil { decided?.kms = nil }
+      if assignment.kms == nil {
+        decided?.kms = nil
+        decided?.formerKMS = nil
+      }
     }
     if decided != assignment { fail("an assignment was sent before it was persisted") }
   }
@@ -129,7 +132,7 @@ extension SimulatedWorld {
   // MARK: Nodes
 
   /// A node is asked to go out of service, or to copy, because of a plan: all others have to serve as full members, but
-  /// for trouble that nobody could know of. What the answer to the order is, minutes later perhaps, no coordinator knows.
+  /// for trouble that nobody could know of. What comes of the order, minutes later perhaps, no coordinator knows.
   private func checkOthersServe(_ name: NodeName, because what: String) {
     for other in nodes where other.name != name && now - other.wellAt > newsDelay {
       fail("a \(what) of \(name) is asked for although \(other.name) \(other.process?.core.phase.name ?? "is dead")")

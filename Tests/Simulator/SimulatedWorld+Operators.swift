@@ -8,9 +8,9 @@ extension SimulatedWorld {
 
   /// An operator sees an alert and does what it asks for, some time later.
   ///
-  /// No node is ever run twice here, so that a second process is the one that lives, or a word of one that is gone, which
-  /// the next alert puts right. No disk is ever put back to an older state, so that a keystore which is not recorded is
-  /// ahead of a store that was.
+  /// No node is ever run twice here, so that a second process is the one that lives, or a word of one that is gone: the
+  /// next alert puts that right. No disk is ever put back to an older state, so that a keystore which is not
+  /// recorded is ahead of a store that was.
   func decideSoon(on alert: AlertRecord) {
     let name = alert.subject
     switch alert.kind {
@@ -115,8 +115,8 @@ extension SimulatedWorld {
     }
   }
 
-  /// A node that its shard was recovered without: a copy of what the shard has, or, for one node, a word that its log is
-  /// a part of that. More could elect somebody among themselves.
+  /// A node that its shard was recovered without: a copy of what the shard has, or, for one node, a word that its log
+  /// is a part of that. More could elect somebody among themselves.
   private func takeBack(_ name: NodeName) -> Bool {
     guard isDistrusted(name) else { return true }
     let isCopied = storedPlans.contains { plan in

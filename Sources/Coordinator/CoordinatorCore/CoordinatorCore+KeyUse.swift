@@ -16,7 +16,7 @@ public struct KeyUseTrouble: Sendable, Equatable {
   }
 }
 
-/// Wrapping and describing: no verdict comes of them (design, section 6), but somebody has to hear before they are needed.
+/// Wrapping and describing: no verdict comes of them (design, section 6), but somebody has to hear in time.
 extension CoordinatorCore {
   /// The coordinator tried to wrap by a project's key and to describe it; dropped if it was under older settings.
   public mutating func onKeyUse(

@@ -119,7 +119,7 @@ public enum CoordinatorLimits {
   static let replacedPlanMemory = Duration.seconds(24 * 60 * 60)
   /// What passes between two ticks at most: a clock that goes on by more was set ahead, or nothing ran.
   static let longestTick = Duration.seconds(5)
-  /// How much older a plan gets before that is kept; a coordinator that starts again has lost as much of its age at most.
+  /// How much older a plan gets before that is kept: what a coordinator that starts again has lost of it at most.
   static let ageStep = Duration.seconds(30)
 
   /// How many terms may have begun since the reports by which a lost vote is judged: the node may have voted in one

@@ -35,8 +35,8 @@ extension KeyProver {
 
   /// Proves that these settings unwrap what the same key wrapped before; false if that says nothing.
   ///
-  /// A canary that does not unwrap is damaged, or the settings name another key under the same id: providers use one and
-  /// the same refusal for both. So it proves nothing, and somebody else has to.
+  /// A canary that does not unwrap is damaged, or the settings name another key under the same id: providers refuse
+  /// both alike. So it proves nothing, and somebody else has to.
   func prove(
     _ settings: KMSSettings, secret: Secret?, unwraps canary: WrappedMasterKey, project: ProjectName
   ) async throws(OperatorFailure) -> Bool {

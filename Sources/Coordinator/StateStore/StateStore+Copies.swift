@@ -100,7 +100,7 @@ extension StateStore {
     return (content, former)
   }
 
-  /// What journals and shared memory there are beside `source` may be a running coordinator's: nothing is written there.
+  /// Journals and shared memory beside `source` may be a running coordinator's: nothing is written there.
   private static func copyPages(from source: String, to target: String) throws {
     var reading = Configuration()
     reading.readonly = true

@@ -69,7 +69,7 @@ extension CoordinatorCommands {
 enum BackupRendering {
   static func made(_ mark: CoordinatorBackup.Mark, in folder: String, data: String, _ palette: Palette) -> [String] {
     Table.facts([("backup", Table.Cell(folder, .good))] + content(mark.content), palette) + [
-      "The root key is not in it (\(data)/\(CoordinatorBackup.rootKeyFile), unless the configuration names another file):",
+      "The root key is not in it (\(data)/\(CoordinatorBackup.rootKeyFile), or what the configuration names):",
       "keep a copy of it somewhere else. Without it the KMS credentials have to be set again.",
     ]
   }
