@@ -140,4 +140,23 @@ struct DamageTests {
     let error = failure { _ = try open() }
     #expect(error?.code == .damaged)
   }
+
+  @Test("names a turtle with flipped bits, wherever they are, or is not hurt by them")
+  func flippedTurtle() throws {
+    try makeStore()
+    let size = try folder.size(of: "s/WiredTiger.turtle")
+    var refused = 0
+    for offset in stride(from: 0, to: size, by: 37) {
+      try folder.flip("s/WiredTiger.turtle", at: offset)
+      let sound = folder("copy-\(offset)")
+      try FileManager.default.copyItem(atPath: folder("s"), toPath: sound)
+      try folder.flip("s/WiredTiger.turtle", at: offset)
+      let error = failure { try open("copy-\(offset)").close() }
+      guard let error else { continue }
+      refused += 1
+      #expect([.damaged, .missingFile, .panic].contains(error.code), "at \(offset): \(error)")
+      if error.code == .damaged { #expect(error.file != nil, "at \(offset): \(error)") }
+    }
+    #expect(refused > 0)
+  }
 }

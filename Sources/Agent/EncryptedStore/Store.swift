@@ -83,7 +83,10 @@ public final class Store: Sendable {
     let snappy = try snappyPath(options, doing: doing)
     let monitor = StoreMonitor(folder: path, keys: keys, events: events)
     let configuration = Configuration.connection(options, creating: false, snappyPath: snappy)
-    let connection = try Connection(home: path, configuration: configuration, monitor: monitor)
+    let connection: Connection
+    do throws(StoreError) {
+      connection = try Connection(home: path, configuration: configuration, monitor: monitor)
+    } catch { throw Self.opening(error) }
     if let complaint = monitor.finishOpening() {
       _ = connection.close()
       throw DamageMark.error(doing: doing, file: complaint.file, reason: complaint.text)
@@ -157,6 +160,18 @@ public final class Store: Sendable {
 }
 
 extension Store {
+  /// What a store that is there can't be opened for. Its own turtle holds configuration strings: where they were
+  /// changed, WiredTiger says that the request makes no sense, or that something is not there.
+  private static func opening(_ error: StoreError) -> StoreError {
+    switch error.code {
+    case .invalid, .notFound, .exists, .conflict:
+      StoreError(
+        .damaged, doing: error.doing, file: error.file ?? "WiredTiger.turtle", detail: error.detail,
+        underlying: error.underlying)
+    default: error
+    }
+  }
+
   private static func requireSystemKey(
     _ options: StoreOptions, _ keys: any PageKeySource, doing: String
   ) throws(StoreError) {
