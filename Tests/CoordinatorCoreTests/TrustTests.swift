@@ -220,6 +220,21 @@ struct RestorationTests {
     #expect(bench.decisions.count == 1)
   }
 
+  @Test("gives out no number again that a node follows for something else", arguments: [0, 2] as [UInt64])
+  func assignmentNumbers(by lead: UInt64) throws {
+    var bench = try restored()
+    let old = try #require(bench.record?.assignment?.version)
+    for number in 1...3 { bench.reports[Bench.node(number)]?.assignmentVersion = old + lead }
+    for number in 1...3 { hello(&bench, number, ahead: true) }
+    let new = try #require(bench.record?.assignment?.version)
+    #expect(new > old + lead)
+    bench.pass(.seconds(12))
+    #expect((1...3).allSatisfy { bench.assignments(to: Bench.node($0)).last?.version == new })
+    for number in 1...3 { bench.change(number) { $0.assignmentVersion = new } }
+    bench.pass(.seconds(60))
+    #expect(bench.record?.assignment?.version == new, "and it stays")
+  }
+
   @Test("says that it was restored and who is ahead; nodes that serve go on serving")
   func tells() throws {
     var bench = try restored()

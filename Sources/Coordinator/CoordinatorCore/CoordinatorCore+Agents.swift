@@ -139,6 +139,7 @@ extension CoordinatorCore {
     }
     sendAddressesIfOlder(node, now: now)
     guard let name = nodeRecords[node]?.cluster, let cluster = clusterRecords[name] else { return }
+    if isNews, isOutrun(cluster) { staleAssignments.insert(name) }
     if report.lastCheck != before?.lastCheck || contacts[node]?.helloAt == now {
       onNodeCheck(node, project: cluster.project, now: now)
     }

@@ -65,8 +65,9 @@ extension CoordinatorCore {
       version: cluster.assignment?.version ?? 0, project: cluster.project, cluster: name,
       members: cluster.members.map { member($0) }, kms: project.kms, settingsVersion: project.settingsVersion,
       formerKMS: formers.isEmpty ? nil : formers, running: cluster.running, disabledReason: cluster.lockout?.reason)
-    guard wanted != cluster.assignment else { return false }
-    wanted.version = max(wanted.version, versionFollowed(in: cluster, above: wanted.version)) &+ 1
+    let followed = versionFollowed(in: cluster, above: wanted.version)
+    guard wanted != cluster.assignment || followed > wanted.version else { return false }
+    wanted.version = followed &+ 1
     cluster.assignment = wanted
     put(cluster)
     return true
@@ -75,8 +76,21 @@ extension CoordinatorCore {
   /// The newest version that a node follows: a store that was restored from a copy is behind it. A claim beyond belief
   /// is not heard.
   private func versionFollowed(in cluster: ClusterRecord, above own: UInt64) -> UInt64 {
-    let followed = cluster.everyone.compactMap { contacts[$0]?.report?.assignmentVersion }
+    let followed = cluster.everyone.compactMap { followedVersion(of: $0) }
     return followed.filter { $0 > own && $0 - own < CoordinatorLimits.furthestAssignment }.max() ?? own
+  }
+
+  /// The version that a node follows, one more if it got it in a life that this store knows nothing of: the same number
+  /// may stand for something else there.
+  private func followedVersion(of node: NodeName) -> UInt64? {
+    guard let contact = contacts[node], let version = contact.report?.assignmentVersion else { return nil }
+    return contact.isAheadOfStore && contact.assignmentSent?.version != version ? version &+ 1 : version
+  }
+
+  /// Whether some node follows what this store never gave out: then the cluster's assignment needs a newer version.
+  func isOutrun(_ cluster: ClusterRecord) -> Bool {
+    guard let own = cluster.assignment?.version else { return false }
+    return versionFollowed(in: cluster, above: own) > own
   }
 
   private func member(_ node: NodeName) -> MemberAddress {
