@@ -29,6 +29,7 @@ struct BackupTests {
       for point in Points.restoring {
         let killed = try cluster.run(restore, with: ["KEYFOLD_FAILPOINT": point])
         #expect(killed.status != 0 && !killed.output.contains("restored to"), "\(point): \(killed.output)")
+        #expect(FileManager.default.fileExists(atPath: data + "/coordinator.key"), "\(point)")
       }
       let restored = try cluster.run(restore)
       #expect(restored.status == 0 && restored.output.contains("1 sealed secret forgotten"), "\(restored.output)")

@@ -78,10 +78,12 @@ struct CoordinatorBackup {
         why: "Its key is \(present ?? ""), the backup's is \(made.coordinatorKey).",
         next: "Name another data directory, or take what is there away with --replace.")
     }
+    // The key before the store: a store without it would be started under a new key, which no agent knows.
+    if present == nil { try identity.save(to: place) }
     let (content, former) = try StateStore.restore(
       store, to: data, replacing: replacing, forgettingSecrets: forgettingSecrets)
-    if present != made.coordinatorKey {
-      if present != nil { try FileManager.default.moveItem(atPath: place, toPath: place + ".replaced-\(UUID())") }
+    if let present, present != made.coordinatorKey {
+      try FileManager.default.moveItem(atPath: place, toPath: place + ".replaced-\(UUID())")
       try identity.save(to: place)
     }
     return Outcome(
