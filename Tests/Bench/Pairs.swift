@@ -49,9 +49,6 @@ struct Pairs {
     self.unit = unit
   }
 
-  /// What the peer's side of the last pair cost.
-  var lastPeer: Cost { pairs.last?.peer ?? Cost() }
-
   /// Adds a pair; the first side's speed over the second's is the ratio.
   mutating func add(subject: Cost, peer: Cost) { pairs.append((subject, peer)) }
 

@@ -29,32 +29,16 @@ struct StoreBench: ParsableCommand {
     for load in Load.allCases {
       var loads = Pairs(load.name, work: Double(rows * Rows.valueBytes) / 1e6, unit: "MB/s")
       var points = Pairs("  then point reads", work: Double(reads) / 1e3, unit: "1000/s")
-      var limits = (load: Limit(), points: Limit())
       // The first pair warms the machine up.
       for pair in 0...pairs {
         let (encrypted, plain) = (try makeStore(true, compression), try makeStore(false, compression))
         let cost = try fill(encrypted, plain, load)
-        if pair > 0 {
-          loads.add(subject: cost.subject, peer: cost.peer)
-          try limits.load.add(peer: cost.peer, pages: rows * Rows.valueBytes / (leaf << 10), of: leaf << 10) {
-            try $0.sealBare()
-          }
-        }
+        if pair > 0 { loads.add(subject: cost.subject, peer: cost.peer) }
         try read(encrypted, plain, pair, &points)
-        if pair > 0 {
-          try limits.points.add(peer: points.lastPeer, pages: missedReads, of: leaf << 10) { try $0.openBare() }
-        }
       }
       report(loads.line)
-      if compression == .none { report(limits.load.line) }
       report(points.line)
-      if compression == .none { report(limits.points.line) }
     }
-  }
-
-  /// Reads that have to open a page, if the cache holds its share of the rows and nothing else.
-  private var missedReads: Int {
-    max(0, reads - reads * (cache << 20) / (rows * Rows.valueBytes))
   }
 
   private func makeStore(_ encrypted: Bool, _ compression: Compression) throws -> BenchStore {
@@ -92,23 +76,6 @@ struct StoreBench: ParsableCommand {
     } peer: {
       try peer.read(reads / turns, of: rows, turn: $0)
     }
-  }
-}
-
-/// The ratio that an encryptor of no cost of its own would reach: the plaintext side's time, and on top of it what
-/// libcrypto's AES-256-GCM alone takes for the same bytes, with one key and one context, in the same pair.
-private struct Limit {
-  private var ratios: [Double] = []
-
-  mutating func add(peer: Cost, pages: Int, of bytes: Int, _ work: (SealingWork) throws -> Void) throws {
-    let pure = try SealingWork(size: bytes, rounds: max(1, pages))
-    let cost = try Cost.of { try work(pure) }
-    ratios.append(peer.wall / (peer.wall + cost.wall))
-  }
-
-  var line: String {
-    "  AES-256-GCM alone on the same bytes would allow".padding(toLength: 51, withPad: " ", startingAt: 0)
-      + Pairs.summary(ratios)
   }
 }
 

@@ -86,6 +86,34 @@ struct DamageTests {
     try again.close()
   }
 
+  @Test("finds a bit flipped anywhere in what an encrypted table holds, without a checksum of WiredTiger's")
+  func everyByte() throws {
+    let store = try Store.create(at: folder("s"), options: .test("system"), keys: keys)
+    try store.withSession { session throws in
+      try session.createTable("two", TableOptions(keyID: "db", logged: false))
+      try session.fill("two", rows: 0..<100)
+    }
+    try store.close()
+    // The rows are one page of 20 KiB and more; around it are WiredTiger's own small blocks, and padding.
+    var found = 0
+    for offset in stride(from: 4096 + 7, to: try folder.size(of: "s/two.wt"), by: 307) {
+      try folder.flip("s/two.wt", at: offset)
+      let error = failure {
+        let store = try open()
+        defer { try? store.close() }
+        try store.withSession { session throws in
+          for row in 0..<100 { #expect(try session.get("two", Session.key(row)) == Session.value(row), "at \(offset)") }
+        }
+      }
+      if let error {
+        #expect(error.code == .damaged && error.file == "two.wt", "at \(offset): \(error)")
+        found += 1
+      }
+      try folder.flip("s/two.wt", at: offset)
+    }
+    #expect(found > 20 << 10 / 307, "every byte of the page, a part of the rest")
+  }
+
   @Test("finds a flipped byte by verifying, without stopping")
   func verify() throws {
     try makeStore()

@@ -55,7 +55,8 @@ struct EncryptionTests {
     try store.close()
     let others = try TestKeys("system", "db")
     let wrong = failure { _ = try Store.open(at: folder("s"), options: .test("system"), keys: others) }
-    #expect(wrong?.code == .wrongKey)
+    #expect(wrong?.code == .damaged)
+    #expect(wrong?.file != nil)
     let missing = failure {
       _ = try Store.open(at: folder("s"), options: .test("system"), keys: keys.without("system"))
     }
@@ -96,8 +97,9 @@ struct EncryptionTests {
     let again = try Store.open(at: folder("s"), options: .test("system"), keys: some)
     try again.withSession { session throws in
       let wrong = failure { _ = try session.get("two", [1]) }
-      #expect(wrong?.code == .wrongKey)
+      #expect(wrong?.code == .damaged)
       #expect(wrong?.file == "two.wt")
+      #expect(wrong?.detail.contains("written under another") == true)
       let missing = failure { _ = try session.get("three", [1]) }
       #expect(missing?.code == .missingKey)
       #expect(missing?.detail.contains("three") == true)
@@ -107,7 +109,7 @@ struct EncryptionTests {
       #expect(!again.isPanicked)
       // A key that arrives later is found, and a table goes without its key.
       try some.add("three")
-      #expect(failure { _ = try session.get("three", [1]) }?.code == .wrongKey)
+      #expect(failure { _ = try session.get("three", [1]) }?.code == .damaged)
       try session.dropTable("three")
       try session.dropTable("two")
       #expect(session.tableNames() == ["one"])

@@ -35,13 +35,15 @@ enum Configuration {
 
   /// A table's configuration.
   static func table(_ options: TableOptions, in store: StoreOptions) -> String {
+    let keyID = options.keyID ?? store.systemKeyID
     var parts = [
-      "key_format=u", "value_format=u", "leaf_page_max=\(options.leafPageBytes)",
-      // The default (uncompressed only) leaves pages without a checksum, and then salvage finds nothing.
-      "checksum=on", "log=(enabled=\(options.logged))",
+      "key_format=u", "value_format=u", "leaf_page_max=\(options.leafPageBytes)", "log=(enabled=\(options.logged))",
+      // An encrypted page is authenticated by its tag, which finds more than a sum; WiredTiger still sums up the first
+      // 64 bytes, in which its own headers stand in the clear. Its default leaves compressed plaintext without either.
+      keyID == nil ? "checksum=on" : "checksum=off",
     ]
     if (options.compression ?? store.compression) == .snappy { parts.append("block_compressor=snappy") }
-    if let keyID = options.keyID ?? store.systemKeyID {
+    if let keyID {
       parts.append("encryption=(name=\(encryptor),keyid=\"\(keyID)\")")
     }
     return parts.joined(separator: ",")

@@ -95,7 +95,7 @@ public final class Session {
 
   // MARK: Cursors
 
-  /// Opens a cursor; the caller closes it. Throws `notFound` for an unknown table, `wrongKey`, `missingKey`, `damaged`.
+  /// Opens a cursor; the caller closes it. Throws `notFound` for an unknown table, `missingKey`, `damaged`.
   public func openCursor(_ table: String) throws(StoreError) -> Cursor {
     try Cursor(handle, table: table, configuration: nil)
   }

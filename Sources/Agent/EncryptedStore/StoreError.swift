@@ -4,9 +4,9 @@
 public struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The kinds of failure a caller can tell apart.
   public enum Code: String, Sendable, Equatable {
-    /// A file of the store holds something it should not; `file` names it.
+    /// A file of the store holds something it should not, or what another key wrote; `file` names it.
     case damaged
-    /// A block does not open under the key that the key source gave.
+    /// The store is in plaintext, or encrypted, unlike what the caller says.
     case wrongKey
     /// The key source has no key of this id, or the key was revoked.
     case missingKey

@@ -137,7 +137,7 @@ extension StoreMonitor {
         underlying: cause.error)
     }
     let code = cause.error == WT_PANIC ? .panic : Self.code(of: cause.error)
-    let honest: StoreError.Code = [.wrongKey, .diskFull, .io, .panic].contains(code) ? code : .damaged
+    let honest: StoreError.Code = [.diskFull, .io, .panic].contains(code) ? code : .damaged
     return StoreError(honest, doing: doing, file: cause.file, detail: detail, underlying: cause.error)
   }
 
@@ -147,8 +147,7 @@ extension StoreMonitor {
     case WT_ROLLBACK, WT_PREPARE_CONFLICT: .conflict
     case WT_CACHE_FULL: .cacheFull
     case WT_DUPLICATE_KEY: .exists
-    case WT_ERROR, WT_TRY_SALVAGE, WT_RUN_RECOVERY: .damaged
-    case EBADMSG: .wrongKey
+    case WT_ERROR, WT_TRY_SALVAGE, WT_RUN_RECOVERY, EBADMSG: .damaged
     case ENOKEY: .missingKey
     case EINVAL: .invalid
     default: StoreError.system(result, doing: "").code
@@ -158,8 +157,7 @@ extension StoreMonitor {
   private static func detail(of result: Int32, own: Report?, missingKeyID: String?) -> String {
     switch result {
     case EBADMSG:
-      // Checksums are verified before decryption, so a block that reaches the cipher is as it was written.
-      return "a block does not open under the key given for it; give the key it was written with"
+      return "a page does not open under its key: it was altered, or written under another one"
     case ENOKEY:
       return "the key \(missingKeyID ?? "") is not there or was revoked"
     case WT_ROLLBACK: return "another transaction changed the row first"
