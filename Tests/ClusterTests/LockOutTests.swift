@@ -188,11 +188,13 @@ import Testing
 
   private func replaced(boots: [String], _ cluster: TestCluster, since verdict: OperatorTime) async throws -> Double {
     try await eventually("new process images") { () -> Double? in
+      // What the answers say was true no later than the questions.
+      let asked = Self.seconds(since: verdict)
       let views = try Self.nodes(cluster)
       guard views.allSatisfy({ $0["phase"] as? String == "disabled" }),
         Set(try Self.boots(cluster)).isDisjoint(with: boots)
       else { return nil }
-      return Self.seconds(since: verdict)
+      return asked
     }
   }
 

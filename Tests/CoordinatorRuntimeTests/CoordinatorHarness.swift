@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ClusterModel
+import CoordinatorCore
 import DaemonRuntime
 import Foundation
 import KeyManagement
 import Logging
 import Messages
 import Secrets
+import Synchronization
 import Testing
 import Transport
 
@@ -13,23 +15,36 @@ import Transport
 
 let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
+/// A clock that goes on by a millisecond whenever somebody looks: nothing is overdue because the machine is slow.
+final class StepClock: Sendable {
+  private let milliseconds = Atomic(Int64(Date().timeIntervalSince1970 * 1000))
+
+  func now() -> Instant {
+    Instant(milliseconds: milliseconds.wrappingAdd(1, ordering: .relaxed).newValue)
+  }
+
+  func pass(seconds: Int64) { milliseconds.wrappingAdd(seconds * 1000, ordering: .relaxed) }
+}
+
 /// A coordinator in this process, on a free port and in a folder of its own.
 struct CoordinatorHarness: Sendable {
   let directory: String
   let kms: FakeKMS
   let ready: ReadyFile
+  let clock: StepClock
 
   /// Runs `body` beside a coordinator; it ends with `body`.
   static func run(
     directory: String, kms: FakeKMS = FakeKMS(), _ body: @escaping @Sendable (CoordinatorHarness) async throws -> Void
   ) async throws {
+    let clock = StepClock()
     let (announced, announce) = AsyncStream.makeStream(of: ReadyFile.self)
     let service = CoordinatorService(
       configuration: CoordinatorConfiguration(data: directory, listen: "127.0.0.1:0"), logger: quiet,
       makeKeyService: { (settings, secret) throws(KMSError) in
         FakeKey(kms: kms.service(secret: secret), settings: settings)
       },
-      onReady: { ready in announce.yield(ready) })
+      now: clock.now, onReady: { ready in announce.yield(ready) })
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
         defer { announce.finish() }
@@ -42,7 +57,7 @@ struct CoordinatorHarness: Sendable {
           break
         }
         guard let ready else { return }
-        try await body(CoordinatorHarness(directory: directory, kms: kms, ready: ready))
+        try await body(CoordinatorHarness(directory: directory, kms: kms, ready: ready, clock: clock))
       }
       defer { group.cancelAll() }
       // The body ends first, or the service throws.
@@ -86,7 +101,7 @@ struct OperatorClient: Sendable {
     link = try MessageLink(
       endpoint: coordinator, serverKey: CurvePublicKey(key), identity: identity, logger: quiet, onEvent: { _ in })
     try link.start()
-    do { try await link.connected(within: .seconds(20)) } catch {
+    do { try await link.connected(within: .seconds(100)) } catch {
       link.close()
       throw error
     }
@@ -95,7 +110,7 @@ struct OperatorClient: Sendable {
   func ask(_ command: OperatorCommand, secret: String = "") async throws -> OperatorAnswer {
     let payload = try OperatorPayload.encode(command) + Array(secret.utf8)
     let reply = try await link.call(
-      Envelope(.operatorRequest(OperatorRequest(name: command.commandName))), payload: payload, within: .seconds(20))
+      Envelope(.operatorRequest(OperatorRequest(name: command.commandName))), payload: payload, within: .seconds(100))
     return try OperatorPayload.decodeAnswer(reply.payload)
   }
 
@@ -126,7 +141,7 @@ struct FakeAgent: Sendable {
       endpoint: harness.address, serverKey: CurvePublicKey(harness.publicKey), identity: identity, logger: quiet,
       onEvent: { event in if case .message(let envelope, _) = event { hear.yield(envelope) } })
     try link.start()
-    try await link.connected(within: .seconds(20))
+    try await link.connected(within: .seconds(100))
   }
 
   func report(_ phase: NodePhase, _ change: (inout NodeReport) -> Void = { _ in }) -> NodeReport {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ClusterModel
+import CoordinatorCore
 import Foundation
 import KeyManagement
 import MailSink
@@ -71,13 +72,14 @@ struct MailTests {
         _ = try await admin.ask(.checkKMS(project: shop))
         let check = CheckReport(
           verdict: .revoked(.keyDisabled, detail: "off"), customerKeyID: FakeKMS.keyID, settingsVersion: 1,
-          startedAtMilliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+          startedAtMilliseconds: harness.clock.now().milliseconds)
         try agent.say(.heartbeat(ProofTests.encrypted(agent, check: check)))
         _ = try await agent.next { envelope -> NodeCommand? in
           guard case .command(let command) = envelope.body, case .disable = command.action else { return nil }
           return command
         }
         try await Self.take(1, from: sink)
+        try await Self.mail(admin) { $0.waiting.count == 1 && $0.waiting[0].attempts == 1 }
         // The operator's word makes what waits due at once.
         _ = try await admin.ask(.setMail(server: server), secret: Self.password)
         try await Self.take(1, from: sink)
@@ -88,12 +90,16 @@ struct MailTests {
         _ = try await admin.ask(.checkKMS(project: shop))
         try await Self.take(2, from: sink)
         #expect(sink.mails[3].header("In-Reply-To") == sink.mails[0].header("Message-ID"))
-        // The server's answer is still on its way to the coordinator's store.
-        while true {
-          guard case .mail(let view) = try await admin.ask(.showMail) else { throw Failure() }
-          if view.waiting.isEmpty { break }
-        }
+        try await Self.mail(admin) { $0.waiting.isEmpty }
       }
+    }
+  }
+
+  /// Waits until the coordinator's store says what a test expects: the server's answers are still on their way.
+  private static func mail(_ admin: OperatorClient, is expected: (MailView) -> Bool) async throws {
+    while true {
+      guard case .mail(let view) = try await admin.ask(.showMail) else { throw Failure() }
+      if expected(view) { return }
     }
   }
 

@@ -78,7 +78,7 @@ struct OperatorTests {
       defer { admin.link.close() }
       for payload in [[], [1, 2], [0, 0, 0, 1, 0x7B], [UInt8](repeating: 0xFF, count: 4096)] as [[UInt8]] {
         let reply = try await admin.link.call(
-          .init(.operatorRequest(.init(name: "x"))), payload: payload, within: .seconds(20))
+          .init(.operatorRequest(.init(name: "x"))), payload: payload, within: .seconds(100))
         guard case .failure(let failure) = try OperatorPayload.decodeAnswer(reply.payload) else { throw Failure() }
         #expect(failure.code == .versionMismatch)
       }

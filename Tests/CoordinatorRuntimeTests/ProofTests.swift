@@ -35,7 +35,7 @@ struct ProofTests {
       try agent.hello(
         agent.report(.serving) { $0.generation = GenerationReport(id: GenerationID.random(), encrypted: false) })
       try agent.say(.heartbeat(encrypted(agent)))
-      try await settle(agent)
+      await settle(agent)
       try await body(harness, admin, agent)
     }
   }
@@ -53,8 +53,8 @@ struct ProofTests {
   private static let masterKey = MasterKeyID.random()
 
   /// The link keeps its order: what comes before a call was handled by the time of its answer.
-  static func settle(_ agent: FakeAgent) async throws {
-    _ = try? await agent.link.call(Envelope(.operatorReply(.init(status: 0)), node: agent.node), within: .seconds(20))
+  static func settle(_ agent: FakeAgent) async {
+    _ = try? await agent.link.call(Envelope(.operatorReply(.init(status: 0)), node: agent.node), within: .seconds(100))
   }
 
   private static var others: KMSSettings {
@@ -137,7 +137,7 @@ struct ProofTests {
       #expect(view.settingsVersion == 2, "the canary alone was damaged")
       harness.kms.forget()
       try agent.say(.heartbeat(Self.encrypted(agent)))
-      try await Self.settle(agent)
+      await Self.settle(agent)
       async let second = admin.refused(.setKMS(project: shop, settings: FakeKMS.settings), secret: "new")
       let other = try await Self.request(agent)
       try agent.say(.settingsProof(SettingsProof(id: other.id, outcome: .nothingToProve)))

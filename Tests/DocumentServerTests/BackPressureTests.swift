@@ -10,10 +10,11 @@ import Testing
 
 /// What a server lets a test wait for.
 private func until(_ what: String, _ condition: () -> Bool) async throws {
-  let deadline = ContinuousClock.now + .seconds(30)
+  let deadline = ContinuousClock.now + .seconds(90)
   while !condition() {
     guard ContinuousClock.now < deadline else { throw TestTimeout(what: what) }
-    await Task.yield()
+    // tidy:allow sleep counters are read, not told
+    try await Task.sleep(for: .milliseconds(2))
   }
 }
 
@@ -98,7 +99,8 @@ struct BackPressureTests {
     let measures = ServerMeasures()
     try await ServerTests.serving(limits: limits, measures: measures) { server, port in
       let channel = try await connect(port, reads: true)
-      try await channel.writeAndFlush(ByteBuffer(bytes: Self.half()))
+      // Its end may be cut off already.
+      try? await channel.writeAndFlush(ByteBuffer(bytes: Self.half()))
       try await channel.closeFuture.get()
       try await until("the memory is given back") { server.load.requestBytes == 0 && server.load.connections == 0 }
       #expect(measures.refusals(.tooSlow) == 1)
@@ -118,11 +120,11 @@ struct BackPressureTests {
         #expect(try await client.ask(["insert": "c", "documents": [.document(document)], "$db": "d"]).number("n") == 1)
       }
       let highest = Mutex(0)
+      let questions = (0..<4).flatMap { _ in Wire.message(["find": "c", "$db": "d"]) }
       for _ in 0..<20 {
         let channel = try await connect(port)
-        for _ in 0..<4 {
-          try await channel.writeAndFlush(ByteBuffer(bytes: Wire.message(["find": "c", "$db": "d"])))
-        }
+        try await channel.writeAndFlush(ByteBuffer(bytes: questions))
+        highest.withLock { $0 = max($0, server.load.replyBytes) }
       }
       try await until("all of them were too slow") {
         highest.withLock { $0 = max($0, server.load.replyBytes) }

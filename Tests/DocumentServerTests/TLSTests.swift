@@ -190,14 +190,15 @@ struct TLSTests {
     limits.firstMessageTime = .milliseconds(100)
     try await ServerTests.serving(limits: limits) { _, port in
       try await Client.with(port) { (client: inout Client) async throws -> Void in
-        try await client.send([40, 0, 0, 0])
+        // It may be closed by then.
+        try? await client.send([40, 0, 0, 0])
         #expect(try await client.receive() == nil)
       }
     }
     try await withAuthority { authority in
       try await ServerTests.serving(limits: limits, tls: try authority.server(.required)) { _, port in
         try await Client.with(port) { (client: inout Client) async throws -> Void in
-          try await client.send([22, 3])
+          try? await client.send([22, 3])
           #expect(try await client.receive() == nil)
         }
       }

@@ -53,7 +53,7 @@ struct ConnectionTroubleTests {
   @Test("nothing listens there")
   func refused() async throws {
     let port = try await listening({ _ in }) { $0 }
-    let error = try await failure("https://127.0.0.1:\(port)", within: .seconds(2))
+    let error = try await failure("https://127.0.0.1:\(port)", within: .seconds(60))
     #expect(error.kind == .network)
     #expect(error.detail == "127.0.0.1:\(port): connection refused; nothing listens there")
   }
@@ -72,7 +72,7 @@ struct ConnectionTroubleTests {
   @Test("the other side does not speak TLS")
   func plain() async throws {
     try await listening({ child in child.writeAndFlush(ByteBuffer(string: "HTTP/1.1 400 no\r\n\r\n"), promise: nil) }) {
-      let error = try await failure("https://127.0.0.1:\($0)", within: .seconds(2))
+      let error = try await failure("https://127.0.0.1:\($0)", within: .seconds(60))
       #expect(error.kind == .tls)
       #expect(error.detail == "127.0.0.1:\($0): the other side does not speak TLS")
     }

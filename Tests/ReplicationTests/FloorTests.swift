@@ -110,7 +110,7 @@ extension Shard {
       let other = others[0].member
       let term = other.status.term
       try await eventually("elections that are lost") { other.status.term > term || other.status.role == .candidate }
-      for _ in 0..<20 {
+      for _ in 0..<40 {
         #expect(!other.status.takesWrites && !damaged.status.takesWrites)
         // tidy:allow sleep the absence of an event has none; elections take a fraction of this
         try await Task.sleep(for: .milliseconds(100))

@@ -59,7 +59,7 @@ import Testing
       let member = try shard.member(lost.name.text)
       // Long enough for several elections: source and the new member would be a majority.
       // tidy:allow sleep that something never happens can only be watched for a time
-      try await Task.sleep(for: .seconds(4))
+      try await Task.sleep(for: .seconds(8))
       #expect(member.status.isRecovering && !source.member.status.takesWrites && !member.status.takesWrites)
       try await shard.start(primary.node, try primary.node.open())
       try await shard.primary().member.insert(11)

@@ -133,8 +133,8 @@ extension RaftSettings {
   /// Quick enough for tests, slow enough for a busy machine.
   static var test: RaftSettings {
     var settings = RaftSettings()
-    settings.electionTimeout = .milliseconds(600)
-    settings.heartbeatInterval = .milliseconds(100)
+    settings.electionTimeout = .milliseconds(1_200)
+    settings.heartbeatInterval = .milliseconds(150)
     settings.appendRetryInterval = .milliseconds(200)
     return settings
   }

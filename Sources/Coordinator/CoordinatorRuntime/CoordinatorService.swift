@@ -20,6 +20,7 @@ public final class CoordinatorService: Service {
   private let configuration: CoordinatorConfiguration
   private let logger: Logger
   private let makeKeyService: KeyServiceMaker?
+  private let now: @Sendable () -> Instant
   private let onReady: @Sendable (ReadyFile) -> Void
 
   /// Makes a coordinator; nothing is opened before `run`. `onReady` is called once it serves.
@@ -31,11 +32,13 @@ public final class CoordinatorService: Service {
 
   init(
     configuration: CoordinatorConfiguration, logger: Logger, makeKeyService: KeyServiceMaker?,
+    now: @escaping @Sendable () -> Instant = CoordinatorService.systemTime,
     onReady: @escaping @Sendable (ReadyFile) -> Void
   ) {
     self.configuration = configuration
     self.logger = logger
     self.makeKeyService = makeKeyService
+    self.now = now
     self.onReady = onReady
   }
 
@@ -63,7 +66,7 @@ public final class CoordinatorService: Service {
     _ measures: CoordinatorMeasures, _ uses: OwnKeyUses, _ makeKeyService: @escaping KeyServiceMaker,
     kept: KeyServiceMaker? = nil
   ) async throws {
-    let opened = try CoordinatorStart.open(configuration, now: Self.now())
+    let opened = try CoordinatorStart.open(configuration, now: now())
     let allowList = AllowList(
       Coordinator.identities(opened.core.allowList), revoked: Coordinator.revokedKeys(of: opened.core))
     let inbox = Inbox()
@@ -79,13 +82,13 @@ public final class CoordinatorService: Service {
         memory: memory, rootKey: opened.rootKey, allowList: allowList,
         send: { (envelope, payload, route) throws(TransportError) in
           _ = try listener.send(envelope, payload: payload, to: route)
-        }, jobs: jobsIn, now: Self.now, logger: logger))
+        }, jobs: jobsIn, now: now, logger: logger))
     if let file = opened.operatorFile { try await coordinator.admit(file) }
 
     let bound = try listener.start()
     defer { listener.close() }
     try opened.tellOperator(port: bound)
-    measures.watch(inbox: inbox, listener: listener, now: Self.now)
+    measures.watch(inbox: inbox, listener: listener, now: now)
     let metrics = MetricsServer(measures.registry, logger: logger)
     defer { metrics.stop() }
     let metricsPort = try await metrics.startIfPossible(
@@ -151,7 +154,8 @@ public final class CoordinatorService: Service {
     }
   }
 
-  private static func now() -> Instant { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
+  @Sendable
+  static func systemTime() -> Instant { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
 }
 
 extension Coordinator {

@@ -16,14 +16,23 @@ public final class MetricsServer: Sendable {
 
   private let registry: MetricsRegistry
   private let logger: Logger
+  private let connectionSeconds: Int64
   private let listener = Mutex<(any Channel)?>(nil)
   private let connections = Mutex<[ObjectIdentifier: any Channel]>([:])
 
   /// Makes a server; nothing is bound before `start`.
-  public init(_ registry: MetricsRegistry, logger: Logger) {
+  public convenience init(_ registry: MetricsRegistry, logger: Logger) {
+    self.init(registry, logger: logger, connectionSeconds: Self.connectionSeconds)
+  }
+
+  init(_ registry: MetricsRegistry, logger: Logger, connectionSeconds: Int64) {
     self.registry = registry
     self.logger = logger
+    self.connectionSeconds = connectionSeconds
   }
+
+  /// How many connections are open.
+  var openConnections: Int { connections.withLock { $0.count } }
 
   /// Binds and serves; answers the port. Throws `MetricsError`.
   public func start(_ setting: MetricsAddress?, defaultPort: UInt16) async throws(MetricsError) -> Int {
@@ -68,7 +77,7 @@ public final class MetricsServer: Sendable {
         guard admit(channel) else { return channel.close() }
         return channel.eventLoop.makeCompletedFuture {
           let pipeline = channel.pipeline.syncOperations
-          try pipeline.addHandler(ConnectionLimit(bytes: Self.maximumRequestBytes, seconds: Self.connectionSeconds))
+          try pipeline.addHandler(ConnectionLimit(bytes: Self.maximumRequestBytes, seconds: connectionSeconds))
           try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: false)
           try pipeline.addHandler(MetricsRequestHandler(registry))
         }

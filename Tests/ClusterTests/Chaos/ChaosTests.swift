@@ -37,7 +37,7 @@ import Testing
     }
   }
 
-  @Test("the checker notices what is lost, what is applied twice and what nobody wrote", .timeLimit(.minutes(3)))
+  @Test("the checker notices what is lost, what is applied twice and what nobody wrote", .timeLimit(.minutes(8)))
   func checker() async throws {
     try await TestCluster.with(nodes: 1) { cluster in
       let workload = try await DriverWorkload(cluster)
