@@ -106,7 +106,7 @@ final class FleetNode {
       case .resync(let id, let encrypted): later(2000) { $0.resync(id, encrypted: encrypted) }
       case .rebuild(let id, _):
         perform(core.onRebuilt(id, outcome: .failed(reason: "nothing is lost here"), generation: nil))
-      case .endCopy: break
+      case .endCopy, .watchLockOut: break
       case .rotateMasterKey(let id): rotate(id)
       case .rewrapMasterKey(let id, _): finish(id, .failed(reason: "no key is changed here"))
       case .stepDown(let id):

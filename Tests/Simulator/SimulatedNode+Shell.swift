@@ -18,6 +18,7 @@ extension SimulatedNode {
       case .close: job { [unowned self] in close($0) }
       case .resync(let id, let encrypted): job { [unowned self] _ in try resync(id, encrypted: encrypted) }
       case .rebuild(let id, let order): job { [unowned self] _ in try rebuild(id, order) }
+      case .watchLockOut: break
       case .endCopy: break  // A copy ends when it is looked at next.
       case .rotateMasterKey(let id): job { [unowned self] _ in rotate(id) }
       case .rewrapMasterKey(let id, let version): job { [unowned self] in rewrap(id, settingsVersion: version, $0) }

@@ -124,6 +124,9 @@ extension AgentCore {
     case .awaitingSettings, .empty, .rebuilding:
       return [.reply(result(command, .failed(reason: "the node is \(phase.name)")))]
     case .stopped, .failed, .retrying:
+      if let reason = assignment?.disabledReason {
+        return [.reply(result(command, .failed(reason: "the node is disabled: \(reason)")))]
+      }
       guard generation != nil else { return [.reply(result(command, .failed(reason: "the node has no data yet")))] }
       return [.reply(result(command, .accepted))] + beginOpening(attempt: 0) + [.report]
     }

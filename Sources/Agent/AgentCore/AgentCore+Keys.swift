@@ -105,9 +105,18 @@ extension AgentCore {
       guard copyLockout == nil else { return [] }
       copyLockout = reason
       return [.endCopy]
-    case .opening, .awaitingSettings, .empty, .closing, .stopped, .disabled, .failed, .notApproved:
-      // An engine that is just being opened is closed by `onOpened`, which looks at the assignment again.
-      return []
+    case .opening:
+      // `onOpened` looks at the assignment again and closes; recovery may take longer than a lock-out.
+      return isEncrypted ? [.watchLockOut] : []
+    case .closing(.stop):
+      life = .closing(.disable(reason: reason))
+      return [.watchLockOut]
+    case .stopped, .failed:
+      // Keys are wiped when an engine closes, but its pages are in memory that was only freed.
+      guard hasHeldData else { return [] }
+      hasHeldData = false
+      return [.report, .replaceProcessImage]
+    case .awaitingSettings, .empty, .closing, .disabled, .notApproved: return []
     }
   }
 

@@ -25,6 +25,8 @@ public struct AgentCore: Sendable {
 
   /// The fault among `damage` that the last check of the stored keystore found.
   var checkFault: DamageReport?
+  /// Whether this process has held an encrypted generation open.
+  var hasHeldData = false
   var life = AgentLife.awaitingSettings
   var work: RunningWork?
   var commands = CommandRecord()
@@ -105,7 +107,8 @@ public struct AgentCore: Sendable {
     switch life {
     case .awaitingSettings, .notApproved:
       directives += firstMove(new, now: now)
-    case .awaitingKMS where settingsChanged, .retrying where settingsChanged:
+    case .awaitingKMS where settingsChanged && new.disabledReason == nil,
+      .retrying where settingsChanged && new.disabledReason == nil:
       directives += beginOpening(attempt: 0)
     case .disabled where new.disabledReason == nil && new.running:
       directives += beginOpening(attempt: 0)
@@ -124,6 +127,7 @@ public struct AgentCore: Sendable {
     _ opened: GenerationReport, check: CheckReport?, now: Milliseconds
   ) -> [AgentDirective] {
     generation = opened
+    hasHeldData = hasHeldData || opened.encrypted
     if let check { lastCheck = check }
     // What was read from the disk, unwrapped and opened is the best proof there is.
     if let check, check.verdict == .valid, let key = opened.masterKeyID {

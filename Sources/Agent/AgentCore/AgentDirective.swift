@@ -20,6 +20,8 @@ public enum AgentDirective: Sendable, Equatable {
   case rebuild(CommandID, InitialSyncOrder)
   /// Give the copy of `rebuild` up, within the time that a lock-out may take; then `onRebuilt`.
   case endCopy
+  /// What is under way ends within the time that a lock-out may take, or the process image is replaced.
+  case watchLockOut
   /// Make and wrap a new master key and rewrap the keystore; then `onWorkFinished`.
   case rotateMasterKey(CommandID)
   /// Wrap the master key in use by the key of these settings and replace its old wrapping; then `onWorkFinished`.

@@ -14,14 +14,15 @@ extension AgentShell {
   func perform(_ job: Job) async {
     guard !isShutDown else { return }
     switch job {
-    case .open: await open()
+    case .open:
+      await open()
+      if closes.open == openingWatch { closes.open = 0 }
     case .formShard(let voters): await formShard(voters)
     case .close:
-      closes = (closes.last + 1, closes.last + 1)
-      jobQueue.yield(.watchClose(number: closes.last))
+      watchClose(limit: core.isBeingLockedOut ? Self.lockOutLimit : Self.closeLimit)
       await close()
       closes.open = 0
-    case .watchClose(let number): await watchClose(number)
+    case .watchClose(let number, let limit): await watchClose(number, limit: limit)
     case .resync(let id, let encrypted): await resync(id, encrypted: encrypted)
     case .rebuild(let id, let order):
       await rebuild(id, order)
@@ -40,6 +41,8 @@ extension AgentShell {
       proofRequests.leave()
     case .change(let id, let change): await self.change(change, id)
     case .destroyEverything: await destroyEverything()
+    case .keepAuditHeads: await keepAuditHeads()
+    case .keepKeyUses: try? await workshop.run { [keyUses] in keyUses.keep() }
     case .damaged(let id, let report): if id == opened?.id { perform(core.onEngineFailed(report)) }
     }
   }
@@ -189,8 +192,20 @@ extension AgentShell {
     perform(core.onClosed(now: now))
   }
 
-  private func watchClose(_ number: Int) async {
-    let limit = core.isBeingLockedOut ? Self.lockOutLimit : Self.closeLimit
+  /// From now on what is under way has so long to end.
+  func watchClose(limit: Duration) {
+    closes = (closes.last + 1, closes.last + 1)
+    jobQueue.yield(.watchClose(number: closes.last, limit: limit))
+  }
+
+  /// The same for an opening or a close that a lock-out has overtaken; hearing of it again gives no more time.
+  func watchLockOut() {
+    if openingWatch != 0, closes.open == openingWatch { return }
+    watchClose(limit: Self.lockOutLimit)
+    openingWatch = closes.last
+  }
+
+  private func watchClose(_ number: Int, limit: Duration) async {
     guard (try? await Task.sleep(for: limit)) != nil, closes.open == number else { return }
     // A stop that was asked for meanwhile is not forgotten: a new image would not know of it.
     if isShutDown { LastWait(limit: Self.closeLimit, logger: logger).endProcess() }
@@ -269,4 +284,31 @@ extension AgentShell {
 }
 
 /// Opening stopped at a known point.
-private struct OpenStop: Error { let failure: OpenFailure }
+/// Why a generation was not opened.
+struct OpenStop: Error, CustomStringConvertible {
+  let failure: OpenFailure
+
+  /// What the KMS said, if it gave no key.
+  var refusal: String? {
+    guard case .keyCheck(let check) = failure else { return nil }
+    return switch check.verdict {
+    case .valid: nil
+    case .revoked(let reason, let detail): "\(reason.rawValue): \(detail)"
+    case .unreachable(let reason, let detail): "\(reason.rawValue): \(detail)"
+    }
+  }
+
+  /// Whether the KMS could not be asked.
+  var isOutage: Bool {
+    if case .keyCheck(let check) = failure, case .unreachable = check.verdict { true } else { false }
+  }
+
+  var description: String {
+    switch failure {
+    case .keyCheck: refusal ?? "the KMS answered, and the answer could not be used"
+    case .damaged(let report): "\(report.file): \(report.reason)"
+    case .changedOnDisk: "the keystore was changed on the disk"
+    case .other(let reason): reason
+    }
+  }
+}

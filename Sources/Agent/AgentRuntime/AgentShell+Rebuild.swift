@@ -22,7 +22,7 @@ extension AgentShell {
         })
     } catch {
       logger.warning("the initial sync failed", metadata: ["reason": "\(error)"])
-      kmsRefusal = (error as? KMSError).map { "\($0.kind.rawValue): \($0.detail)" }
+      kmsRefusal = (error as? KMSError).map { "\($0.kind.rawValue): \($0.detail)" } ?? (error as? OpenStop)?.refusal
       await settle(target, error)
       progress = nil
       return perform(core.onRebuilt(command, outcome: .failed(reason: "\(error)"), generation: nil))

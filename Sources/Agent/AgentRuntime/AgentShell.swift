@@ -28,11 +28,13 @@ actor AgentShell {
     case check(scheduled: Bool)
     case replaceProcessImage
     case damaged(GenerationID, DamageReport)
-    case watchClose(number: Int)
+    case watchClose(number: Int, limit: Duration)
     case users(UserRequest)
     case prove(ProveSettings)
     case change(CommandID, MembershipChange)
     case destroyEverything
+    case keepAuditHeads
+    case keepKeyUses
   }
 
   /// How long the engine may take to close. WiredTiger can wait for ever in a journal whose disk has failed; a process
@@ -65,6 +67,8 @@ actor AgentShell {
   var formerKeys: [NodeKeys] = []
   var ipList = IPList()
   var auditMemo: AuditMemo
+  /// What the coordinator said of its record and is not on disk yet.
+  var auditHeads: [AuditHeadMessage] = []
   let keyUses: KeyUseJournal
   /// Superseded generations that could not be destroyed yet.
   var leftovers: Leftovers
@@ -79,6 +83,8 @@ actor AgentShell {
   var keystoreWatch = KeystoreWatch()
   /// Counts closes, and which of them has not ended.
   var closes = (last: 0, open: 0)
+  /// The one of them that watches an opening.
+  var openingWatch = 0
   var driverAddress = ""
   var scrubStatus: ScrubStatus?
   var userRequests = RequestRoom(limit: RequestRoom.userLimit)
@@ -140,9 +146,8 @@ actor AgentShell {
       case .close: jobQueue.yield(.close)
       case .resync(let id, let encrypted): jobQueue.yield(.resync(id, encrypted: encrypted))
       case .rebuild(let id, let order): jobQueue.yield(.rebuild(id, order))
-      case .endCopy:
-        closes = (closes.last + 1, closes.last + 1)
-        jobQueue.yield(.watchClose(number: closes.last))
+      case .endCopy: watchClose(limit: Self.lockOutLimit)
+      case .watchLockOut: watchLockOut()
       case .rotateMasterKey(let id): jobQueue.yield(.rotate(id))
       case .rewrapMasterKey(let id, let version): jobQueue.yield(.rewrap(id, settingsVersion: version))
       case .stepDown(let id): jobQueue.yield(.handOver(id))

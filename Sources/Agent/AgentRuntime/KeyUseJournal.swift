@@ -17,6 +17,9 @@ final class KeyUseJournal: Sendable {
   static let maximumLength = 8 << 20
 
   private let queue: Mutex<KeyUseQueue>
+  /// What is on disk. Held while it is written, for as long as the disk takes, so that no older state overtakes a newer
+  /// one; the queue is not.
+  private let written: Mutex<KeyUseQueue?>
   private let path: String
   private let logger: Logger
 
@@ -36,34 +39,34 @@ final class KeyUseJournal: Sendable {
       }
     }
     queue = Mutex(found)
+    written = Mutex(nil)
   }
 
   /// A request went to the KMS; it is on disk before its answer is acted on.
   func note(_ record: KMSCallRecord) {
-    change { $0.note(KeyUse(record)) }
+    queue.withLock { $0.note(KeyUse(record)) }
+    keep()
     FailurePoint.reach("kms-uses.noted")
   }
 
-  /// The coordinator has these.
-  func onTaken(_ mark: KeyUseMark) {
-    change { queue in _ = queue.onTaken(mark) }
-  }
+  /// The coordinator has these. Until `keep` has returned, a restart sends them again.
+  func onTaken(_ mark: KeyUseMark) { queue.withLock { queue in _ = queue.onTaken(mark) } }
 
   func onLink() { queue.withLock { $0.onLink() } }
 
   func due(now: Milliseconds) -> KeyUseReport? { queue.withLock { $0.due(now: now) } }
 
-  /// Changes the queue and writes it; under the lock, so that no older state overtakes a newer one on its way to disk.
-  /// A disk that takes nothing costs what is not reported before the process ends, and never the call.
-  private func change(_ body: (inout KeyUseQueue) -> Void) {
-    queue.withLock { queue in
-      let before = queue
-      body(&queue)
-      guard queue != before else { return }
+  /// Writes what has changed. A disk that takes nothing costs what is not reported before the process ends, and never
+  /// the call.
+  func keep() {
+    written.withLock { written in
+      let queue = queue.withLock { $0 }
+      guard queue != written else { return }
       do {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         try DurableFile.replace(path, with: [UInt8](encoder.encode(queue)))
+        written = queue
       } catch { logger.error("a use of a KMS key was not kept", metadata: ["reason": "\(error)"]) }
     }
   }

@@ -81,13 +81,13 @@ extension AgentShell {
     return try await unseal(sealed, of: target.id, startedAt: Self.wallClock).0
   }
 
-  /// After a failure: what only a source or the node's end interrupted is kept to go on with; anything else is
-  /// destroyed, keys first.
+  /// After a failure: what only a source, an outage of the KMS or the node's end interrupted is kept to go on with;
+  /// anything else is destroyed, keys first.
   func settle(_ target: PartialGeneration, _ error: any Error) async {
     let kept = PartialGeneration(id: target.id, purpose: target.purpose)
-    let isSourceFault = (error as? MemberError)?.code == .syncFailed
+    let isPassing = (error as? MemberError)?.code == .syncFailed || (error as? OpenStop)?.isOutage == true
     let isWanted = core.assignment?.running == true && core.assignment?.disabledReason == nil
-    guard isShutDown || (isSourceFault && isWanted) else { return await giveUp(kept) }
+    guard isShutDown || (isPassing && isWanted) else { return await giveUp(kept) }
     partial = kept
   }
 

@@ -4,6 +4,7 @@ internal import EncryptedStore
 internal import FailurePoints
 internal import Foundation
 internal import Glibc
+internal import KeyHierarchy
 
 /// A node's data directory: one folder per generation, and the file `CURRENT` that names the live one.
 ///
@@ -149,7 +150,11 @@ public struct GenerationDirectory: Sendable {
 
   /// Destroys every generation: all keystores first, durably, then the files, then what names the live one.
   public func destroyEverything() throws(MemberError) {
-    for id in try all() { try destroyKeystore(of: id) }
+    var failure: MemberError?
+    for id in try all() {
+      do throws(MemberError) { try destroyKeystore(of: id) } catch { failure = failure ?? error }
+    }
+    if let failure { throw failure }
     FailurePoint.reach("leave.keystores")
     for id in try all() { try destroy(id) }
     FailurePoint.reach("leave.files")
@@ -162,12 +167,9 @@ public struct GenerationDirectory: Sendable {
   }
 
   private func destroyKeystore(of id: GenerationID) throws(MemberError) {
-    guard isEncrypted(id) else { return }
-    do { try FileManager.default.removeItem(atPath: keystorePath(of: id)) } catch {
-      throw MemberError(
-        .storage, "the keystore of \(id) could not be destroyed: \(error.localizedDescription)", file: id.text)
+    do { try SealedKeystore.destroy(at: keystorePath(of: id)) } catch {
+      throw MemberError(.storage, "the keystore of \(id) could not be destroyed: \(error)", file: id.text)
     }
-    try sync(path(of: id))
   }
 
   private func all() throws(MemberError) -> [GenerationID] {

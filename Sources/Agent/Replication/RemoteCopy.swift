@@ -10,6 +10,9 @@ internal import Transport
 actor RemoteCopy: CopySource {
   /// How long a connection to the source may take.
   static let connectTimeout = Duration.seconds(10)
+  /// How long a source may say nothing: much longer than it needs for a chunk. Its sockets answer for it even while its
+  /// disk hangs.
+  static let silenceLimit = Duration.seconds(60)
 
   private let link: MessageLink
   private let inbox: Mailbox<(Envelope, [UInt8])>
@@ -106,10 +109,17 @@ actor RemoteCopy: CopySource {
   }
 
   private func receive() async throws -> (Envelope, [UInt8]) {
-    while let message = try await inbox.next() {
-      if message.0.body.syncStream == stream { return message }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { [inbox] in
+        try await Task.sleep(for: Self.silenceLimit)
+        inbox.finish(MemberError(.syncFailed, "the source has said nothing for \(Self.silenceLimit)"))
+      }
+      defer { group.cancelAll() }
+      while let message = try await inbox.next() {
+        if message.0.body.syncStream == stream { return message }
+      }
+      throw MemberError(.syncFailed, "the copy was given up")
     }
-    throw MemberError(.syncFailed, "the copy was given up")
   }
 
   private func send(_ body: MessageBody) throws { try link.send(Envelope(body, node: node, boot: boot)) }
