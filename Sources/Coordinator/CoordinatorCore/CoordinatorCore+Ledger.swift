@@ -47,7 +47,19 @@ extension CoordinatorCore {
 
   /// What a node holds under some customer key: its live generation as recorded and as reported, and others beside it.
   func keysHeld(by node: NodeName) -> [(key: String, what: String)] {
-    let report = contacts[node]?.report
+    keysHeld(
+      [nodeRecords[node]?.generation, contacts[node]?.report?.generation ?? nodeRecords[node]?.report?.generation],
+      contacts[node]?.report?.otherGenerations ?? nodeRecords[node]?.report?.otherGenerations)
+  }
+
+  /// The same by its newest report alone.
+  func keysReported(by node: NodeName) -> [(key: String, what: String)] {
+    keysHeld([contacts[node]?.report?.generation], contacts[node]?.report?.otherGenerations)
+  }
+
+  private func keysHeld(
+    _ live: [GenerationReport?], _ others: [GenerationReport]?
+  ) -> [(key: String, what: String)] {
     var held: [(key: String, what: String)] = []
     func note(_ generation: GenerationReport?, _ what: String) {
       guard let generation, generation.encrypted, let key = generation.customerKeyID,
@@ -55,11 +67,8 @@ extension CoordinatorCore {
       else { return }
       held.append((key, "\(what) \(generation.id)"))
     }
-    note(nodeRecords[node]?.generation, "generation")
-    note(report?.generation ?? nodeRecords[node]?.report?.generation, "generation")
-    for other in report?.otherGenerations ?? nodeRecords[node]?.report?.otherGenerations ?? [] {
-      note(other, "copy or superseded generation")
-    }
+    for generation in live { note(generation, "generation") }
+    for other in others ?? [] { note(other, "copy or superseded generation") }
     return held
   }
 
@@ -89,7 +98,19 @@ extension CoordinatorCore {
         awaited.formUnion(Set(former.awaiting).intersection(clusters(of: project.name).flatMap(\.everyone)))
       }
     }
-    return found + nodes.flatMap { dependents(at: $0.name, of: key, isAwaited: awaited.contains($0.name)) }
+    return found + nodes.flatMap { dependents(of: key, atAny: $0, isAwaited: awaited.contains($0.name)) }
+  }
+
+  /// What a node has that belongs to no cluster was abandoned: nobody proves that it is gone, and an operator says that
+  /// it is lost by revoking the node's identity.
+  private func dependents(of key: String, atAny node: NodeRecord, isAwaited: Bool) -> [KeyDependentView] {
+    let found = dependents(at: node.name, of: key, isAwaited: isAwaited)
+    if node.cluster != nil { return found }
+    if node.revokedAt != nil { return [] }
+    return found.map {
+      KeyDependentView(
+        $0.kind, $0.subject, "abandoned with \($0.detail); if it is lost: keyfold node revoke \(node.name)")
+    }
   }
 
   private func need(of key: String) -> KeyNeedView {
