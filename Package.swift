@@ -143,9 +143,8 @@ let package = Package(
     module(
       "Coordinator", "LocalKMS",
       [
-        "CCertificates", "FailurePoints", "KeyManagement", "Metrics", "Sealing", "Secrets", lifecycle, logging, nioCore,
-        nioHTTP,
-        nioPosix, nioTLS,
+        "CCertificates", "ClusterModel", "FailurePoints", "KeyManagement", "Metrics", "Sealing", "Secrets", lifecycle,
+        logging, nioCore, nioHTTP, nioPosix, nioTLS,
       ]),
     program(
       "Coordinator", "keyfold-coordinator",

@@ -19,6 +19,10 @@ private let commands: [OperatorCommand] = [
   .shutdownCluster(name: ClusterName(checked: "c")), .restartCluster(name: ClusterName(checked: "c")),
   .encryptCluster(name: ClusterName(checked: "c")), .stepDown(cluster: ClusterName(checked: "c")),
   .keysTree(cluster: nil), .rotateKeys(cluster: ClusterName(checked: "c")), .listPlans(cluster: nil),
+  .addAccess(
+    project: ProjectName(checked: "p"), range: "192.0.2.0/24", comment: "c", hours: 8, anywhere: false),
+  .removeAccess(project: ProjectName(checked: "p"), range: "192.0.2.0/24"),
+  .dropAccessList(project: ProjectName(checked: "p")), .listAccess(project: ProjectName(checked: "p")),
   .showPlan(id: "3f"), .showIPList, .listAlerts, .listPastAlerts, .tryAgain(cluster: ClusterName(checked: "c")),
   .setAlerts(project: ProjectName(checked: "p"), kmsNetworkAccessDenied: false),
   .setOwners(project: ProjectName(checked: "p"), owners: ["a@example.org"]), .showMail, .testMail(to: "a@example.org"),

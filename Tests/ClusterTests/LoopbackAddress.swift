@@ -6,9 +6,11 @@ import Foundation
 struct LoopbackAddress {
   private var bytes: [UInt8]
 
-  init(port: Int) {
+  /// `host` is four numbers that begin with 127.
+  init(port: Int, host: String = "127.0.0.1") {
     let family = unsafe withUnsafeBytes(of: UInt16(AF_INET)) { unsafe Array($0) }
-    bytes = family + [UInt8(port >> 8 & 0xFF), UInt8(port & 0xFF), 127, 0, 0, 1] + [UInt8](repeating: 0, count: 8)
+    let address = host.split(separator: ".").compactMap { UInt8($0) }
+    bytes = family + [UInt8(port >> 8 & 0xFF), UInt8(port & 0xFF)] + address + [UInt8](repeating: 0, count: 8)
   }
 
   var port: Int { Int(bytes[2]) << 8 | Int(bytes[3]) }

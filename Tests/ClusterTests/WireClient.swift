@@ -7,12 +7,13 @@ final class WireClient {
   private let socket: Int32
   private var requestID: Int32 = 0
 
-  /// Connects to a loopback port, with a limit on every read and write.
-  init(port: Int, timeoutSeconds: Int = 20) throws {
+  /// Connects to a loopback port, with a limit on every read and write; from an address of 127.0.0.0/8 if one is named.
+  init(port: Int, from source: String? = nil, timeoutSeconds: Int = 20) throws {
     socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var limit = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
     unsafe setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     unsafe setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    if let source { _ = unsafe LoopbackAddress(port: 0, host: source).withAddress { unsafe bind(socket, $0, $1) } }
     let result = unsafe LoopbackAddress(port: port).withAddress { unsafe connect(socket, $0, $1) }
     guard result == 0 else {
       close(socket)

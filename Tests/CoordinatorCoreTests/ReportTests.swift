@@ -60,7 +60,7 @@ struct ReportTests {
     for number in 1...2 { bench.change(number) { $0.ipListVersion = version + 1 } }
     bench.pass(.seconds(12))
     #expect(bench.lists(to: Bench.node(1)).isEmpty)
-    #expect(bench.core.ipListView().heldBy.map(\.version) == [version + 1, version + 1])
+    #expect(bench.core.ipListView(now: bench.now).heldBy.map(\.version) == [version + 1, version + 1])
   }
 
   @Test("distrusts an older keystore, an unknown master key and a generation that was given up")

@@ -43,6 +43,8 @@ enum Samples {
       bytes: 1 << 40, tablesDone: 2, tablesTotal: 3, lastPassAtMilliseconds: 4, pause: "no primary is heard")
     report.replication?.members = [node, NodeName(checked: "orders-2")]
     report.kmsRefusal = "accessDenied: no"
+    report.outboundAddresses = ["203.0.113.0/28", "10.0.0.2"]
+    report.replicationSource = "10.0.0.3"
     report.damage = [DamageReport(file: "a.wt", reason: "checksum"), DamageReport(file: "b.wt", reason: "")]
     report.otherGenerations = report.generation.map { [$0] }
     return report
@@ -73,10 +75,26 @@ enum Samples {
     (try? DriverUserName("shop-ö.alice.b")).map { [DriverUser(name: $0, role: .readWrite)] } ?? []
   }
 
+  static var accessLists: [IPList.Access] {
+    let ranges = ["192.0.2.0/24", "2001:db8::/48"].compactMap { try? IPRange($0) }
+    return [
+      IPList.Access(
+        project: ProjectName(checked: "shop"),
+        entries: ranges.enumerated().map {
+          IPList.AccessEntry(range: $0.element, expiresInMilliseconds: $0.offset == 0 ? nil : 0)
+        }), IPList.Access(project: ProjectName(checked: "bank"), entries: []),
+    ]
+  }
+
   static var ipList: IPList {
     IPList(
-      version: 6, nodes: [IPList.Entry(cluster: cluster, node: node, address: "10.0.0.1")],
-      controlPlane: ["10.0.0.9", "::1"])
+      version: 6,
+      nodes: [
+        IPList.Entry(cluster: cluster, node: node, address: "10.0.0.1"),
+        IPList.Entry(cluster: cluster, node: node, address: "10.0.0.2", future: true, direction: .inbound),
+        IPList.Entry(cluster: cluster, node: node, address: "203.0.113.0/28", direction: .outbound),
+      ],
+      controlPlane: ["10.0.0.9", "::1"], access: accessLists)
   }
 
   static let actions: [NodeAction] = [

@@ -11,8 +11,8 @@ public struct AgentConfiguration: DaemonConfiguration {
     "drivers.advertise", "drivers.tls.mode", "drivers.tls.certificateFile", "drivers.tls.keyFile", "drivers.tls.caFile",
     "replication.address", "replication.port", "replication.advertise", "replication.sourceAddress", "cacheMegabytes",
     "secureHeapKilobytes", "checkpointSeconds", "oplogMegabytes", "oplogMinimumHours", "oplogMaximumMegabytes",
-    "copyCheckpointMegabytes", "scrubMegabytesPerSecond", "scrubHours", "kmsSourceAddress", "metrics.address",
-    "metrics.port", "logLevel",
+    "copyCheckpointMegabytes", "scrubMegabytesPerSecond", "scrubHours", "kmsSourceAddress", "outboundAddresses",
+    "metrics.address", "metrics.port", "logLevel",
   ]
 
   /// Where the coordinator is and which key it has.
@@ -102,6 +102,9 @@ public struct AgentConfiguration: DaemonConfiguration {
   public var scrubHours: Double?
   /// The address of this machine that calls to the KMS come from, nil for the system's choice.
   public var kmsSourceAddress: String?
+  /// The addresses or ranges that the KMS sees this node's calls come from, where that is not what this machine knows:
+  /// behind address translation. They stand in the IP list; nil for `kmsSourceAddress`, else for what can be seen.
+  public var outboundAddresses: [String]?
   /// The least severe messages logged; info by default.
   public var logLevel: String?
 

@@ -29,7 +29,9 @@ extension AgentShell {
     report.replication = member?.status.report
     report.work = workReport()
     report.assignmentVersion = core.assignment?.version ?? 0
-    report.ipListVersion = ipList.version
+    report.ipListVersion = ipList.list.version
+    report.outboundAddresses = configuration.outboundAddresses ?? configuration.kmsSourceAddress.map { [$0] }
+    report.replicationSource = configuration.replication?.sourceAddress
     report.lastCheck = core.lastCheck
     report.damage = core.damage
     report.scrub = scrubReport

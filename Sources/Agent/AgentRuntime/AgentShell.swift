@@ -65,7 +65,10 @@ actor AgentShell {
   var keys: NodeKeys?
   /// Those of customer keys that were replaced, for what is still under them.
   var formerKeys: [NodeKeys] = []
-  var ipList = IPList()
+  /// The newest IP list and when it came.
+  var ipList = (list: IPList(), at: ContinuousClock.now)
+  /// Who may connect, as the ports were told last.
+  var addressRules: NodeAddressRules?
   var auditMemo: AuditMemo
   /// What the coordinator said of its record and is not on disk yet.
   var auditHeads: [AuditHeadMessage] = []
@@ -131,7 +134,10 @@ actor AgentShell {
   }
 
   func use(_ link: MessageLink) { self.link = link }
-  func use(_ server: DocumentServer, tls: DriverTLSMode) { drivers = (server, tls) }
+  func use(_ server: DocumentServer, tls: DriverTLSMode) {
+    drivers = (server, tls)
+    enforceAddresses()
+  }
 
   /// Performs directives in order; what takes time goes into a task of its own.
   func perform(_ directives: [AgentDirective]) {
@@ -173,7 +179,10 @@ actor AgentShell {
     return "node \(configuration.node) is \(phase.name)" + (phase.reason.map { ": \($0)" } ?? "")
   }
 
-  func tick() { perform(core.onTick(now: now)) }
+  func tick() {
+    perform(core.onTick(now: now))
+    enforceAddresses()
+  }
 
   /// What the coordinator sent.
   func receive(_ envelope: Envelope) {
@@ -184,9 +193,8 @@ actor AgentShell {
       logger.info("command", metadata: ["action": "\(command.action.name)", "command": "\(command.id)"])
       perform(core.onCommand(command, epoch: epoch, now: now))
     case .ipList(let list):
-      guard list.version > ipList.version else { return }
-      ipList = list
-      report()
+      guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
+      take(list)
     case .userRequest(let request):
       guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
       take(request)
@@ -215,6 +223,7 @@ actor AgentShell {
     // Again: a process that has to wait for its place is not heard before it is welcome.
     send(.auditHead(AuditHeadMessage(auditMemo.head)))
     perform(core.onAssignment(assignment, now: now))
+    enforceAddresses()
   }
 
   func onLink(connected: Bool) {

@@ -100,6 +100,9 @@ public final class ReplicationNetwork: MemberNetwork, Sendable {
     for address in wanted.values { connect(to: address) }
   }
 
+  /// Lets members connect from these addresses only, and ends the connections from others at once.
+  public func admitOnly(_ rule: AddressRule) { listener.withLock { $0 }?.admitOnly(rule) }
+
   /// Tells whether the coordinator is heard, which then alone says which process of a node may take part.
   public func hearsCoordinator(_ isHeard: Bool) { state.withLock { $0.incarnations.hearsCoordinator = isHeard } }
 

@@ -21,6 +21,8 @@ struct Contact: Sendable {
   @Boxed var assignmentSent: NodeAssignment? = nil
   /// When the IP list was sent last.
   var addressesSentAt: Instant?
+  /// The address its link comes from, nil if that is not known in this life.
+  var address: String?
   /// What the node said of the audit record's end since its last hello.
   @Boxed var witness: AuditWitness? = nil
   /// When its contradiction went into the record last.

@@ -6,9 +6,10 @@ extension CoordinatorCore {
   ///
   /// The directives send it its assignment, the IP list and every command that waits for it; nothing if it has to wait,
   /// because another process has the node's place. The shell has checked that the link's key is the node's.
-  /// `isAheadOfStore` says that it follows an epoch which this store never gave out.
+  /// `isAheadOfStore` says that it follows an epoch which this store never gave out; `address` is where the link comes
+  /// from.
   public mutating func onHello(
-    _ node: NodeName, report: NodeReport, isAheadOfStore: Bool = false, now: Instant
+    _ node: NodeName, report: NodeReport, isAheadOfStore: Bool = false, from address: String? = nil, now: Instant
   ) -> [CoordinatorDirective] {
     guard let record = nodeRecords[node], report.node == node else { return [] }
     let isFormer = record.formerBoots.contains(report.boot) && contacts[node]?.report?.boot != report.boot
@@ -17,6 +18,7 @@ extension CoordinatorCore {
       return flush()
     }
     if contacts[node]?.second?.report.boot == report.boot { forgetSecond(of: node, now: now) }
+    note(address: address, of: node)
     welcome(node, report: report, isAheadOfStore: isAheadOfStore, now: now)
     return flush()
   }
@@ -104,6 +106,8 @@ extension CoordinatorCore {
   /// Time passed; the shell calls it every `CoordinatorLimits.tickInterval`.
   public mutating func onTick(now: Instant) -> [CoordinatorDirective] {
     for project in projectRecords.keys.sorted() { scheduleCheck(of: project, now: now) }
+    growOlder(now: now)
+    endAccess(now: now)
     if addressesAreStale { refreshAddresses(now: now) }
     for node in contacts.filter({ $0.value.second != nil }).keys.sorted() { judgeSecond(of: node, now: now) }
     for cluster in clusterRecords.keys.sorted() {
@@ -132,11 +136,13 @@ extension CoordinatorCore {
     watchHealth(of: node, report: report, now: now)
     let isNew = before?.boot != report.boot
     if isNew || before?.replicationAddress != report.replicationAddress
-      || before?.driverAddress != report.driverAddress
+      || before?.driverAddress != report.driverAddress || before?.outboundAddresses != report.outboundAddresses
+      || before?.replicationSource != report.replicationSource
     {
       if let cluster = nodeRecords[node]?.cluster { staleAssignments.insert(cluster) }
       refreshAddressesSoon(now: now)
     }
+    outrunAddresses(of: node)
     sendAddressesIfOlder(node, now: now)
     guard let name = nodeRecords[node]?.cluster, let cluster = clusterRecords[name] else { return }
     if isNews, isOutrun(cluster) { staleAssignments.insert(name) }
@@ -156,7 +162,8 @@ extension CoordinatorCore {
       known?.phase.name == report.phase.name && known?.generation == report.generation
       && known?.replicationAddress == report.replicationAddress && known?.driverAddress == report.driverAddress
       && known?.agentVersion == report.agentVersion && known?.damage == report.damage && known?.boot == report.boot
-      && known?.otherGenerations == report.otherGenerations
+      && known?.otherGenerations == report.otherGenerations && known?.outboundAddresses == report.outboundAddresses
+      && known?.replicationSource == report.replicationSource
     if same { return }
     record.report = Self.bounded(report)
     put(record)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// How old open plans are: the time that really passed, in which a clock that is set ahead or back has no part.
+/// How old open plans and access entries are: the time that really passed, in which a clock that is set
+/// ahead or back has no part.
 ///
 /// A deadline takes something back that an operator ordered, so it must not come early: what is counted is only what a
 /// running coordinator saw pass, from tick to tick. The time in which none ran could as well be a clock that was set,
@@ -14,6 +15,7 @@ extension CoordinatorCore {
     guard passed < .zero || passed >= CoordinatorLimits.tickInterval else { return }
     agedAt = now
     guard passed > .zero else { return }
+    growAccessOlder(by: min(passed, CoordinatorLimits.longestTick))
     for plan in planRecords.values where plan.isOpen && isOnItsWay(plan) {
       let unkept = (unkeptAges[plan.id] ?? .zero) + min(passed, CoordinatorLimits.longestTick)
       unkeptAges[plan.id] = unkept

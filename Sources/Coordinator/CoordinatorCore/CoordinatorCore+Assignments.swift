@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
 
-/// What every node is told: its assignment and the IP list, each with a version that rises with its content.
+/// What every node is told: its assignment, with a version that rises with its content.
 extension CoordinatorCore {
   /// Works the assignment out anew if anything in it may have changed; a changed one gets the next version and goes to
   /// every member that is heard, an unchanged one to those that report an older version.
@@ -106,54 +106,5 @@ extension CoordinatorCore {
       node: node, replicationAddress: known(report?.replicationAddress, last?.replicationAddress),
       driverAddress: known(report?.driverAddress, last?.driverAddress), publicKey: admittedKey(of: node),
       boot: report?.boot ?? last?.boot)
-  }
-
-  /// Works the IP list out now if it was not just worked out, else at the next tick: of a thousand nodes that say hello
-  /// at once each would make a new list for all the others.
-  mutating func refreshAddressesSoon(now: Instant) {
-    addressesAreStale = true
-    if let last = addressesRefreshedAt, now.isWithin(CoordinatorLimits.tickInterval, after: last) { return }
-    refreshAddresses(now: now)
-  }
-
-  /// Works the IP list out anew from what nodes said; a changed one gets the next version and goes to every node.
-  mutating func refreshAddresses(now: Instant) {
-    addressesAreStale = false
-    addressesRefreshedAt = now
-    var entries: [IPList.Entry] = []
-    for node in nodeRecords.values {
-      guard let cluster = node.cluster else { continue }
-      let reported = [contacts[node.name]?.report?.replicationAddress, contacts[node.name]?.report?.driverAddress]
-      let hosts = Set(reported.compactMap { $0.flatMap(Self.host) })
-      if hosts.isEmpty {
-        entries += addresses.nodes.filter { $0.node == node.name && $0.cluster == cluster }
-      } else {
-        entries += hosts.map { IPList.Entry(cluster: cluster, node: node.name, address: $0) }
-      }
-    }
-    entries.sort { ($0.cluster, $0.node, $0.address) < ($1.cluster, $1.node, $1.address) }
-    if entries != addresses.nodes || controlPlane != addresses.controlPlane {
-      addresses = IPList(version: addresses.version &+ 1, nodes: entries, controlPlane: controlPlane)
-      dirty.insert(RecordKey(kind: .ipList, id: StateRecord.ipListID))
-      for node in contacts.keys { contacts[node]?.addressesSentAt = nil }
-    }
-    for node in nodeRecords.keys.sorted() { sendAddressesIfOlder(node, now: now) }
-  }
-
-  mutating func sendAddressesIfOlder(_ node: NodeName, now: Instant) {
-    guard let contact = contacts[node], contact.isHeard(now: now), let report = contact.report,
-      report.ipListVersion < addresses.version
-    else { return }
-    if let sent = contact.addressesSentAt, now.isWithin(CoordinatorLimits.versionResend, after: sent) { return }
-    contacts[node]?.addressesSentAt = now
-    sends.append(.sendIPList(node, addresses))
-  }
-
-  /// The host of `host:port`, without the brackets of IPv6; nil if there is none.
-  static func host(of address: String) -> String? {
-    guard let colon = address.lastIndex(of: ":") else { return nil }
-    var host = address[..<colon]
-    if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-    return host.isEmpty ? nil : String(host)
   }
 }

@@ -54,7 +54,11 @@ extension CoordinatorCore {
       (second.since, second.heardAt) = (min(second.since, now), now)
       contacts[node]?.second = second
     }
-    if !now.isWithin(CoordinatorLimits.silence, after: second.heardAt) { return forgetSecond(of: node, now: now) }
+    if !now.isWithin(CoordinatorLimits.silence, after: second.heardAt) {
+      // While nobody has the place it waits on, for as long as its link is up: it won't say hello on that again.
+      if contact.helloAt != nil { forgetSecond(of: node, now: now) }
+      return
+    }
     let isKept = contact.helloAt == nil && now.isWithin(CoordinatorLimits.returnWindow, after: startedAt)
     if !second.isRefused, !isKept, !contact.isHeard(now: now) {
       contacts[node]?.second = nil

@@ -99,14 +99,6 @@ extension CoordinatorCore {
     return KeysTreeView(customerKeys: keys, plainNodes: plain, drawnAt: OperatorTime(milliseconds: now.milliseconds))
   }
 
-  /// The IP list with the version each node says it holds.
-  public func ipListView() -> IPListView {
-    IPListView(
-      list: addresses,
-      heldBy: nodes.filter { $0.cluster != nil }
-        .map { IPListView.Holder(node: $0.name, version: report(of: $0.name)?.ipListVersion ?? 0) })
-  }
-
   /// The coordinator itself as an operator sees it at `now`.
   public func coordinatorView(now: Instant) -> CoordinatorView {
     let ahead = nodesAhead.map { node in

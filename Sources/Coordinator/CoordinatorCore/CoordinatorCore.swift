@@ -9,8 +9,8 @@ public import ClusterModel
 public struct CoordinatorCore: Sendable {
   /// This life of the coordinator.
   public let epoch: Epoch
-  /// Addresses of the control plane, for the IP list.
-  let controlPlane: [String]
+  /// Addresses of the control plane as its configuration names them, for the IP list.
+  public let controlPlane: [String]
   var identifiers: IdentifierSource
 
   // Persisted.
@@ -41,6 +41,8 @@ public struct CoordinatorCore: Sendable {
   /// When open plans were last found to have grown older, and by how much since that was kept.
   var agedAt: Instant
   var unkeptAges: [PlanID: Duration] = [:]
+  /// How much older access entries are than what was kept.
+  var unkeptAccessAge = Duration.zero
 
   /// Clusters that may be commanded although no majority of their nodes has said hello in this life.
   var taughtClusters: Set<ClusterName> = []
@@ -61,7 +63,8 @@ public struct CoordinatorCore: Sendable {
 
   /// Takes up what an earlier life persisted; throws `CoordinatorError` if the records contradict one another.
   ///
-  /// `controlPlane` are the coordinator's own addresses, for the IP list; `identifiers` is the only randomness.
+  /// `controlPlane` are the coordinator's own addresses (see `ControlPlaneAddress`), for the IP list;
+  /// `identifiers` is the only randomness.
   public init(
     restored records: [StateRecord], epoch: Epoch, controlPlane: [String] = [], identifiers: IdentifierSource,
     now: Instant
@@ -170,11 +173,14 @@ extension CoordinatorCore {
     guard projectRecords[project.name] != project else { return }
     projectRecords[project.name] = project
     staleAssignments.formUnion(clusters(of: project.name).map(\.name))
+    addressesAreStale = true
     dirty.insert(RecordKey(kind: .project, id: project.name.text))
   }
 
   mutating func put(_ cluster: ClusterRecord) {
-    guard clusterRecords[cluster.name] != cluster else { return }
+    let before = clusterRecords[cluster.name]
+    guard before != cluster else { return }
+    if before?.everyone != cluster.everyone || before?.joining != cluster.joining { addressesAreStale = true }
     clusterRecords[cluster.name] = cluster
     index.note(cluster)
     staleAssignments.insert(cluster.name)
@@ -182,7 +188,9 @@ extension CoordinatorCore {
   }
 
   mutating func put(_ node: NodeRecord) {
-    guard nodeRecords[node.name] != node else { return }
+    let before = nodeRecords[node.name]
+    guard before != node else { return }
+    if before?.cluster != node.cluster || before?.revokedAt != node.revokedAt { addressesAreStale = true }
     nodeRecords[node.name] = node
     dirty.insert(RecordKey(kind: .node, id: node.name.text))
   }

@@ -177,4 +177,9 @@ public enum CoordinatorLimits {
   static let maximumMoves = 32
   /// The longest text of an agent that is kept, in characters.
   static let maximumReasonLength = 500
+
+  /// The longest time for which an access entry is added that ends by itself, in hours: a year.
+  public static let longestAccessHours = 366 * 24
+  /// The longest comment of an access entry, in characters.
+  public static let maximumAccessComment = 80
 }

@@ -29,6 +29,8 @@ public struct ProjectRecord: Sendable, Codable, Equatable {
   public var maintenance: MaintenanceRecord?
   /// Since when its customer key is the one it is; nil in a store from before this was remembered.
   public var keySince: Instant?
+  /// From where drivers may connect to its clusters, by range; nil if there is no access list, and from anywhere.
+  public var accessList: [AccessRecord]?
 
   init(name: ProjectName, owners: [String], createdAt: Instant) {
     self.name = name

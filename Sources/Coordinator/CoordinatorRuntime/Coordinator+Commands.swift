@@ -11,11 +11,11 @@ extension OperatorCommand {
       .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword,
       .decryptCluster, .removeKMS, .addNode, .removeNode, .approveNode, .adopt, .recover, .tryAgain, .setAlerts,
       .setKeyAlert, .setMaintenance, .deferRotation, .setOwners, .setMail, .testMail, .retireKey, .revokeNode,
-      .addOperator, .removeOperator:
+      .addOperator, .removeOperator, .addAccess, .removeAccess, .dropAccessList:
       true
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
       .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery,
-      .listPastAlerts, .showMail, .keysNeeded, .showRotations, .listOperators:
+      .listPastAlerts, .showMail, .keysNeeded, .showRotations, .listOperators, .listAccess:
       false
     }
   }
@@ -29,6 +29,7 @@ extension Coordinator {
   ) throws -> OperatorAnswer? {
     if let answer = try answerOnTrust(command, of: name) { return answer }
     if let answer = try answerOnMaintenance(command, of: name) { return answer }
+    if let answer = try answerOnAccess(command) { return answer }
     switch command {
     case .setKMS(let project, let settings):
       try startProof(of: project, settings: settings, secret: secret, asker: asker)
@@ -154,7 +155,7 @@ extension Coordinator {
       return .plans(core.plans.filter { cluster == nil || $0.cluster == cluster }.map { view(of: $0, now: now) })
     case .showPlan(let id):
       return .plan(view(of: try found { () throws(CoordinatorError) in try core.plan(named: id) }, now: now))
-    case .showIPList: return .ipList(core.ipListView())
+    case .showIPList: return .ipList(core.ipListView(now: now))
     case .listAlerts: return .alerts(core.alertViews)
     case .showMail: return .mail(core.mailView)
     case .listPastAlerts: return .alerts(core.pastAlertViews)

@@ -8,7 +8,7 @@ internal import Transport
 /// What nodes say.
 extension Coordinator {
   func hear(_ node: NodeName, _ inbound: Inbound) throws(CoordinatorFault) {
-    if case .hello(let hello) = inbound.envelope.body { return try greet(node, hello, inbound.route) }
+    if case .hello(let hello) = inbound.envelope.body { return try greet(node, hello, inbound) }
     guard let boot = links.boot(on: inbound.route, of: node) else {
       return fault(.notReady, "say hello first", to: inbound)
     }
@@ -31,16 +31,18 @@ extension Coordinator {
     }
   }
 
-  private func greet(_ node: NodeName, _ hello: Hello, _ route: Route) throws(CoordinatorFault) {
+  private func greet(_ node: NodeName, _ hello: Hello, _ inbound: Inbound) throws(CoordinatorFault) {
     guard hello.report.node == node else { return }
     let isAheadOfStore = hello.highestEpoch.map { core.isAheadOfStore($0) && isBelievable($0) } ?? false
     if let seen = hello.highestEpoch, isAhead(seen) { try takeOver(from: seen, told: node) }
-    links.begin(node, boot: hello.report.boot, on: route)
+    links.begin(node, boot: hello.report.boot, on: inbound.route)
     assemblies[node] = nil
     logger.info(
       "node said hello",
       metadata: ["node": "\(node)", "phase": "\(hello.report.phase.name)", "boot": "\(hello.report.boot)"])
-    try perform(core.onHello(node, report: hello.report, isAheadOfStore: isAheadOfStore, now: now))
+    try perform(
+      core.onHello(
+        node, report: hello.report, isAheadOfStore: isAheadOfStore, from: inbound.address, now: now))
   }
 
   /// Whether an agent follows an epoch that this coordinator's commands would not get past.
@@ -61,12 +63,14 @@ extension Coordinator {
     }
     let live = links.connected.compactMap { name in core.lastHello(of: name) }
     let (own, witnesses) = (core.epoch, core.auditWitnesses)
+    let before = core
     let epoch = try surroundings.memory.takeEpoch(above: seen.number)
     logger.warning(
       "a node follows a later epoch than this coordinator remembers; was it restored from a copy?",
       metadata: ["node": "\(node)", "seen": "\(seen.number)", "epoch": "\(epoch.number)"])
     core = try CoordinatorStart.core(
-      memory: surroundings.memory, epoch: epoch, controlPlane: core.ipList.controlPlane, now: now)
+      memory: surroundings.memory, epoch: epoch, controlPlane: core.controlPlane, now: now)
+    core.learnAddresses(from: before)
     try perform(core.onEpochAhead(seen, own: own, now: now))
     for hello in live {
       try perform(

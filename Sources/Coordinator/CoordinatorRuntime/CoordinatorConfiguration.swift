@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
 public import DaemonRuntime
 public import Metrics
 
@@ -19,7 +20,8 @@ public struct CoordinatorConfiguration: DaemonConfiguration, Equatable {
   public var listen: String
   /// The file with the root key that seals KMS secrets, for instance a systemd credential; nil for `DATA/root.key`.
   public var rootKeyFile: String?
-  /// The control plane's addresses as they stand in the IP list; empty for the one it listens on.
+  /// The control plane's addresses as they stand in the IP list, see `ControlPlaneAddress`; empty for the one it
+  /// listens on.
   public var controlPlane: [String]
   /// How long one call to a KMS may take, in seconds.
   public var kmsTimeoutSeconds: Int
@@ -59,6 +61,12 @@ public struct CoordinatorConfiguration: DaemonConfiguration, Equatable {
   public func check() throws(ConfigurationError) -> (host: String, port: UInt16) {
     guard !data.isEmpty else {
       throw ConfigurationError(.invalidValue, "no data directory is set; name one with --data DIR or the key 'data'")
+    }
+    if let wrong = controlPlane.first(where: { ControlPlaneAddress($0) == nil }) {
+      throw ConfigurationError(
+        .invalidValue,
+        "'controlPlane' has '\(Spelling.printable(wrong))'; each has to be an address, a range or a host name, or "
+          + "PROVIDER/REGION/ADDRESS such as aws/us-east-1/203.0.113.7")
     }
     guard (1...120).contains(kmsTimeoutSeconds) else {
       throw ConfigurationError(.invalidValue, "'kmsTimeoutSeconds' is \(kmsTimeoutSeconds); it has to be 1 to 120")

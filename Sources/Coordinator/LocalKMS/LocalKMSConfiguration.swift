@@ -19,6 +19,8 @@ public struct LocalKMSConfiguration: Sendable {
   public var metadataPort: Int?
   /// Whether `host` may be an address that other machines reach.
   public var isExposed: Bool
+  /// The file with the addresses that may use keys, as `keyfold iplist export --format json` writes it; nil for all.
+  public var accessList: String?
   /// Where metrics are shown; nil shows none.
   public var metrics: MetricsAddress?
   /// The region in key ARNs and signatures.

@@ -18,12 +18,17 @@ final class LocalKMSEngine: Sendable {
   private let measures: LocalKMSMeasures
   /// The faults in force.
   let faults: FaultBoard
+  /// The addresses that may use keys, nil for all.
+  private let accessList: AccessListFile?
 
   init(
     configuration: LocalKMSConfiguration, vault: consuming LocalKMSVault, logger: Logger, measures: LocalKMSMeasures
   ) throws(LocalKMSError) {
     self.measures = measures
     faults = FaultBoard(clock: configuration.clock)
+    accessList = try configuration.accessList.map { (path) throws(LocalKMSError) in
+      try AccessListFile(path, logger: logger)
+    }
     audit = try AuditLog(in: vault.directory)
     self.vault = Mutex(vault)
     self.configuration = configuration
@@ -49,6 +54,11 @@ final class LocalKMSEngine: Sendable {
     do throws(KMSFault) {
       if case .refused(let fault)? = effects.ending { throw fault }
       if case .garbage? = effects.ending { throw Self.garbage }
+      if door == .service, let fault = dialect.refusal(of: request.clientAddress),
+        accessList?.admits(request.clientAddress) == false
+      {
+        throw fault
+      }
       let answer = try vault.withLock { (vault) throws(KMSFault) in
         guard !vault.isClosed else { throw .internal }
         var call = EngineCall(

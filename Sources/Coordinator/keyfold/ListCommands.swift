@@ -2,32 +2,6 @@
 internal import ArgumentParser
 internal import ClusterModel
 
-/// `keyfold iplist …`
-struct IPListCommands: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "iplist", abstract: "The versioned list of the nodes' and the control plane's addresses.",
-    discussion: """
-        keyfold iplist show
-        keyfold iplist show --json
-      """,
-    subcommands: [Show.self])
-
-  struct Show: OperatorSubcommand {
-    static let configuration = CommandConfiguration(
-      abstract: "Shows the list and which version each node holds.",
-      discussion: "These are the addresses to allow in your KMS's policy.\n\nExample: keyfold iplist show --json")
-
-    @OptionGroup var options: GlobalOptions
-
-    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
-      guard case .ipList(let list) = try await session.ask(.showIPList) else {
-        throw OperatorFailure.unexpectedAnswer()
-      }
-      terminal.show(list, ListRendering.addresses)
-    }
-  }
-}
-
 /// `keyfold alert …`
 struct AlertCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -120,22 +94,8 @@ extension AlertCommands {
   enum Switch: String, ExpressibleByArgument { case on, off }
 }
 
-/// Addresses and alerts as text.
+/// Alerts as text.
 enum ListRendering {
-  static func addresses(_ view: IPListView, _ palette: Palette) -> [String] {
-    var table = Table("cluster", "node", "address", "holds version")
-    for entry in view.list.nodes {
-      let held = view.heldBy.first { $0.node == entry.node }?.version ?? 0
-      table.rows.append([
-        "\(entry.cluster)", "\(entry.node)", "\(entry.address)",
-        held == view.list.version ? Table.Cell("\(held)", .good) : Table.Cell("\(held)", .warning),
-      ])
-    }
-    let control = view.list.controlPlane.isEmpty ? "not known" : view.list.controlPlane.joined(separator: ", ")
-    return ["version \(view.list.version), control plane: \(control)"]
-      + (view.list.nodes.isEmpty ? ["no node has told its address yet"] : table.lines(palette))
-  }
-
   static func alerts(_ alerts: [AlertView], now: OperatorTime, _ palette: Palette) -> [String] {
     var table = Table("severity", "alert", "about", "since", "what")
     for alert in alerts {

@@ -18,6 +18,7 @@ extension LocalKMSCommands {
         keys survive kill -9.
 
         Example: keyfold local-kms serve --data .keyfold/kms --port 7443
+        Example: keyfold local-kms serve --access-list addresses.json
         """)
 
     @Option(
@@ -36,6 +37,12 @@ extension LocalKMSCommands {
     @Option(name: .long, help: "The region in key ARNs.") var region = "us-east-1"
     @Option(name: .long, help: ArgumentHelp("The twelve digits of the account in key ARNs.", valueName: "digits"))
     var account = "000000000000"
+    @Option(
+      name: .long,
+      help: ArgumentHelp(
+        "Let keys be used only from the addresses in this file, which 'keyfold iplist export --format json' writes; "
+          + "it is read again whenever it changes.", valueName: "file"))
+    var accessList: String?
     @OptionGroup var options: LocalKMSOptions
 
     func run() async throws {
@@ -48,12 +55,12 @@ extension LocalKMSCommands {
           try DurableFile.makeFolder(options.folder)
           let logger = Logger(label: "local-kms")
           OpenFileLimit.raise(toHold: OpenFileLimit.localKMS, logger: logger)
-          let server = try LocalKMSServer(
-            configuration: LocalKMSConfiguration(
-              directory: options.folder, host: host, port: port, region: region, accountID: account,
-              version: KeyfoldVersion.text,
-              metrics: MetricsAddress(port: metricsPort), metadataPort: metadataPort, isExposed: true),
-            logger: logger)
+          var configuration = LocalKMSConfiguration(
+            directory: options.folder, host: host, port: port, region: region, accountID: account,
+            version: KeyfoldVersion.text,
+            metrics: MetricsAddress(port: metricsPort), metadataPort: metadataPort, isExposed: true)
+          configuration.accessList = accessList
+          let server = try LocalKMSServer(configuration: configuration, logger: logger)
           try await ServiceGroup(services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()
         } catch let error as LocalKMSError {
           throw OperatorFailure(error, folder: options.folder)

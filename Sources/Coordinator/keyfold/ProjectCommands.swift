@@ -11,7 +11,7 @@ struct ProjectCommands: ParsableCommand {
         keyfold kms set shop --key ARN --access-key-id ID --secret-file FILE
         keyfold project show shop
       """,
-    subcommands: [Create.self, List.self, Show.self, Owners.self, Maintenance.self])
+    subcommands: [Create.self, List.self, Show.self, Owners.self, Maintenance.self, AccessCommands.self])
 
   struct Create: OperatorSubcommand {
     static let configuration = CommandConfiguration(

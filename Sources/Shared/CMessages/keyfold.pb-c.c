@@ -1853,6 +1853,96 @@ void   keyfold__v1__iplist_entry__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__iplist_entry__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__iplist_access__init
+                     (Keyfold__V1__IPListAccess         *message)
+{
+  static const Keyfold__V1__IPListAccess init_value = KEYFOLD__V1__IPLIST_ACCESS__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__iplist_access__get_packed_size
+                     (const Keyfold__V1__IPListAccess *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__iplist_access__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__iplist_access__pack
+                     (const Keyfold__V1__IPListAccess *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__iplist_access__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__iplist_access__pack_to_buffer
+                     (const Keyfold__V1__IPListAccess *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__iplist_access__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__IPListAccess *
+       keyfold__v1__iplist_access__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__IPListAccess *)
+     protobuf_c_message_unpack (&keyfold__v1__iplist_access__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__iplist_access__free_unpacked
+                     (Keyfold__V1__IPListAccess *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__iplist_access__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   keyfold__v1__iplist_range__init
+                     (Keyfold__V1__IPListRange         *message)
+{
+  static const Keyfold__V1__IPListRange init_value = KEYFOLD__V1__IPLIST_RANGE__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__iplist_range__get_packed_size
+                     (const Keyfold__V1__IPListRange *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__iplist_range__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__iplist_range__pack
+                     (const Keyfold__V1__IPListRange *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__iplist_range__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__iplist_range__pack_to_buffer
+                     (const Keyfold__V1__IPListRange *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__iplist_range__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__IPListRange *
+       keyfold__v1__iplist_range__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__IPListRange *)
+     protobuf_c_message_unpack (&keyfold__v1__iplist_range__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__iplist_range__free_unpacked
+                     (Keyfold__V1__IPListRange *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__iplist_range__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__operator_request__init
                      (Keyfold__V1__OperatorRequest         *message)
 {
@@ -3597,7 +3687,7 @@ const ProtobufCMessageDescriptor keyfold__v1__heartbeat__descriptor =
   (ProtobufCMessageInit) keyfold__v1__heartbeat__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[22] =
+static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[24] =
 {
   {
     "node",
@@ -3863,6 +3953,30 @@ static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptor
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "outbound_addresses",
+    200,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__NodeReport, n_outbound_addresses),
+    offsetof(Keyfold__V1__NodeReport, outbound_addresses),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "replication_source",
+    201,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__NodeReport, opt_replication_source_case),
+    offsetof(Keyfold__V1__NodeReport, replication_source),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   2,   /* field[2] = agent_version */
@@ -3879,16 +3993,18 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   13,   /* field[13] = last_check */
   0,   /* field[0] = node */
   20,   /* field[20] = other_generations */
+  22,   /* field[22] = outbound_addresses */
   3,   /* field[3] = phase */
   4,   /* field[4] = phase_reason */
   9,   /* field[9] = replication */
   6,   /* field[6] = replication_address */
+  23,   /* field[23] = replication_source */
   19,   /* field[19] = restart_proof */
   16,   /* field[16] = scrub */
   8,   /* field[8] = superseded_generations */
   10,   /* field[10] = work */
 };
-static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[6 + 1] =
+static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[7 + 1] =
 {
   { 1, 0 },
   { 40, 15 },
@@ -3896,7 +4012,8 @@ static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[6 + 1] =
   { 80, 18 },
   { 90, 20 },
   { 100, 21 },
-  { 0, 22 }
+  { 200, 22 },
+  { 0, 24 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
 {
@@ -3906,10 +4023,10 @@ const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
   "Keyfold__V1__NodeReport",
   "keyfold.v1",
   sizeof(Keyfold__V1__NodeReport),
-  22,
+  24,
   keyfold__v1__node_report__field_descriptors,
   keyfold__v1__node_report__field_indices_by_name,
-  6,  keyfold__v1__node_report__number_ranges,
+  7,  keyfold__v1__node_report__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__node_report__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -6675,7 +6792,7 @@ const ProtobufCMessageDescriptor keyfold__v1__command_result__descriptor =
   (ProtobufCMessageInit) keyfold__v1__command_result__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__iplist_update__field_descriptors[3] =
+static const ProtobufCFieldDescriptor keyfold__v1__iplist_update__field_descriptors[4] =
 {
   {
     "version",
@@ -6713,16 +6830,30 @@ static const ProtobufCFieldDescriptor keyfold__v1__iplist_update__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "access",
+    200,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__IPListUpdate, n_access),
+    offsetof(Keyfold__V1__IPListUpdate, access),
+    &keyfold__v1__iplist_access__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__iplist_update__field_indices_by_name[] = {
+  3,   /* field[3] = access */
   2,   /* field[2] = control_plane */
   1,   /* field[1] = nodes */
   0,   /* field[0] = version */
 };
-static const ProtobufCIntRange keyfold__v1__iplist_update__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__iplist_update__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 200, 3 },
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__iplist_update__descriptor =
 {
@@ -6732,14 +6863,14 @@ const ProtobufCMessageDescriptor keyfold__v1__iplist_update__descriptor =
   "Keyfold__V1__IPListUpdate",
   "keyfold.v1",
   sizeof(Keyfold__V1__IPListUpdate),
-  3,
+  4,
   keyfold__v1__iplist_update__field_descriptors,
   keyfold__v1__iplist_update__field_indices_by_name,
-  1,  keyfold__v1__iplist_update__number_ranges,
+  2,  keyfold__v1__iplist_update__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__iplist_update__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__iplist_entry__field_descriptors[3] =
+static const ProtobufCFieldDescriptor keyfold__v1__iplist_entry__field_descriptors[6] =
 {
   {
     "cluster",
@@ -6777,16 +6908,56 @@ static const ProtobufCFieldDescriptor keyfold__v1__iplist_entry__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "future",
+    200,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__IPListEntry, future),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "inbound",
+    201,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__IPListEntry, inbound),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "outbound",
+    202,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__IPListEntry, outbound),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__iplist_entry__field_indices_by_name[] = {
   2,   /* field[2] = address */
   0,   /* field[0] = cluster */
+  3,   /* field[3] = future */
+  4,   /* field[4] = inbound */
   1,   /* field[1] = node */
+  5,   /* field[5] = outbound */
 };
-static const ProtobufCIntRange keyfold__v1__iplist_entry__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__iplist_entry__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 200, 3 },
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__iplist_entry__descriptor =
 {
@@ -6796,11 +6967,126 @@ const ProtobufCMessageDescriptor keyfold__v1__iplist_entry__descriptor =
   "Keyfold__V1__IPListEntry",
   "keyfold.v1",
   sizeof(Keyfold__V1__IPListEntry),
-  3,
+  6,
   keyfold__v1__iplist_entry__field_descriptors,
   keyfold__v1__iplist_entry__field_indices_by_name,
-  1,  keyfold__v1__iplist_entry__number_ranges,
+  2,  keyfold__v1__iplist_entry__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__iplist_entry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__iplist_access__field_descriptors[2] =
+{
+  {
+    "project",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__IPListAccess, project),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ranges",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__IPListAccess, n_ranges),
+    offsetof(Keyfold__V1__IPListAccess, ranges),
+    &keyfold__v1__iplist_range__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__iplist_access__field_indices_by_name[] = {
+  0,   /* field[0] = project */
+  1,   /* field[1] = ranges */
+};
+static const ProtobufCIntRange keyfold__v1__iplist_access__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__iplist_access__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.IPListAccess",
+  "IPListAccess",
+  "Keyfold__V1__IPListAccess",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__IPListAccess),
+  2,
+  keyfold__v1__iplist_access__field_descriptors,
+  keyfold__v1__iplist_access__field_indices_by_name,
+  1,  keyfold__v1__iplist_access__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__iplist_access__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__iplist_range__field_descriptors[3] =
+{
+  {
+    "range",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__IPListRange, range),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__IPListRange, expires),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_in_ms",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__IPListRange, expires_in_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__iplist_range__field_indices_by_name[] = {
+  1,   /* field[1] = expires */
+  2,   /* field[2] = expires_in_ms */
+  0,   /* field[0] = range */
+};
+static const ProtobufCIntRange keyfold__v1__iplist_range__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__iplist_range__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.IPListRange",
+  "IPListRange",
+  "Keyfold__V1__IPListRange",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__IPListRange),
+  3,
+  keyfold__v1__iplist_range__field_descriptors,
+  keyfold__v1__iplist_range__field_indices_by_name,
+  1,  keyfold__v1__iplist_range__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__iplist_range__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__operator_request__field_descriptors[1] =

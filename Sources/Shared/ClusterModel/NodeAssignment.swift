@@ -83,37 +83,3 @@ public struct NodeAssignment: Sendable, Codable, Equatable {
     self.notApprovedReason = notApprovedReason
   }
 }
-
-/// The versioned list of addresses by which nodes, control plane and KMS find and admit one another.
-public struct IPList: Sendable, Codable, Equatable {
-  /// One address of one node.
-  public struct Entry: Sendable, Codable, Equatable {
-    /// The cluster the node belongs to.
-    public var cluster: ClusterName
-    /// The node.
-    public var node: NodeName
-    /// Its address, without port.
-    public var address: String
-
-    /// Makes an entry of its parts.
-    public init(cluster: ClusterName, node: NodeName, address: String) {
-      self.cluster = cluster
-      self.node = node
-      self.address = address
-    }
-  }
-
-  /// One higher at each change; 0 is the empty list before the first.
-  public var version: UInt64
-  /// The nodes' addresses, ordered by cluster and node.
-  public var nodes: [Entry]
-  /// The control plane's addresses.
-  public var controlPlane: [String]
-
-  /// Makes a list of its parts.
-  public init(version: UInt64 = 0, nodes: [Entry] = [], controlPlane: [String] = []) {
-    self.version = version
-    self.nodes = nodes
-    self.controlPlane = controlPlane
-  }
-}

@@ -313,6 +313,12 @@ public struct NodeReport: Sendable, Codable, Equatable {
   public var restartProof: RestartProof?
   /// Why the KMS gave it no key for the copy it was asked to make, nil if it did or was not asked.
   public var kmsRefusal: String?
+  /// The most outbound addresses that a report names.
+  public static let maximumOutboundAddresses = 16
+  /// Where its calls to the KMS come from, addresses or ranges, if its configuration says; nil if not.
+  public var outboundAddresses: [String]?
+  /// The address that its connections to members come from, if its configuration says.
+  public var replicationSource: String?
 
   /// Makes a report with nothing opened yet.
   public init(node: NodeName, boot: BootID, agentVersion: String, phase: NodePhase) {

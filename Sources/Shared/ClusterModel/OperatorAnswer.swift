@@ -30,6 +30,8 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   case rotations([RotationView])
   /// The list of addresses.
   case ipList(IPListView)
+  /// A project's access list.
+  case accessList(AccessListView)
   /// What needs attention.
   case alerts([AlertView])
   /// The users of a cluster, as they are now.

@@ -9,6 +9,8 @@ extension OperatorCommand {
       .setAlerts(let project, _), .setOwners(let project, _), .setKeyAlert(let project, _, _),
       .setMaintenance(let project, _):
       project.text
+    case .addAccess(let project, let range, _, _, _), .removeAccess(let project, let range): "\(project): \(range)"
+    case .dropAccessList(let project), .listAccess(let project): project.text
     case .enrollNode(let name, _, _), .showNode(let name), .resyncNode(let name), .approveNode(let name),
       .revokeNode(let name):
       name.text

@@ -62,6 +62,14 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   case showPlan(id: String)
   /// Show the list of addresses.
   case showIPList
+  /// Let a range in to a project's clusters, for good or for some hours; `anywhere` confirms every address there is.
+  case addAccess(project: ProjectName, range: String, comment: String, hours: Int?, anywhere: Bool)
+  /// Take a range off a project's access list.
+  case removeAccess(project: ProjectName, range: String)
+  /// Drop a project's access list.
+  case dropAccessList(project: ProjectName)
+  /// Show a project's access list.
+  case listAccess(project: ProjectName)
   /// List what needs an operator's attention.
   case listAlerts
   /// List alerts that are over, newest first.
@@ -147,6 +155,10 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .listPlans: "plan list"
     case .showPlan: "plan show"
     case .showIPList: "iplist show"
+    case .addAccess: "project access add"
+    case .removeAccess: "project access remove"
+    case .dropAccessList: "project access off"
+    case .listAccess: "project access list"
     case .listAlerts: "alert list"
     case .listPastAlerts: "alert list --past"
     case .setAlerts: "alert set"

@@ -109,34 +109,6 @@ public struct CheckView: Sendable, Codable, Equatable {
   }
 }
 
-/// The list of addresses as an operator sees it.
-public struct IPListView: Sendable, Codable, Equatable {
-  /// The list.
-  public var list: IPList
-  /// The version each node says it holds, by node.
-  public var heldBy: [Holder]
-
-  /// A node and the version of the list it holds.
-  public struct Holder: Sendable, Codable, Equatable {
-    /// The node.
-    public var node: NodeName
-    /// The version it holds, 0 for none.
-    public var version: UInt64
-
-    /// Makes a holder of its parts.
-    public init(node: NodeName, version: UInt64) {
-      self.node = node
-      self.version = version
-    }
-  }
-
-  /// Makes a view of its parts.
-  public init(list: IPList, heldBy: [Holder]) {
-    self.list = list
-    self.heldBy = heldBy
-  }
-}
-
 /// Something that needs an operator's attention.
 public struct AlertView: Sendable, Codable, Equatable {
   /// How bad it is: `warning` or `critical`.

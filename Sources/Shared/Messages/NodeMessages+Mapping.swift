@@ -3,8 +3,6 @@ internal import ClusterModel
 
 /// The most members of one shard in an assignment; MongoDB allows 50.
 private let maximumMembers = 64
-/// The most entries of an IP list: thousands of nodes and their control plane.
-private let maximumAddresses = 20_000
 
 extension Hello: WireMapped {
   init(wire: WireReader) throws(MessageError) {
@@ -125,31 +123,5 @@ extension MemberAddress: WireMapped {
     try wire.set("driver_address", driverAddress)
     try wire.set("public_key", publicKey)
     try wire.set("boot", boot?.text ?? "")
-  }
-}
-
-extension IPList: WireMapped {
-  init(wire: WireReader) throws(MessageError) {
-    self.init(
-      version: wire.uint64("version"), nodes: try wire.list("nodes", limit: maximumAddresses),
-      controlPlane: try wire.texts("control_plane", limit: maximumAddresses))
-  }
-
-  func write(to wire: WireWriter) throws(MessageError) {
-    wire.set("version", version)
-    try wire.set("nodes", list: nodes)
-    try wire.set("control_plane", texts: controlPlane)
-  }
-}
-
-extension IPList.Entry: WireMapped {
-  init(wire: WireReader) throws(MessageError) {
-    self.init(cluster: try wire.name("cluster"), node: try wire.name("node"), address: try wire.text("address"))
-  }
-
-  func write(to wire: WireWriter) throws(MessageError) {
-    try wire.set("cluster", cluster)
-    try wire.set("node", node)
-    try wire.set("address", address)
   }
 }

@@ -30,6 +30,9 @@ extension NodeReport: WireMapped {
     clockMilliseconds = clock == 0 ? nil : clock
     restartProof = try wire.optional("restart_proof")
     kmsRefusal = try wire.optionalText("kms_refusal")
+    let outbound = try wire.texts("outbound_addresses", limit: NodeReport.maximumOutboundAddresses)
+    outboundAddresses = outbound.isEmpty ? nil : outbound
+    replicationSource = try wire.optionalText("replication_source")
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -55,6 +58,9 @@ extension NodeReport: WireMapped {
     wire.set("clock_ms", clockMilliseconds ?? 0)
     try wire.set("restart_proof", restartProof)
     try wire.set("kms_refusal", optional: kmsRefusal)
+    try wire.set(
+      "outbound_addresses", texts: Array((outboundAddresses ?? []).prefix(NodeReport.maximumOutboundAddresses)))
+    try wire.set("replication_source", optional: replicationSource)
   }
 }
 

@@ -5,7 +5,8 @@ public import Metrics
 public enum LinkMetrics {
   static let handshakes = Metric(
     .counter, "keyfold_handshakes_refused_total", labels: ["link", "reason"],
-    "Connections that were refused, or refused us: a key unknown there, a revoked key, or any reason at all.")
+    "Connections that were refused, or refused us: a key unknown there, a revoked key, an address that is not on the "
+      + "IP list, or any reason at all.")
   static let received = Metric(.counter, "keyfold_messages_received_total", labels: ["link"], "Messages that came in.")
   static let sent = Metric(.counter, "keyfold_messages_sent_total", labels: ["link"], "Messages that were sent.")
   static let dropped = Metric(
@@ -22,6 +23,7 @@ public enum LinkMetrics {
   ) {
     page.set(handshakes, counters.unknownKeys, [link, "unknown key"])
     page.set(handshakes, counters.revokedKeys, [link, "revoked key"])
+    page.set(handshakes, counters.refusedAddresses, [link, "address"])
     page.set(handshakes, counters.refusedHandshakes, [link, "any"])
     page.set(received, counters.received, [link])
     page.set(sent, counters.sent, [link])

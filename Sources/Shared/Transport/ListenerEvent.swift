@@ -27,6 +27,8 @@ public struct Inbound: Sendable {
   public let route: Route
   /// What the message took on the wire, envelope and payload.
   public let bytes: Int
+  /// The address that the connection comes from, nil if it is gone already.
+  public var address: String?
 }
 
 /// What a listener tells its owner, on the socket's thread: handle it quickly or pass it on.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
 public import Logging
 public import Messages
 
@@ -11,6 +12,7 @@ public final class MessageListener: Sendable {
   private let wake = WakeSignal()
   private let queue: OutboundQueue
   private let thread = SocketThread()
+  private let gate = AddressGate()
 
   /// Makes a listener; nothing is bound before `start`.
   public init(
@@ -18,8 +20,8 @@ public final class MessageListener: Sendable {
     limits: TransportLimits = .control, logger: Logger, onEvent: @escaping @Sendable (ListenerEvent) -> Void
   ) {
     setup = ListenerSetup(
-      address: address, port: port, identity: identity, allowList: allowList, limits: limits, logger: logger,
-      onEvent: onEvent)
+      address: address, port: port, identity: identity, allowList: allowList, gate: gate, limits: limits,
+      logger: logger, onEvent: onEvent)
     queue = OutboundQueue(limits: limits, wake: wake, gate: .open)
   }
 
@@ -44,6 +46,12 @@ public final class MessageListener: Sendable {
     _ envelope: Envelope, payload: [UInt8] = [], to route: Route
   ) throws(TransportError) -> UInt64 {
     try queue.submit(envelope, payload: payload, to: route)
+  }
+
+  /// Lets peers connect from these addresses only, from now on, and ends the connections from others at once. Until
+  /// then they may connect from anywhere.
+  public func admitOnly(_ rule: AddressRule) {
+    if gate.replace(rule) { wake.signal() }
   }
 
   /// What waits to be sent now.

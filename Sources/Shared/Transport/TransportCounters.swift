@@ -16,6 +16,8 @@ public struct TransportCounters: Sendable, Equatable {
   public var unknownKeys: UInt64 = 0
   /// Handshakes with a revoked key.
   public var revokedKeys: UInt64 = 0
+  /// Connections refused or ended because of the address they come from.
+  public var refusedAddresses: UInt64 = 0
   /// Messages dropped because their sender's key is no longer on the list.
   public var droppedUnlisted: UInt64 = 0
   /// Messages dropped because they claim another node than their key's.
@@ -40,7 +42,8 @@ public struct TransportCounters: Sendable, Equatable {
   public static func += (sum: inout Self, other: Self) {
     let counts: [WritableKeyPath<Self, UInt64>] = [
       \.received, \.sent, \.connected, \.disconnected, \.refusedHandshakes, \.unknownKeys, \.revokedKeys,
-      \.droppedUnlisted, \.droppedImpostor, \.malformed, \.unsupportedVersion, \.unknownMessage, \.congested,
+      \.refusedAddresses, \.droppedUnlisted, \.droppedImpostor, \.malformed, \.unsupportedVersion, \.unknownMessage,
+      \.congested,
       \.undelivered, \.lateReplies,
     ]
     for count in counts { sum[keyPath: count] &+= other[keyPath: count] }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
 internal import NIOCore
 internal import Synchronization
 
@@ -14,7 +15,14 @@ final class ConnectionRegistry: Sendable {
     var lastID: Int32 = 0
     var isStopping = false
     var listener: (any Channel)?
+    var rule = AddressRule.anyone
+    var refusals: [String: ContinuousClock.Instant] = [:]
   }
+
+  /// How long the refusal of an address stays the only one that is logged.
+  static let refusalWindow = Duration.seconds(60)
+  /// How many addresses are remembered for that; above it, further refusals are only counted.
+  static let rememberedRefusals = 1_024
 
   private let maximumConnections: Int
   private let state = Mutex(State())
@@ -33,10 +41,38 @@ final class ConnectionRegistry: Sendable {
   func add(_ channel: any Channel) -> Int32? {
     let maximum = maximumConnections
     return state.withLock { state in
-      guard !state.isStopping, state.entries.count < maximum else { return nil }
+      guard !state.isStopping, state.entries.count < maximum, state.rule.admits(channel.peerAddress) else { return nil }
       repeat { state.lastID = state.lastID == .max ? 1 : state.lastID + 1 } while state.entries[state.lastID] != nil
       state.entries[state.lastID] = Entry(channel: channel)
       return state.lastID
+    }
+  }
+
+  /// Replaces the rule who may connect; answers the connections that it lets in no more.
+  func admitOnly(_ rule: AddressRule) -> [any Channel] {
+    state.withLock { state in
+      guard state.rule != rule else { return [] }
+      state.rule = rule
+      return state.entries.values.map(\.channel).filter { !rule.admits($0.peerAddress) }
+    }
+  }
+
+  /// Whether a connection may come from where it does.
+  func admits(_ channel: any Channel) -> Bool { state.withLock { $0.rule }.admits(channel.peerAddress) }
+
+  /// Whether the refusal of an address is to be logged: once in a minute.
+  func allowsLog(of address: String, now: ContinuousClock.Instant = .now) -> Bool {
+    state.withLock { state in
+      if state.refusals.count >= Self.rememberedRefusals {
+        state.refusals = state.refusals.filter { now - $0.value < Self.refusalWindow }
+      }
+      if let last = state.refusals[address] {
+        guard now - last >= Self.refusalWindow else { return false }
+      } else if state.refusals.count >= Self.rememberedRefusals {
+        return false
+      }
+      state.refusals[address] = now
+      return true
     }
   }
 

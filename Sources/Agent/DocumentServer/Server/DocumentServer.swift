@@ -19,10 +19,10 @@ public final class DocumentServer: Sendable {
   private let tls: DriverTLS?
   private let log: LoginLog
   private let limits: ServerLimits
-  private let logger: Logger
+  let logger: Logger
   private let gate: AccessGate
-  private let connections: ConnectionRegistry
-  private let measures: ServerMeasures
+  let connections: ConnectionRegistry
+  let measures: ServerMeasures
   private let requestMemory: MemoryBudget
   private let replyMemory: MemoryBudget
   private let hasStarted = Mutex(false)
@@ -135,6 +135,8 @@ public final class DocumentServer: Sendable {
     let log = log
     let peer = Self.peer(of: channel)
     let pipeline = channel.pipeline.syncOperations
+    // Nearest to the socket: who may not connect is not even heard, and is cut off without TLS's goodbyes.
+    try pipeline.addHandler(AddressCheck { self.checks($0) })
     if let tls {
       try pipeline.addHandler(
         TLSDetector(tls) {
@@ -182,6 +184,7 @@ public final class DocumentServer: Sendable {
     do {
       try await connection.executeThenClose { inbound, outbound in
         guard let id else {
+          guard admits(connection.channel) else { return }
           measures.refused(.tooMany)
           logger.warning("connection refused: too many", metadata: ["limit": "\(limits.maximumConnections)"])
           return

@@ -8,6 +8,7 @@ public struct ServerMeasures: Sendable {
     case tooMany = "too_many"
     case notUnderstood = "not_understood"
     case tooSlow = "too_slow"
+    case address
   }
 
   static let commands = Metric(
@@ -21,7 +22,8 @@ public struct ServerMeasures: Sendable {
     "How long a driver's command took, from its last byte to its answer; hello is left out, because it may wait.")
   static let refusals = Metric(
     .counter, "keyfold_driver_connections_refused_total", labels: ["reason"],
-    "Connections of drivers that this node closed: too many, bytes that are no message, or a peer that is too slow.")
+    "Connections of drivers that this node closed: too many, bytes that are no message, a peer that is too slow, or an "
+      + "address that is not on the access list.")
 
   /// All that is measured here.
   public static let all = [commands, failures, seconds, refusals]

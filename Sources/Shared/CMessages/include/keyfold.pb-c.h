@@ -57,6 +57,8 @@ typedef struct Keyfold__V1__ForceSoleVoter Keyfold__V1__ForceSoleVoter;
 typedef struct Keyfold__V1__CommandResult Keyfold__V1__CommandResult;
 typedef struct Keyfold__V1__IPListUpdate Keyfold__V1__IPListUpdate;
 typedef struct Keyfold__V1__IPListEntry Keyfold__V1__IPListEntry;
+typedef struct Keyfold__V1__IPListAccess Keyfold__V1__IPListAccess;
+typedef struct Keyfold__V1__IPListRange Keyfold__V1__IPListRange;
 typedef struct Keyfold__V1__OperatorRequest Keyfold__V1__OperatorRequest;
 typedef struct Keyfold__V1__OperatorReply Keyfold__V1__OperatorReply;
 typedef struct Keyfold__V1__Fault Keyfold__V1__Fault;
@@ -364,6 +366,12 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__NODE_REPORT__OPT_KMS_REFUSAL__CASE)
 } Keyfold__V1__NodeReport__OptKmsRefusalCase;
 
+typedef enum {
+  KEYFOLD__V1__NODE_REPORT__OPT_REPLICATION_SOURCE__NOT_SET = 0,
+  KEYFOLD__V1__NODE_REPORT__OPT_REPLICATION_SOURCE_REPLICATION_SOURCE = 201
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__NODE_REPORT__OPT_REPLICATION_SOURCE__CASE)
+} Keyfold__V1__NodeReport__OptReplicationSourceCase;
+
 struct  Keyfold__V1__NodeReport
 {
   ProtobufCMessage base;
@@ -395,6 +403,11 @@ struct  Keyfold__V1__NodeReport
    */
   int64_t clock_ms;
   Keyfold__V1__RestartProof *restart_proof;
+  /*
+   * Where its calls to the KMS come from, and its connections to members, if it knows.
+   */
+  size_t n_outbound_addresses;
+  char **outbound_addresses;
   Keyfold__V1__NodeReport__OptPhaseReasonCase opt_phase_reason_case;
   union {
     char *phase_reason;
@@ -403,10 +416,14 @@ struct  Keyfold__V1__NodeReport
   union {
     char *kms_refusal;
   };
+  Keyfold__V1__NodeReport__OptReplicationSourceCase opt_replication_source_case;
+  union {
+    char *replication_source;
+  };
 };
 #define KEYFOLD__V1__NODE_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__node_report__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, NULL, NULL, 0,NULL, 0, NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0}, KEYFOLD__V1__NODE_REPORT__OPT_KMS_REFUSAL__NOT_SET, {0} }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, NULL, NULL, 0,NULL, 0, NULL, 0,NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0}, KEYFOLD__V1__NODE_REPORT__OPT_KMS_REFUSAL__NOT_SET, {0}, KEYFOLD__V1__NODE_REPORT__OPT_REPLICATION_SOURCE__NOT_SET, {0} }
 
 
 /*
@@ -1150,10 +1167,12 @@ struct  Keyfold__V1__IPListUpdate
   Keyfold__V1__IPListEntry **nodes;
   size_t n_control_plane;
   char **control_plane;
+  size_t n_access;
+  Keyfold__V1__IPListAccess **access;
 };
 #define KEYFOLD__V1__IPLIST_UPDATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__iplist_update__descriptor) \
-    , 0, 0,NULL, 0,NULL }
+    , 0, 0,NULL, 0,NULL, 0,NULL }
 
 
 struct  Keyfold__V1__IPListEntry
@@ -1162,10 +1181,46 @@ struct  Keyfold__V1__IPListEntry
   char *cluster;
   char *node;
   char *address;
+  protobuf_c_boolean future;
+  /*
+   * Neither from a coordinator that does not say: both then.
+   */
+  protobuf_c_boolean inbound;
+  protobuf_c_boolean outbound;
 };
 #define KEYFOLD__V1__IPLIST_ENTRY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__iplist_entry__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0 }
+
+
+/*
+ * A project's access list; without ranges nobody is let in but the clusters' own nodes.
+ */
+struct  Keyfold__V1__IPListAccess
+{
+  ProtobufCMessage base;
+  char *project;
+  size_t n_ranges;
+  Keyfold__V1__IPListRange **ranges;
+};
+#define KEYFOLD__V1__IPLIST_ACCESS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__iplist_access__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL }
+
+
+/*
+ * CIDR notation; `expires` says whether the rest of its time counts.
+ */
+struct  Keyfold__V1__IPListRange
+{
+  ProtobufCMessage base;
+  char *range;
+  protobuf_c_boolean expires;
+  uint64_t expires_in_ms;
+};
+#define KEYFOLD__V1__IPLIST_RANGE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__iplist_range__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0 }
 
 
 struct  Keyfold__V1__OperatorRequest
@@ -2359,6 +2414,44 @@ Keyfold__V1__IPListEntry *
 void   keyfold__v1__iplist_entry__free_unpacked
                      (Keyfold__V1__IPListEntry *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__IPListAccess methods */
+void   keyfold__v1__iplist_access__init
+                     (Keyfold__V1__IPListAccess         *message);
+size_t keyfold__v1__iplist_access__get_packed_size
+                     (const Keyfold__V1__IPListAccess   *message);
+size_t keyfold__v1__iplist_access__pack
+                     (const Keyfold__V1__IPListAccess   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__iplist_access__pack_to_buffer
+                     (const Keyfold__V1__IPListAccess   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__IPListAccess *
+       keyfold__v1__iplist_access__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__iplist_access__free_unpacked
+                     (Keyfold__V1__IPListAccess *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__IPListRange methods */
+void   keyfold__v1__iplist_range__init
+                     (Keyfold__V1__IPListRange         *message);
+size_t keyfold__v1__iplist_range__get_packed_size
+                     (const Keyfold__V1__IPListRange   *message);
+size_t keyfold__v1__iplist_range__pack
+                     (const Keyfold__V1__IPListRange   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__iplist_range__pack_to_buffer
+                     (const Keyfold__V1__IPListRange   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__IPListRange *
+       keyfold__v1__iplist_range__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__iplist_range__free_unpacked
+                     (Keyfold__V1__IPListRange *message,
+                      ProtobufCAllocator *allocator);
 /* Keyfold__V1__OperatorRequest methods */
 void   keyfold__v1__operator_request__init
                      (Keyfold__V1__OperatorRequest         *message);
@@ -2943,6 +3036,12 @@ typedef void (*Keyfold__V1__IPListUpdate_Closure)
 typedef void (*Keyfold__V1__IPListEntry_Closure)
                  (const Keyfold__V1__IPListEntry *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__IPListAccess_Closure)
+                 (const Keyfold__V1__IPListAccess *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__IPListRange_Closure)
+                 (const Keyfold__V1__IPListRange *message,
+                  void *closure_data);
 typedef void (*Keyfold__V1__OperatorRequest_Closure)
                  (const Keyfold__V1__OperatorRequest *message,
                   void *closure_data);
@@ -3077,6 +3176,8 @@ extern const ProtobufCMessageDescriptor keyfold__v1__force_sole_voter__descripto
 extern const ProtobufCMessageDescriptor keyfold__v1__command_result__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__iplist_update__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__iplist_entry__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__iplist_access__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__iplist_range__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__operator_request__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__operator_reply__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__fault__descriptor;

@@ -4,7 +4,7 @@ internal import ClusterModel
 internal import Logging
 internal import Messages
 
-/// Answers libzmq's question whether a key may connect (ZAP, ZeroMQ RFC 27), by the allow-list.
+/// Answers libzmq's question whether a key may connect (ZAP, ZeroMQ RFC 27), by the allow-list and the addresses.
 struct Authenticator: ~Copyable {
   /// The domain of our sockets; with a domain set, libzmq refuses everybody if nobody answers.
   static let domain = "keyfold"
@@ -15,18 +15,21 @@ struct Authenticator: ~Copyable {
 
   let socket: Socket
   private let allowList: AllowList
+  private let gate: AddressGate
 
   /// Has to exist before the first socket of the context listens.
-  init(_ allowList: AllowList, in context: SocketContext) throws(TransportError) {
+  init(_ allowList: AllowList, _ gate: AddressGate, in context: SocketContext) throws(TransportError) {
     let socket = try Socket(ZMQ_REP, in: context)
     try socket.set(ZMQ_LINGER, 0)
     try socket.bind(Self.address)
     self.socket = socket
     self.allowList = allowList
+    self.gate = gate
   }
 
-  /// Answers the next question; nil if there is none. Answers from which address an unknown or revoked key came.
-  borrowing func answerNext() -> (standing: AllowList.Standing, address: String)? {
+  /// Answers the next question; nil if there is none. Answers what the list says of the key, nil if nobody may connect
+  /// from there, and the address.
+  borrowing func answerNext() -> (standing: AllowList.Standing?, address: String)? {
     guard let question = socket.receiveMessage(limit: Self.questionFrames) else { return nil }
     guard question.count == Self.questionFrames, question[0].bytes == Array("1.0".utf8),
       question[2].bytes == Array(Self.domain.utf8), question[5].bytes == Array("CURVE".utf8),
@@ -38,14 +41,19 @@ struct Authenticator: ~Copyable {
         userID: "")
       return (.unknown, "")
     }
-    let standing = allowList.standing(of: key)
     let id = question[1].bytes
+    let address = String(decoding: question[3].bytes, as: UTF8.self)
+    guard gate.admits(address) else {
+      reply(to: id, status: "300", text: "address not on the list", userID: "")
+      return (nil, address)
+    }
+    let standing = allowList.standing(of: key)
     switch standing {
     case .known(let peer): reply(to: id, status: "200", text: "OK", userID: Credential(key: key, peer: peer).userID)
     case .revoked: reply(to: id, status: "400", text: "key revoked", userID: "")
     case .unknown: reply(to: id, status: "300", text: "key not enrolled", userID: "")
     }
-    return (standing, String(decoding: question[3].bytes, as: UTF8.self))
+    return (standing, address)
   }
 
   private borrowing func reply(to id: [UInt8], status: String, text: String, userID: String) {

@@ -22,6 +22,7 @@ extension ListenerLoop {
   }
 
   private func take(_ frames: [Frame], from route: Route) {
+    guard !cut.contains(frames[1].sourceDescriptor) else { return counters.count(\.droppedUnlisted) }
     guard let credential = admittedSender(of: frames[1], route: route) else { return }
     if let dead = sessions.note(route, through: frames[1].sourceDescriptor, credential: credential) { onDead(dead) }
     let envelope: Envelope
@@ -45,7 +46,8 @@ extension ListenerLoop {
     setup.onEvent(
       .message(
         Inbound(
-          envelope: envelope, payload: payload, peer: credential.peer, route: route, bytes: size + payload.count)))
+          envelope: envelope, payload: payload, peer: credential.peer, route: route, bytes: size + payload.count,
+          address: addresses[frames[1].sourceDescriptor])))
   }
 
   /// Who sent a frame, if the key is still on the list as the same peer. A key that is not ends the route.

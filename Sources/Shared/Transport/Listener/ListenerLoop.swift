@@ -9,6 +9,7 @@ struct ListenerSetup: Sendable {
   let port: UInt16
   let identity: CurveIdentity
   let allowList: AllowList
+  let gate: AddressGate
   let limits: TransportLimits
   let logger: Logger
   let onEvent: @Sendable (ListenerEvent) -> Void
@@ -33,13 +34,19 @@ final class ListenerLoop {
   var sessions = Sessions()
   var credentials: [String: Credential] = [:]
   var logLimit = RateLimit()
+  /// Where the open connections come from, by descriptor.
+  var addresses: [Int32: String] = [:]
+  /// Connections that were ended because of their address, and are not gone yet.
+  var cut: Set<Int32> = []
+  /// The rule's changes up to which the open connections were looked at.
+  var enforcedChanges = 0
   private var handshakes = HandshakeTally()
   private var pending: [Route: FIFO<Outgoing>] = [:]
 
   /// Binds; the port is in `router` then.
   init(_ setup: ListenerSetup, queue: OutboundQueue, counters: CounterBox, wake: WakeSignal) throws(TransportError) {
     let context = try SocketContext()
-    let authenticator = try Authenticator(setup.allowList, in: context)
+    let authenticator = try Authenticator(setup.allowList, setup.gate, in: context)
     let router = try Socket(ZMQ_ROUTER, in: context)
     try router.prepare(setup.limits, identity: setup.identity)
     try router.set(ZMQ_CURVE_SERVER, 1)
@@ -64,6 +71,7 @@ final class ListenerLoop {
         [Poller.Interest(router.socket), Poller.Interest(router.monitor), Poller.Interest(authenticator.socket)],
         milliseconds: pending.isEmpty ? nil : Self.blockedRetryMilliseconds)
       watch()
+      enforceAddresses()
       authenticate()
       receive()
       flush()
@@ -75,7 +83,9 @@ final class ListenerLoop {
   private func watch() {
     while let event = router.nextEvent() {
       switch event {
-      case .accepted(let descriptor): handshakes.onAccepted(descriptor)
+      case .accepted(let descriptor):
+        handshakes.onAccepted(descriptor)
+        onAccepted(descriptor)
       case .handshakeSucceeded:
         handshakes.onSucceeded()
         counters.count(\.connected)
@@ -86,6 +96,8 @@ final class ListenerLoop {
   }
 
   private func onDisconnected(_ descriptor: Int32) {
+    addresses[descriptor] = nil
+    cut.remove(descriptor)
     let refused = handshakes.onDisconnected(descriptor, isSpeaking: sessions.hasSession(behind:))
     if refused > 0 {
       counters.count(\.refusedHandshakes, by: refused)
@@ -108,11 +120,14 @@ final class ListenerLoop {
     while let (standing, address) = authenticator.answerNext() {
       let kind: String
       switch standing {
-      case .known: continue
-      case .revoked:
+      case nil:
+        noteRefusal(of: address)
+        continue
+      case .known?: continue
+      case .revoked?:
         counters.count(\.revokedKeys)
         kind = "revoked"
-      case .unknown:
+      case .unknown?:
         counters.count(\.unknownKeys)
         kind = "unknown"
       }
