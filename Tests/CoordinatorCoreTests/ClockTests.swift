@@ -48,6 +48,53 @@ struct ClockTests {
     #expect(bench.record == nil)
   }
 
+  @Test("sees a step done that was begun before its clock was set back")
+  func seesWhatIsDone() throws {
+    var bench = try Bench()
+    try bench.serve(3)
+    let plan = try bench.order { core, now throws(CoordinatorError) in
+      try core.shutdownCluster(Bench.cluster, now: now)
+    }
+    bench.now = bench.now - .seconds(3600)
+    for number in [2, 3, 1] { bench.change(number) { ($0.phase, $0.replication) = (.stopped, nil) } }
+    bench.pass(.seconds(3))
+    #expect(try bench.plan(plan).outcome == .succeeded)
+  }
+
+  @Test("asks for no copy of what was copied already")
+  func copiesOnce() throws {
+    var bench = try Bench()
+    try bench.serve(3)
+    try bench.order { core, now throws(CoordinatorError) in try core.encryptCluster(Bench.cluster, now: now) }
+    let asked = try #require(bench.commands(to: Bench.node(2)).first)
+    let cluster = try #require(bench.record)
+    var step = PlanStep(.resync, Bench.node(2))
+    step.command = asked
+    bench.encrypt(2)
+    #expect(bench.core.action(for: step, at: Bench.node(2), in: cluster) == asked.action)
+
+    let before = try #require(bench.reports[Bench.node(3)]?.generation?.id)
+    let order = InitialSyncOrder(encrypted: true, replacing: before, sources: [], lostTerm: 1)
+    step = PlanStep(.initialSync, Bench.node(3))
+    step.command = NodeCommand(id: CommandID.random(), plan: nil, action: .initialSync(order))
+    bench.encrypt(3)
+    guard case .initialSync(let again) = bench.core.action(for: step, at: Bench.node(3), in: cluster) else {
+      return #expect(Bool(false), "nothing is asked")
+    }
+    #expect(again.replacing == before)
+  }
+
+  @Test("starts a node that stopped after its clock was set back")
+  func reconciles() throws {
+    var bench = try Bench()
+    try bench.serve(3)
+    bench.now = bench.now - .seconds(86_400)
+    bench.pass(.seconds(3))
+    bench.change(3) { ($0.phase, $0.replication) = (.stopped, nil) }
+    bench.pass(.seconds(2))
+    #expect(bench.core.openPlans(of: Bench.cluster).map(\.kind) == [.start])
+  }
+
   @Test("counts nobody as heard of by words of the future")
   func hearsNobody() throws {
     var bench = try Bench()

@@ -225,6 +225,24 @@ struct PlanTests {
     #expect(bench.commands(to: Bench.node(3)).map(\.action) == [.checkKMS])
   }
 
+  @Test("asks a node that did not hear of its restart no more once its proof is old")
+  func restartNeedsProofAnew() throws {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    let id = try bench.order(restart)
+    bench.check(2, .valid)
+    let asked = try #require(bench.commands(to: Bench.node(2)).first)
+    #expect(asked.action == .restart(boot: try #require(bench.reports[Bench.node(2)]?.boot)))
+    bench.pass(.seconds(60))
+    #expect(bench.commands(to: Bench.node(2)).contains(asked), "it is repeated while the proof is fresh")
+    bench.pass(CoordinatorLimits.proofAge - .seconds(60))
+    bench.pass(.seconds(60))
+    #expect(!bench.commands().isEmpty && bench.commands().allSatisfy { $0.action == .checkKMS })
+    bench.check(2, .valid)
+    #expect(bench.commands().map(\.action) == [asked.action])
+    #expect(try bench.plan(id).isOpen)
+  }
+
   @Test("starts a node that failed again, and gives up with its reason if it fails on")
   func startAfterFailure() throws {
     var bench = try Bench()

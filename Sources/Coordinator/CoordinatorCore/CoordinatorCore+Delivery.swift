@@ -26,6 +26,14 @@ extension CoordinatorCore {
       put(plan)
       return "\(node) became primary; it goes last"
     }
+    if step.kind == .restart, !isRestarted(step, report), !hasProof(node, in: cluster, now: now),
+      plan.steps.count < CoordinatorLimits.maximumSteps
+    {
+      // What proved that it could start again has grown old since: it is not asked once more without another proof.
+      release(&plan.steps[index])
+      put(plan)
+      return "waiting for \(node): it has to prove again that it can start"
+    }
     if let reason = underWay(step, report) { return reason }
     if let reason = pauseForKMS(index, of: plan, now: now) { return reason }
     guard let delivery = deliveries[command.id], delivery.hellos == contact.hellos else {
@@ -80,7 +88,7 @@ extension CoordinatorCore {
     case .refused(let reason):
       let newer = heardAt.map { $0 > answered } ?? false
       let changed = newer && action(of: step, node, plan: id) != step.command?.action
-      let due = changed || now - answered >= CoordinatorLimits.refusedRetry
+      let due = changed || !now.isWithin(CoordinatorLimits.refusedRetry, after: answered)
       let trouble = "\(node) refused: \(reason)"
       return (due ? send(index, of: id, anew: true, trouble: trouble, now: now) : nil) ?? trouble
     }

@@ -36,7 +36,7 @@ extension CoordinatorCore {
       return nil
     }
     let caughtUp = source.commits.contains { sample in
-      sample.index <= place.appliedIndex && now - sample.at <= CoordinatorLimits.caughtUpWindow
+      sample.index <= place.appliedIndex && (.zero...CoordinatorLimits.caughtUpWindow).contains(now - sample.at)
     }
     if caughtUp { return nil }
     let behind = (source.commits.last?.index ?? 0).subtractingReportingOverflow(place.appliedIndex).partialValue

@@ -89,7 +89,8 @@ extension CoordinatorCore {
 
   private func recentSyncs(of node: NodeName, in cluster: ClusterName, now: Instant) -> Int {
     planRecords.values.count { plan in
-      plan.kind == .initialSync && plan.cluster == cluster && now - plan.createdAt < CoordinatorLimits.initialSyncWindow
+      plan.kind == .initialSync && plan.cluster == cluster
+        && now.isWithin(CoordinatorLimits.initialSyncWindow, after: plan.createdAt)
         && plan.steps.contains { $0.kind == .initialSync && $0.node == node }
     }
   }
@@ -212,10 +213,7 @@ extension CoordinatorCore {
     switch report.phase {
     case .opening, .awaitingKMS: return "waiting for \(report.node): \(Self.words(report.phase))"
     case .serving:
-      guard case .initialSync(let order) = step.command?.action, let generation = report.generation,
-        generation.id != order.replacing, generation.encrypted == order.encrypted,
-        report.replication?.needsInitialSync != true
-      else {
+      guard case .initialSync(let order) = step.command?.action, isMade(order, report) else {
         // Neither what was to be replaced nor what was ordered: the order went out by a report older than the
         // generation, and the node refuses it until it names what is there.
         return nil
@@ -223,5 +221,12 @@ extension CoordinatorCore {
       return "waiting for \(report.node): its new generation is catching up"
     case .awaitingSettings, .empty, .failed, .disabled, .stopped, .notApproved: return nil
     }
+  }
+
+  /// Whether a node serves what an order had it copy; it may still have to catch up.
+  func isMade(_ order: InitialSyncOrder, _ report: NodeReport) -> Bool {
+    guard report.phase == .serving, let generation = report.generation else { return false }
+    return generation.id != order.replacing && generation.encrypted == order.encrypted
+      && report.replication?.needsInitialSync != true
   }
 }

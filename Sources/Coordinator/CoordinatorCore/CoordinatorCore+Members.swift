@@ -135,7 +135,7 @@ extension CoordinatorCore {
     guard let subject = step.subject, let primary = primary(of: cluster, now: now), let contact = contacts[primary],
       let members = contact.report?.replication?.members, members.contains(primary)
     else { return false }
-    if let began = step.startedAt, let heard = contact.heardAt, heard <= began { return false }
+    if isTooOld(contact, for: step, now: now) { return false }
     return members.contains(subject) == (step.kind == .admit)
   }
 

@@ -25,7 +25,8 @@ extension CoordinatorCore {
   // MARK: The lease
 
   /// The plan that may work on the cluster now. The lease changes hands only between two steps, except that a shut-down
-  /// or start takes it from a plan whose step can't go on: its node is not heard of, or others are not well enough.
+  /// or start takes it from a plan whose step can't go on: its node is not heard of, or others are not well enough. The
+  /// removal of a node takes it from every such plan, as the node may be what all of them wait for.
   private mutating func holder(of name: ClusterName, now: Instant) -> PlanID? {
     guard var cluster = clusterRecords[name] else { return nil }
     let open = openPlans(of: name)
@@ -41,10 +42,7 @@ extension CoordinatorCore {
   private func successor(
     of holder: PlanRecord?, among open: [PlanRecord], in cluster: ClusterRecord, now: Instant
   ) -> PlanRecord? {
-    func canGoOn(_ plan: PlanRecord) -> Bool {
-      if case .wait = move(of: plan, in: cluster, now: now) { return false }
-      return true
-    }
+    func canGoOn(_ plan: PlanRecord) -> Bool { self.canGoOn(plan, in: cluster, now: now) }
     let urgent = open.first { $0.kind.isUrgent }
     guard let holder else { return urgent ?? open.first(where: canGoOn) ?? open.first }
     // What a recovery waited for would wait for the nodes that are gone.
@@ -53,6 +51,7 @@ extension CoordinatorCore {
     {
       return recovery
     }
+    if let removal = removal(insteadOf: holder, among: open, in: cluster, now: now) { return removal }
     if let urgent, !holder.kind.isUrgent, holder.isAtBoundary || hangs(holder, in: cluster, now: now) { return urgent }
     // A plan whose step can't go on because a member needs a copy gives way to that copy.
     if !holder.kind.isUrgent, hangs(holder, in: cluster, now: now),
@@ -60,7 +59,7 @@ extension CoordinatorCore {
     {
       return rescue
     }
-    guard holder.isAtBoundary, !canGoOn(holder) else { return holder }
+    guard awaitsGoneSubject(holder, now: now) || (holder.isAtBoundary && !canGoOn(holder)) else { return holder }
     return open.first { $0.id != holder.id && canGoOn($0) } ?? holder
   }
 
@@ -128,7 +127,8 @@ extension CoordinatorCore {
     var found = false
     for index in plan.steps.indices where plan.steps[index].state != .done {
       let step = plan.steps[index]
-      guard step.state == .running || step.kind.isState, isObserved(step, in: cluster, now: now) else { continue }
+      let isSeen = (step.state == .running || step.kind.isState) && isObserved(step, in: cluster, now: now)
+      guard isSeen || isLeftOver(step, of: plan, in: cluster) else { continue }
       if let command = step.command { deliveries[command.id] = nil }
       plan.steps[index].state = .done
       plan.steps[index].finishedAt = now
@@ -172,6 +172,10 @@ extension CoordinatorCore {
   // MARK: Ending
 
   private mutating func finish(_ plan: PlanRecord, _ cluster: ClusterRecord, now: Instant) -> Bool {
+    if !plan.steps.isEmpty, plan.steps.allSatisfy({ isLeftOver($0, of: plan, in: cluster) }) {
+      end(plan.id, .superseded(reason: "its node was taken out of the cluster"), now: now)
+      return true
+    }
     if plan.kind.work == .resync {
       switch convert(plan, cluster) {
       case .more: return true
@@ -274,6 +278,7 @@ extension CoordinatorCore {
     let kinds: [PlanKind] = [.start, .shutDown, .create]
     let related = planRecords.values.filter { $0.cluster == name && kinds.contains($0.kind) }
     guard related.allSatisfy({ !$0.isOpen }) else { return false }
-    return now - (related.compactMap(\.finishedAt).max() ?? startedAt) > CoordinatorLimits.observationGrace
+    let last = related.compactMap(\.finishedAt).max() ?? startedAt
+    return !now.isWithin(CoordinatorLimits.observationGrace, after: last)
   }
 }

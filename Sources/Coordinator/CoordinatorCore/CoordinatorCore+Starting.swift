@@ -11,19 +11,34 @@ extension CoordinatorCore {
     }
   }
 
-  /// Why a plan to start comes to nothing: every node that is left has failed for a while since it was asked, or
-  /// has not the data it would open. A plan that waited on would keep others, which could repair the node, from its
-  /// cluster.
+  /// Why a plan to start comes to nothing: every node that is left has failed for a while since it was asked, has not
+  /// the data it would open, or is gone while others were started. A plan that waited on would keep others, which could
+  /// repair the node, from its cluster. A node that comes back stopped gets a plan of its own.
   func hopeless(_ plan: PlanRecord, now: Instant) -> String? {
     guard plan.kind == .start else { return nil }
+    let hasDone = plan.steps.contains { $0.state == .done }
     var reasons: [String] = []
     for step in plan.steps where step.state != .done {
       guard step.state == .running, let node = step.node, let began = step.startedAt,
-        now - began > CoordinatorLimits.startPatience, let reason = startFailure(of: step, at: node, now: now)
+        !now.isWithin(CoordinatorLimits.startPatience, after: began)
       else { return nil }
-      reasons.append("\(node) can't open its data: \(reason)")
+      if hasDone, let reason = absence(of: node, now: now) {
+        reasons.append(reason)
+      } else if let reason = startFailure(of: step, at: node, now: now) {
+        reasons.append("\(node) can't open its data: \(reason)")
+      } else {
+        return nil
+      }
     }
     return reasons.isEmpty ? nil : Self.bounded(reasons.joined(separator: "; "))
+  }
+
+  /// Why a node counts as gone, nil if it was heard of not long ago.
+  private func absence(of node: NodeName, now: Instant) -> String? {
+    guard unheard(node, now: now) != nil,
+      now - (contacts[node]?.heardAt ?? startedAt) > CoordinatorLimits.startPatience
+    else { return nil }
+    return "\(node) is not heard of"
   }
 
   private func startFailure(of step: PlanStep, at node: NodeName, now: Instant) -> String? {

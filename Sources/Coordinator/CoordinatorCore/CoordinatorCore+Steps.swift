@@ -8,8 +8,21 @@ extension CoordinatorCore {
     let report = contacts[node]?.report
     switch step.kind {
     case .formShard: return .formShard(voters: cluster.nodes)
-    case .resync: return report?.generation.map { .resync(encrypted: cluster.encryptionWanted, expecting: $0.id) }
-    case .initialSync: return report.map { .initialSync(syncOrder(for: node, report: $0, in: cluster)) }
+    case .resync:
+      guard let generation = report?.generation else { return nil }
+      // What is as wanted was made by an order before: named by a later one, it would be made once more.
+      if case .resync(_, let before) = step.command?.action, generation.encrypted == cluster.encryptionWanted {
+        return .resync(encrypted: cluster.encryptionWanted, expecting: before)
+      }
+      return .resync(encrypted: cluster.encryptionWanted, expecting: generation.id)
+    case .initialSync:
+      return report.map { report in
+        var order = syncOrder(for: node, report: report, in: cluster)
+        if case .initialSync(let before) = step.command?.action, isMade(before, report) {
+          order.replacing = before.replacing
+        }
+        return .initialSync(order)
+      }
     case .rotateMasterKey:
       guard let generation = report?.generation, let key = generation.masterKeyID else { return nil }
       if case .rotateMasterKey(_, let before) = step.command?.action {
@@ -41,14 +54,12 @@ extension CoordinatorCore {
     guard step.kind != .awaitPrimary else {
       return primary(of: cluster, now: now) != nil && cluster.nodes.allSatisfy { isServing($0, now: now) }
     }
-    // A node that was taken out of the cluster has nothing left to do for it.
-    if step.kind == .rewrapMasterKey, let node = step.node, !cluster.nodes.contains(node) { return true }
     if step.kind.isForPrimary { return isChanged(step, in: cluster, now: now) }
     guard let node = step.node, let contact = contacts[node], contact.isHeard(now: now), let report = contact.report
     else {
       return false
     }
-    if let began = step.startedAt, let heard = contact.heardAt, heard <= began { return false }
+    if isTooOld(contact, for: step, now: now) { return false }
     switch step.kind {
     case .awaitPrimary, .admit, .retire: return false
     case .leave: return Self.hasNothing(report)
@@ -73,6 +84,13 @@ extension CoordinatorCore {
     case .proveKMS: return hasProof(node, in: cluster, now: now)
     case .initialSync: return isSynced(step, report, in: cluster, now: now)
     }
+  }
+
+  /// Whether a node's last report is from before a step was begun. A beginning in the future was before the clock was
+  /// set back, and so was nothing that is heard now.
+  func isTooOld(_ contact: Contact, for step: PlanStep, now: Instant) -> Bool {
+    guard let began = step.startedAt, began <= now, let heard = contact.heardAt else { return false }
+    return heard <= began
   }
 
   func isServing(_ node: NodeName, now: Instant) -> Bool {

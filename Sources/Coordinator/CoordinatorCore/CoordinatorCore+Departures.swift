@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+/// Nodes that leave, or are gone for good: what was to be done at them must hold nobody up.
+extension CoordinatorCore {
+  /// Whether a step was for a node that was taken out of the cluster since: nothing is left to be done there.
+  func isLeftOver(_ step: PlanStep, of plan: PlanRecord, in cluster: ClusterRecord) -> Bool {
+    guard let node = step.node, !step.kind.isForPrimary, node != plan.subject else { return false }
+    return !cluster.members.contains(node)
+  }
+
+  /// The plan to remove a node that can go on while nothing else can, or while only that node is still asked for
+  /// something: what hangs may hang because of it, and ends once it is out.
+  func removal(
+    insteadOf holder: PlanRecord, among open: [PlanRecord], in cluster: ClusterRecord, now: Instant
+  ) -> PlanRecord? {
+    guard holder.kind != .removeNode, !holder.isAtBoundary,
+      let removal = open.first(where: { $0.kind == .removeNode }), let node = removal.subject,
+      canGoOn(removal, in: cluster, now: now)
+    else { return nil }
+    let isIdle = contacts[node]?.report?.work == nil
+    let isHeldUp = holder.steps.allSatisfy { step in
+      step.state != .running || (step.node == node && isIdle) || hindrance(to: step, in: cluster, now: now) != nil
+    }
+    return isHeldUp ? removal : nil
+  }
+
+  /// Whether all that a plan waits for is the node that joins or leaves by it, and that is gone: it may take days to
+  /// come back, and the others can be worked on meanwhile.
+  func awaitsGoneSubject(_ plan: PlanRecord, now: Instant) -> Bool {
+    guard let node = plan.subject, !plan.isAtBoundary, unheard(node, now: now) != nil,
+      now - (contacts[node]?.heardAt ?? startedAt) > CoordinatorLimits.silenceAlert
+    else { return false }
+    return plan.steps.allSatisfy { $0.state != .running || $0.node == node }
+  }
+
+  /// Whether a plan has something to begin, or nothing left to wait for.
+  func canGoOn(_ plan: PlanRecord, in cluster: ClusterRecord, now: Instant) -> Bool {
+    if case .wait = move(of: plan, in: cluster, now: now) { return false }
+    return true
+  }
+}
