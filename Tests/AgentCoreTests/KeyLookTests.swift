@@ -43,6 +43,18 @@ struct KeyLookTests {
     #expect(refused.core.lastCheck == nil, "it was given no settings")
   }
 
+  @Test("says which key it has no settings for, and nothing of the key that the settings name")
+  func settingsOfAnotherKey() {
+    var life = Life.serving()
+    var assignment = Life.assignment(version: 2, settings: 2)
+    assignment.kms = KMSSettings(provider: .aws, keyID: "arn-2", region: "r", accessKeyID: "a")
+    _ = life.core.onAssignment(assignment, now: 0)
+    _ = life.core.onUnusableSettings(startedAt: 2, scheduled: true, now: 1_000)
+    #expect(
+      life.core.lastCheck?.verdict
+        == .unreachable(.unlisted, detail: "no KMS settings name the key its data is under, arn"))
+  }
+
   @Test("a check's fault of the keystore takes the place of the one before, and ends with the first answer")
   func checkFault() {
     var life = Life.serving()

@@ -20,6 +20,22 @@ struct NodeKeysTests {
     #expect(Set(reasons) == ["the stored master key can't be unwrapped (corruptBlob): the stored key is damaged"])
   }
 
+  @Test("settings of another key are never asked about a key")
+  func naming() {
+    func keys(_ id: String, version: UInt64) -> NodeKeys {
+      NodeKeys(
+        service: OneKeyKMS(), customerKeyID: id, settingsVersion: version,
+        context: KeyContext(
+          project: ProjectName(checked: "p"), cluster: ClusterName(checked: "c"), node: NodeName(checked: "n"),
+          purpose: .masterKey))
+    }
+    let (present, former) = (keys("b", version: 2), keys("a", version: 1))
+    #expect(NodeKeys.naming("b", inForce: present, formers: [former])?.settingsVersion == 2)
+    #expect(NodeKeys.naming("a", inForce: present, formers: [former])?.settingsVersion == 1)
+    #expect(NodeKeys.naming("a", inForce: present, formers: []) == nil)
+    #expect(NodeKeys.naming("a", inForce: nil, formers: [former])?.settingsVersion == 1)
+  }
+
   @Test("settings are proven by an unwrap of the node's own key and the right to describe the customer's")
   func proof() async throws {
     let kms = OneKeyKMS()

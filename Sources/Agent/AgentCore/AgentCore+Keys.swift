@@ -43,15 +43,21 @@ extension AgentCore {
     return !overflow && behind > 0 && behind <= Self.longestCheck
   }
 
-  /// A check is due and there is nothing to ask the KMS with, because the settings can't be used: as little is known of
-  /// the key as if the KMS was out of reach.
+  /// A check is due and there is nothing to ask the KMS with, because the settings can't be used, or name another key
+  /// than the data is under: as little is known of the key as if the KMS was out of reach.
   public mutating func onUnusableSettings(
     startedAt: Int64, scheduled: Bool, now: Milliseconds
   ) -> [AgentDirective] {
     guard let assignment, let settings = assignment.kms else { return [] }
+    let named = [settings.keyID] + (assignment.formerKMS ?? []).map(\.settings.keyID)
+    let missing = generation?.customerKeyID.flatMap { key in
+      named.contains { CustomerKey.isSame($0, key) } ? nil : key
+    }
+    let detail = missing.map { "no KMS settings name the key its data is under, \($0)" }
     return onCheck(
       CheckReport(
-        verdict: .unreachable(.unlisted, detail: "the KMS settings can't be used"), customerKeyID: settings.keyID,
+        verdict: .unreachable(.unlisted, detail: detail ?? "the KMS settings can't be used"),
+        customerKeyID: settings.keyID,
         settingsVersion: assignment.settingsVersion, startedAtMilliseconds: startedAt),
       scheduled: scheduled, now: now)
   }

@@ -38,11 +38,9 @@ extension AgentShell {
     }
   }
 
-  /// The settings that unwrap what this key wrapped: those in force if they name it, else former ones; those in force
-  /// for any other, which say why it does not unwrap.
+  /// The settings that unwrap what this key wrapped.
   func keys(for wrapped: WrappedMasterKey) -> NodeKeys? {
-    if let keys, CustomerKey.isSame(keys.customerKeyID, wrapped.keyID) { return keys }
-    return formerKeys.first { CustomerKey.isSame($0.customerKeyID, wrapped.keyID) } ?? keys
+    NodeKeys.naming(wrapped.keyID, inForce: keys, formers: formerKeys)
   }
 
   /// Throws if other settings came into force while a key was made under these: what they wrapped is dropped, so that

@@ -93,7 +93,9 @@ extension AgentShell {
     _ sealed: SealedKeystore, of id: GenerationID, startedAt: Int64
   ) async throws -> (Keystore, CheckReport?) {
     guard let keys = keys(for: sealed.wrappedMasterKey), let cluster = core.assignment?.cluster else {
-      throw OpenStop(failure: .other(reason: "the coordinator has sent no KMS settings"))
+      throw OpenStop(
+        failure: .other(
+          reason: "the coordinator has sent no KMS settings that name the key \(sealed.wrappedMasterKey.keyID)"))
     }
     do {
       let master = try await keys.unwrap(sealed.wrappedMasterKey)

@@ -14,6 +14,12 @@ struct NodeKeys: Sendable {
   let settingsVersion: UInt64
   let context: KeyContext
 
+  /// The settings that name a key: those in force, else former ones. Nil if none do: asked with settings of another key
+  /// the KMS would refuse, and that looks like a revocation which is none.
+  static func naming(_ keyID: String, inForce: NodeKeys?, formers: [NodeKeys]) -> NodeKeys? {
+    ([inForce].compactMap(\.self) + formers).first { CustomerKey.isSame($0.customerKeyID, keyID) }
+  }
+
   /// Makes a fresh master key, has it wrapped, and unwraps and compares it before anything relies on it.
   func makeMasterKey() async throws -> FreshMasterKey {
     let key = try MasterKey.generate()

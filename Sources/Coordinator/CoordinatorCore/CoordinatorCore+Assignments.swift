@@ -64,7 +64,8 @@ extension CoordinatorCore {
     var wanted = NodeAssignment(
       version: cluster.assignment?.version ?? 0, project: cluster.project, cluster: name,
       members: cluster.members.map { member($0) }, kms: project.kms, settingsVersion: project.settingsVersion,
-      formerKMS: formers.isEmpty ? nil : formers, running: cluster.running, disabledReason: cluster.lockout?.reason)
+      formerKMS: formers.isEmpty ? nil : formers, running: cluster.running,
+      disabledReason: lockoutInForce(of: cluster)?.reason)
     let followed = versionFollowed(in: cluster, above: wanted.version)
     guard wanted != cluster.assignment || followed > wanted.version else { return false }
     wanted.version = followed &+ 1

@@ -63,12 +63,16 @@ extension CoordinatorCore {
       || cluster.everyone.contains { nodeRecords[$0]?.generation?.encrypted == true }
   }
 
-  /// What the coordinator's last check says against a cluster's key, nil unless it is revoked.
+  /// What the coordinator's last checks say against the key in force, or a former one that a node of the cluster is
+  /// still under; nil unless one is revoked.
   func revocation(of cluster: ClusterRecord) -> String? {
-    guard case .revoked(let reason, let detail) = projectRecords[cluster.project]?.lastCheck?.verdict else {
-      return nil
+    guard let project = projectRecords[cluster.project] else { return nil }
+    let formers = project.neededKeys.filter { isUnderKey(cluster, $0.keyID) }
+    for check in ([project.lastCheck] + formers.map(\.lastCheck)).compactMap(\.self) {
+      guard case .revoked(let reason, let detail) = check.verdict else { continue }
+      return "the key is revoked (\(reason.rawValue)): \(detail)"
     }
-    return "the key is revoked (\(reason.rawValue)): \(detail)"
+    return nil
   }
 
   /// Makes a plan where a node is plain or encrypted against what its cluster is: a command of a plan that was given up

@@ -19,12 +19,22 @@ extension CoordinatorCore {
   }
 
   /// What the shell has to look at first when these settings would change the key: the settings and the canary of the
-  /// key that is in force. Nil if they would not.
+  /// key that is in force. Nil if they would not, or nothing is under that key.
   public func replaced(by settings: KMSSettings, in name: ProjectName) -> KMSReplacement? {
     guard let project = projectRecords[name], changesKey(of: project, to: settings), let kms = project.kms,
-      let canary = project.canary
+      let canary = project.canary, isAnything(of: name, under: kms.keyID)
     else { return nil }
     return KMSReplacement(settings: kms, settingsVersion: project.settingsVersion, canary: canary)
+  }
+
+  /// Whether any node of a project holds something under a key. A node's own word in this life of the coordinator goes
+  /// before what is recorded: the record may be from a copy of the store that was made before the key was changed.
+  func isAnything(of project: ProjectName, under key: String) -> Bool {
+    clusters(of: project).flatMap(\.everyone).contains { node in
+      let isSaid = contacts[node]?.helloAt != nil
+      let held = isSaid ? keysReported(by: node) : keysHeld(by: node)
+      return held.contains { CustomerKey.isSame($0.key, key) }
+    }
   }
 
   /// Throws if the key can't be replaced now: while a key is revoked nothing under it can be put under another.
@@ -36,12 +46,17 @@ extension CoordinatorCore {
         .refused, what, why: "The key \(key) is revoked (\(why)), and while it is it can't be changed for another.",
         next: "\(next). Credentials, endpoint and region of the same key can be changed now.")
     }
+    // The key that is to come into force was just proven; and a key that nothing is under holds nothing back.
+    func holdsBack(_ key: String) -> Bool {
+      !CustomerKey.isSame(key, settings.keyID) && isAnything(of: project.name, under: key)
+    }
     let checks = [(present, project.lastCheck)] + project.neededKeys.map { ($0.keyID, $0.lastCheck) }
-    for (key, check) in checks {
+    for (key, check) in checks where holdsBack(key) {
       guard case .revoked(let reason, _) = check?.verdict else { continue }
       throw refusal(key, reason.rawValue, Self.advice(reason, project: project.name))
     }
-    if let lockout = clusters(of: project.name).lazy.compactMap(\.lockout).first {
+    if let lockout = clusters(of: project.name).lazy.compactMap(\.lockout).first(where: { holdsBack($0.customerKeyID) })
+    {
       throw refusal(lockout.customerKeyID, lockout.reason, "Give the key back in the KMS")
     }
     guard project.neededKeys.count < FormerKMS.maximumCount else {
@@ -75,9 +90,11 @@ extension CoordinatorCore {
     }
   }
 
-  /// Makes the plan that puts what a cluster's nodes hold under the key in force, if something is under another.
+  /// Makes the plan that puts what a cluster's nodes hold under the key in force, if something is under another. In a
+  /// store that was restored the key in force may be one that was replaced since: an operator adopts what is first.
   mutating func planKeyChange(of name: ClusterName, now: Instant) {
-    guard let cluster = clusterRecords[name], cluster.lockout == nil, let kms = projectRecords[cluster.project]?.kms,
+    guard restoration == nil, let cluster = clusterRecords[name], cluster.lockout == nil,
+      let kms = projectRecords[cluster.project]?.kms,
       !openPlans(of: name).contains(where: { $0.kind.isKeyChange })
     else { return }
     let strayed = cluster.nodes.filter { isUnderOtherKey($0, than: kms) }

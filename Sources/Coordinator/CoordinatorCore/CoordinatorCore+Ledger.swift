@@ -47,7 +47,19 @@ extension CoordinatorCore {
 
   /// What a node holds under some customer key: its live generation as recorded and as reported, and others beside it.
   func keysHeld(by node: NodeName) -> [(key: String, what: String)] {
-    let report = contacts[node]?.report
+    keysHeld(
+      [nodeRecords[node]?.generation, contacts[node]?.report?.generation ?? nodeRecords[node]?.report?.generation],
+      contacts[node]?.report?.otherGenerations ?? nodeRecords[node]?.report?.otherGenerations)
+  }
+
+  /// The same by its newest report alone.
+  func keysReported(by node: NodeName) -> [(key: String, what: String)] {
+    keysHeld([contacts[node]?.report?.generation], contacts[node]?.report?.otherGenerations)
+  }
+
+  private func keysHeld(
+    _ live: [GenerationReport?], _ others: [GenerationReport]?
+  ) -> [(key: String, what: String)] {
     var held: [(key: String, what: String)] = []
     func note(_ generation: GenerationReport?, _ what: String) {
       guard let generation, generation.encrypted, let key = generation.customerKeyID,
@@ -55,11 +67,8 @@ extension CoordinatorCore {
       else { return }
       held.append((key, "\(what) \(generation.id)"))
     }
-    note(nodeRecords[node]?.generation, "generation")
-    note(report?.generation ?? nodeRecords[node]?.report?.generation, "generation")
-    for other in report?.otherGenerations ?? nodeRecords[node]?.report?.otherGenerations ?? [] {
-      note(other, "copy or superseded generation")
-    }
+    for generation in live { note(generation, "generation") }
+    for other in others ?? [] { note(other, "copy or superseded generation") }
     return held
   }
 

@@ -27,11 +27,12 @@ extension CoordinatorCore {
     return isNews
   }
 
-  /// Lets clusters in again whose lock-out is older than this valid check; true if there was one.
+  /// Lets clusters in again whose lock-out is older than this valid check of its key; true if there was one. Once
+  /// nothing is under that key any more, nobody looks at it, and the key in force decides.
   mutating func readmit(_ project: ProjectName, check: CheckReport, now: Instant) -> Bool {
     var isNews = false
     for var cluster in clusters(of: project) {
-      guard let lockout = cluster.lockout, CustomerKey.isSame(lockout.customerKeyID, check.customerKeyID),
+      guard let lockout = cluster.lockout, isKeyOf(lockout, of: cluster, check.customerKeyID),
         check.startedAtMilliseconds > lockout.checkStartedAtMilliseconds
           || lockout.checkStartedAtMilliseconds > now.milliseconds
       else { continue }
@@ -47,11 +48,33 @@ extension CoordinatorCore {
     return isNews
   }
 
+  /// Whether a lock-out ends by a valid check of this key.
+  private func isKeyOf(_ lockout: Lockout, of cluster: ClusterRecord, _ key: String) -> Bool {
+    if CustomerKey.isSame(lockout.customerKeyID, key) { return true }
+    let isFree = cluster.everyone.allSatisfy { node in
+      keysHeld(by: node).allSatisfy { !CustomerKey.isSame($0.key, lockout.customerKeyID) }
+    }
+    return isFree && projectRecords[cluster.project]?.kms?.keyID == key
+  }
+
+  /// The lock-out of a cluster that is carried out. One in a store that was restored is from the copy, and may be over
+  /// long since: a check of this life has to see the revocation too, unless an operator adopts what is.
+  func lockoutInForce(of cluster: ClusterRecord) -> Lockout? {
+    guard let lockout = cluster.lockout, restoration != nil, lockout.since < startedAt else { return cluster.lockout }
+    let isSeen = ownChecks(of: cluster.project).contains { check in
+      guard case .revoked = check.verdict else { return false }
+      return CustomerKey.isSame(check.customerKeyID, lockout.customerKeyID)
+        && check.startedAtMilliseconds >= startedAt.milliseconds
+    }
+    return isSeen ? lockout : nil
+  }
+
   /// Sends the command that locks out to every member that is heard and not locked out, also to one whose data is still
   /// plain because the cluster is half-way through its encryption: it holds what the others hold.
   mutating func enforceLockout(of name: ClusterName, now: Instant) {
-    guard let cluster = clusterRecords[name], let lockout = cluster.lockout else { return }
-    for node in cluster.everyone where nodeRecords[node]?.generation != nil {
+    guard let cluster = clusterRecords[name], let lockout = lockoutInForce(of: cluster) else { return }
+    for node in cluster.everyone
+    where (nodeRecords[node]?.generation ?? contacts[node]?.report?.generation) != nil {
       guard let id = lockout.commands[node], let contact = contacts[node], contact.isHeard(now: now),
         let phase = contact.report?.phase
       else { continue }

@@ -47,6 +47,8 @@ extension CoordinatorCore {
 
   private mutating func put(_ found: RestorationRecord?) {
     guard restoration != found else { return }
+    // What is told of a lock-out may depend on it.
+    if (restoration == nil) != (found == nil) { staleAssignments.formUnion(clusterRecords.keys) }
     restoration = found
     dirty.insert(RecordKey(kind: .restoration, id: StateRecord.restorationID))
   }

@@ -216,8 +216,11 @@ extension CoordinatorCore {
     return check
   }
 
+  /// Whether a node's live generation is under a key, as recorded or as it says: what it says may not be recorded yet.
   func uses(_ node: NodeName, key: String) -> Bool {
-    nodeRecords[node]?.generation?.customerKeyID.map { CustomerKey.isSame($0, key) } ?? false
+    [nodeRecords[node]?.generation, contacts[node]?.report?.generation].contains { generation in
+      generation?.customerKeyID.map { CustomerKey.isSame($0, key) } ?? false
+    }
   }
 
   func isUnderKey(_ cluster: ClusterRecord, _ key: String) -> Bool { cluster.everyone.contains { uses($0, key: key) } }

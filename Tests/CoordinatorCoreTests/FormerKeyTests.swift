@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import ClusterModel
+import Testing
+
+@testable import CoordinatorCore
+
+@Suite("A former key whose credentials or dependents are gone")
+struct FormerKeyTests {
+  private static let disabled = Verdict.revoked(.keyDisabled, detail: "off")
+  private static let refused = Verdict.revoked(.credentialsRefused, detail: "no such access key")
+
+  /// Node 3 alone is still under the key before.
+  private func almostChanged() throws -> Bench {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    try bench.name(Bench.secondSettings)
+    bench.followAssignment()
+    bench.pass(.seconds(2))
+    for number in 1...2 {
+      bench.rewrap(number)
+      bench.pass(.seconds(1))
+    }
+    return bench
+  }
+
+  private func lockedOut(by verdict: Verdict) throws -> Bench {
+    var bench = try almostChanged()
+    bench.formerVerdict(verdict)
+    bench.formerCheck(3, verdict)
+    #expect(bench.record?.lockout?.customerKeyID == Bench.key)
+    bench.now = bench.now + .seconds(1)
+    return bench
+  }
+
+  @Test("comes into force again with new credentials, which opens what it had locked out")
+  func newCredentials() throws {
+    var bench = try lockedOut(by: Self.refused)
+    try bench.name(Bench.settings)
+    #expect(bench.record?.lockout == nil)
+    #expect(bench.core.projectRecords[Bench.project]?.kms == Bench.settings)
+    #expect(bench.former.map(\.keyID) == [Bench.secondKey])
+    let third = KMSSettings(provider: .aws, keyID: Bench.key + "3", region: "eu-central-1", accessKeyID: "AKIAEXAMPLE")
+    var other = try lockedOut(by: Self.refused)
+    #expect(throws: CoordinatorError.self) { try other.name(third) }
+  }
+
+  @Test("a lock-out ends with the last that was under its key, by a valid check of the key in force")
+  func lastDependent() throws {
+    var bench = try lockedOut(by: Self.disabled)
+    func valid(_ bench: Bench) -> CheckReport {
+      CheckReport(
+        verdict: .valid, customerKeyID: Bench.secondKey, settingsVersion: 2,
+        startedAtMilliseconds: bench.now.milliseconds)
+    }
+    bench.take(bench.core.onVerdict(Bench.project, report: valid(bench), now: bench.now))
+    #expect(bench.record?.lockout != nil)
+    bench.followAssignment()
+    bench.rewrap(3)
+    bench.pass(.seconds(2))
+    #expect(bench.former.allSatisfy { !$0.isNeeded } && bench.record?.lockout != nil)
+    bench.take(bench.core.onVerdict(Bench.project, report: valid(bench), now: bench.now))
+    #expect(bench.record?.lockout == nil)
+  }
+
+  @Test("nothing is decrypted while it is revoked, confirmed or not")
+  func decrypt() throws {
+    var bench = try almostChanged()
+    bench.formerVerdict(Self.disabled)
+    #expect(bench.record?.lockout == nil)
+    #expect(throws: CoordinatorError.self) {
+      try bench.order { core, now throws(CoordinatorError) in try core.decryptCluster(Bench.cluster, now: now) }
+    }
+    bench.rewrap(3)
+    try bench.order { core, now throws(CoordinatorError) in try core.decryptCluster(Bench.cluster, now: now) }
+  }
+}
+
+@Suite("Keys in a store that was restored from an older copy")
+struct RestoredKeyTests {
+  private static let deleted = Verdict.revoked(.keyNotFound, detail: "deleted")
+
+  /// What `body` does is not in the store that is put back; the nodes have run since before.
+  private func restore(
+    _ bench: inout Bench, before prepare: (inout Bench) throws -> Void = { _ in },
+    after body: (inout Bench) throws -> Void
+  ) throws {
+    try prepare(&bench)
+    let copy = bench.disk
+    try body(&bench)
+    bench.disk = copy
+    bench.now = bench.now + .seconds(60)
+    try bench.restart()
+    bench.take(bench.core.onEpochAhead(Epoch(number: 7, incarnation: 3), own: bench.core.epoch, now: bench.now))
+    for node in bench.reports.keys.sorted() {
+      guard let report = bench.reports[node] else { continue }
+      bench.take(bench.core.onHello(node, report: report, isAheadOfStore: true, now: bench.now))
+    }
+  }
+
+  /// The key was changed after the copy was made, and node 1 has another master key since.
+  private func changed() throws -> Bench {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    try restore(&bench) { bench in
+      try bench.name(Bench.secondSettings)
+      bench.followAssignment()
+      for number in 1...3 { bench.rewrap(number) }
+      bench.rotate(1)
+    }
+    return bench
+  }
+
+  @Test("a key that nothing is under any more keeps nobody from naming the one that everything is under")
+  func namesTheKeyInUse() throws {
+    var bench = try changed()
+    bench.pass(.seconds(3))
+    bench.verdict(Self.deleted)
+    #expect(bench.record?.lockout == nil)
+    #expect(bench.core.replaced(by: Bench.secondSettings, in: Bench.project) == nil)
+    try bench.name(Bench.secondSettings)
+    #expect(bench.core.projectRecords[Bench.project]?.kms == Bench.secondSettings)
+  }
+
+  @Test("nothing is put under the key that was left, before an operator adopted what is")
+  func changesNothingBack() throws {
+    var bench = try changed()
+    bench.verdict(.valid)
+    bench.pass(.seconds(30))
+    #expect(bench.keyChanges.isEmpty)
+    try bench.name(Bench.secondSettings)
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.adopt(withoutMajority: false, by: OperatorName(checked: "ada"), now: now)
+    }
+    bench.pass(.seconds(5))
+    #expect(bench.keyChanges.isEmpty)
+  }
+
+  @Test("a lock-out of the copy closes nothing before a check sees the revocation again", arguments: [true, false])
+  func oldLockout(isRevoked: Bool) throws {
+    func isDisable(_ command: NodeCommand) -> Bool { if case .disable = command.action { true } else { false } }
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    try restore(
+      &bench,
+      before: { bench in
+        bench.verdict(Self.deleted)
+        bench.check(2, Self.deleted)
+        #expect(bench.record?.lockout != nil)
+      },
+      after: { bench in
+        bench.now = bench.now + .seconds(5)
+        bench.verdict(.valid)
+        for number in 1...3 { bench.check(number, .valid) }
+        #expect(bench.record?.lockout == nil)
+      })
+    #expect(bench.record?.lockout != nil && bench.record?.assignment?.disabledReason == nil)
+    bench.pass(.seconds(5))
+    #expect(!bench.commands().contains(where: isDisable))
+    bench.verdict(isRevoked ? Self.deleted : .valid)
+    #expect(bench.commands().contains(where: isDisable) == isRevoked)
+    #expect((bench.record?.assignment?.disabledReason != nil) == isRevoked)
+    #expect((bench.record?.lockout != nil) == isRevoked)
+  }
+
+  @Test("a revocation locks out what was encrypted after the copy was made")
+  func encryptedSince() throws {
+    var bench = try Bench()
+    try bench.serve(3)
+    try restore(&bench) { bench in for number in 1...3 { bench.encrypt(number) } }
+    bench.verdict(Self.deleted)
+    bench.check(2, Self.deleted)
+    #expect(bench.record?.lockout?.customerKeyID == Bench.key)
+  }
+}
