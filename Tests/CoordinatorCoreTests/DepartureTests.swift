@@ -157,4 +157,89 @@ struct DepartureTests {
     bench.pass(.seconds(2))
     #expect(bench.commands(to: fresh).contains { if case .initialSync = $0.action { true } else { false } })
   }
+
+  @Test("what it had holds a customer key only until an operator revokes it, who has dealt with its disk")
+  func abandonedKeys() throws {
+    var bench = try serve()
+    bench.pass(.seconds(12), silent: gone)
+    try bench.order(remove)
+    members([1, 2], in: &bench, silent: gone)
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.removeNode(Bench.node(3), from: Bench.cluster, abandoned: true, now: now)
+    }
+    try bench.name(Bench.secondSettings)
+    bench.followAssignment()
+    for number in [2, 1] {
+      bench.rewrap(number)
+      bench.pass(.seconds(1), silent: gone)
+    }
+    let left = try #require(bench.need[Bench.key])
+    #expect(left.dependents.map(\.subject) == ["node-3"])
+    #expect(left.dependents.first?.detail.hasPrefix("abandoned with generation") == true)
+    #expect(throws: CoordinatorError.self) { try bench.core.retireKey(Bench.key, now: bench.now) }
+    try bench.order { core, now throws(CoordinatorError) in try core.revokeNode(Bench.node(3), now: now) }
+    #expect(bench.need[Bench.key]?.canBeDeleted == true)
+    try bench.order { core, now throws(CoordinatorError) in try core.retireKey(Bench.key, now: now) }
+  }
+
+  @Test(
+    "a new node is not given up for the time in which its cluster was shut down or disabled", arguments: [true, false])
+  func deadline(isShutDown: Bool) throws {
+    var bench = try serve()
+    let fresh = Bench.node(4)
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.enrollNode(fresh, cluster: nil, publicKey: Bench.publicKey(4), now: now)
+    }
+    let added = try bench.order { core, now throws(CoordinatorError) in
+      try core.addNode(fresh, to: Bench.cluster, deadline: .seconds(60), now: now)
+    }
+    if isShutDown {
+      try bench.order(shutDown)
+      for number in [2, 3, 1] { bench.change(number) { ($0.phase, $0.replication) = (.stopped, nil) } }
+    } else {
+      bench.verdict(.revoked(.keyDisabled, detail: "off"))
+      bench.check(2, .revoked(.keyDisabled, detail: "off"))
+      #expect(bench.record?.lockout != nil)
+    }
+    bench.pass(.seconds(120))
+    #expect(try bench.plan(added).undoing == nil && bench.plan(added).isOpen)
+    if isShutDown {
+      try bench.order(start)
+      for number in 1...3 {
+        bench.change(number) {
+          ($0.phase, $0.replication) = (.serving, Bench.place(number == 1 ? .primary : .secondary))
+        }
+      }
+    } else {
+      bench.verdict(.valid)
+    }
+    bench.pass(.seconds(70))
+    #expect(try bench.plan(added).undoing != nil)
+  }
+}
+
+@Suite("Plans that ended are forgotten but for those that decisions go by")
+struct FinishedPlanTests {
+  @Test("a shard's recovery is remembered, and for a day what replaced plans had asked for")
+  func remembers() throws {
+    var bench = try Bench()
+    try bench.serve(3)
+    func add(_ kind: PlanKind, _ outcome: PlanOutcome, to bench: inout Bench) -> PlanID {
+      let id = bench.core.addPlan(kind, on: Bench.cluster, steps: [PlanStep(kind.work, Bench.node(2))], now: bench.now)
+      bench.core.end(id, outcome, now: bench.now)
+      return id
+    }
+    let former = add(.recover, .succeeded, to: &bench)
+    let recovery = add(.recover, .succeeded, to: &bench)
+    let replaced = add(.encrypt, .superseded(reason: "decrypt"), to: &bench)
+    for _ in 0..<CoordinatorLimits.finishedPlans { _ = add(.handOver, .succeeded, to: &bench) }
+    bench.pass(.seconds(2))
+    #expect(bench.core.planRecords[recovery] != nil && bench.core.planRecords[replaced] != nil)
+    #expect(bench.core.planRecords[former] == nil)
+    bench.now = bench.now + CoordinatorLimits.replacedPlanMemory
+    bench.pass(.seconds(2))
+    #expect(bench.core.planRecords[recovery] != nil && bench.core.planRecords[replaced] == nil)
+    try bench.restart()
+    #expect(bench.core.planRecords[recovery] != nil)
+  }
 }

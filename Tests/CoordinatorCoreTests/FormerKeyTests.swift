@@ -62,6 +62,62 @@ struct FormerKeyTests {
     #expect(bench.record?.lockout == nil)
   }
 
+  /// What the coordinator sees of the key in force.
+  private func present(_ bench: inout Bench) {
+    let check = CheckReport(
+      verdict: .valid, customerKeyID: Bench.secondKey, settingsVersion: 2,
+      startedAtMilliseconds: bench.now.milliseconds)
+    bench.take(bench.core.onVerdict(Bench.project, report: check, now: bench.now))
+  }
+
+  @Test("is looked at every minute while it is in trouble, however well the key in force is", arguments: [true, false])
+  func schedule(isSeenFirst: Bool) throws {
+    var bench = try almostChanged()
+    if isSeenFirst { bench.formerVerdict(Self.disabled) }
+    present(&bench)
+    if !isSeenFirst { bench.formerVerdict(Self.disabled) }
+    bench.pass(CoordinatorLimits.troubledCheckInterval + .seconds(2))
+    #expect(bench.last.contains(.checkKMS(Bench.project, settingsVersion: 1)))
+  }
+
+  @Test("a node that may not use it while the coordinator may is an alert, and so is a revocation nobody confirms")
+  func disagreement() throws {
+    let kind = AlertKind.vantagePointsDisagree
+    var bench = try almostChanged()
+    bench.formerVerdict(.valid)
+    bench.formerCheck(3, Self.disabled)
+    #expect(bench.core.alerts.contains { $0.kind == kind && $0.closedAt == nil && $0.text.contains(Bench.key) })
+    bench.formerCheck(3, .valid)
+    #expect(!bench.openAlerts.contains(kind))
+
+    bench.pass(.seconds(1))
+    bench.formerVerdict(Self.disabled)
+    bench.formerCheck(3, .unreachable(.network, detail: "no route"))
+    bench.pass(.seconds(20))
+    #expect(bench.openAlerts.contains(kind) && bench.record?.lockout == nil)
+    present(&bench)
+    #expect(bench.openAlerts.contains(kind), "the key in force says nothing of it")
+  }
+
+  @Test("is said not to be asked for, or not to be checked, until it is")
+  func outage() throws {
+    var bench = try almostChanged()
+    let subject = CoordinatorCore.subject(of: Bench.key, in: Bench.project)
+    func open(_ bench: Bench) -> [AlertKind] {
+      bench.core.alerts.filter { $0.closedAt == nil && $0.subject == subject }.map(\.kind)
+    }
+    bench.formerVerdict(.unreachable(.network, detail: "no route"))
+    #expect(open(bench).isEmpty)
+    bench.pass(.seconds(5))
+    bench.formerVerdict(.unreachable(.network, detail: "no route"))
+    bench.pass(.seconds(5))
+    #expect(open(bench) == [.kmsUnreachable])
+    bench.take(bench.core.onCheckFailed(Bench.project, settingsVersion: 1, why: "no secret", now: bench.now))
+    #expect(Set(open(bench)) == [.kmsUnreachable, .keyNotChecked])
+    bench.formerVerdict(.valid)
+    #expect(open(bench).isEmpty)
+  }
+
   @Test("nothing is decrypted while it is revoked, confirmed or not")
   func decrypt() throws {
     var bench = try almostChanged()

@@ -104,6 +104,22 @@ struct MailTests {
     #expect(mails(bench).map(\.to) == [Self.owners[1]] && mails(bench).first?.mail.answers == gone)
   }
 
+  @Test("keeps the newest mails of a project that has no server, and says what was given up")
+  func bounded() throws {
+    var bench = try bench(server: false)
+    for _ in 0..<60 {
+      revoke(&bench)
+      bench.pass(.seconds(1))
+      bench.verdict(.valid)
+      bench.pass(.seconds(1))
+    }
+    let open = bench.core.mailRecords.values.filter { !$0.isDone }
+    let oldest = try #require(open.map(\.createdAt).min())
+    #expect(open.count == CoordinatorLimits.openMails)
+    #expect(bench.core.mailRecords.values.allSatisfy { !$0.isDone || $0.createdAt <= oldest })
+    #expect(bench.openAlerts.contains(.mailNotSent))
+  }
+
   @Test("clusters that are locked out later are told of, once, and listed when the key is back")
   func later() throws {
     var bench = try bench()

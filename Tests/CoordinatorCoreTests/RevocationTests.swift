@@ -45,4 +45,18 @@ struct RevocationTests {
     #expect(bench.core.revokedKeys == [key])
     #expect(bench.record?.assignment?.members.first { $0.node == node }?.publicKey == "")
   }
+
+  @Test("a node that was revoked is taken into no cluster")
+  func intoNoCluster() throws {
+    var bench = try Bench()
+    try bench.enroll(2)
+    let now = bench.now
+    try bench.order { core, now throws(CoordinatorError) in try core.revokeNode(Bench.node(2), now: now) }
+    do {
+      _ = try bench.core.createCluster(
+        Bench.cluster, project: Bench.project, nodes: [Bench.node(1), Bench.node(2)], now: now)
+      Issue.record("it was taken")
+    } catch { #expect(error.code == .refused && error.description.contains("revoked")) }
+    #expect(bench.record == nil)
+  }
 }

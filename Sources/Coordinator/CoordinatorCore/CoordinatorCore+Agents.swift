@@ -115,7 +115,7 @@ extension CoordinatorCore {
     closeContradictions(now: now)
     tellWitnesses(now: now)
     attendMail(now: now)
-    forgetOld()
+    forgetOld(now: now)
     forgetOldMail()
     return flush()
   }
@@ -212,9 +212,10 @@ extension CoordinatorCore {
   }
 
   /// Finished plans and closed alerts beyond what is kept are forgotten, oldest first.
-  private mutating func forgetOld() {
+  private mutating func forgetOld(now: Instant) {
     let finished =
-      planRecords.count > CoordinatorLimits.finishedPlans ? planRecords.values.filter { !$0.isOpen } : []
+      planRecords.count > CoordinatorLimits.finishedPlans
+      ? planRecords.values.filter { !$0.isOpen && !isRemembered($0, now: now) } : []
     if finished.count > CoordinatorLimits.finishedPlans {
       for plan in finished.sorted(by: { $0.sequence < $1.sequence }).dropLast(CoordinatorLimits.finishedPlans) {
         planRecords[plan.id] = nil

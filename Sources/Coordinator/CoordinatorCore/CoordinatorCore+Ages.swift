@@ -4,7 +4,8 @@
 ///
 /// A deadline takes something back that an operator ordered, so it must not come early: what is counted is only what a
 /// running coordinator saw pass, from tick to tick. The time in which none ran could as well be a clock that was set,
-/// and is not counted; nor could anything that the plan waits for have come about in it.
+/// and is not counted; nor could anything that the plan waits for have come about in it. The same holds for the time in
+/// which its cluster is disabled or shut down.
 extension CoordinatorCore {
   /// Lets open plans grow older by the time since the last look. What they reached is kept in steps, as long as a
   /// deadline is ahead of it.
@@ -13,7 +14,7 @@ extension CoordinatorCore {
     guard passed < .zero || passed >= CoordinatorLimits.tickInterval else { return }
     agedAt = now
     guard passed > .zero else { return }
-    for plan in planRecords.values where plan.isOpen {
+    for plan in planRecords.values where plan.isOpen && isOnItsWay(plan) {
       let unkept = (unkeptAges[plan.id] ?? .zero) + min(passed, CoordinatorLimits.longestTick)
       unkeptAges[plan.id] = unkept
       guard unkept >= CoordinatorLimits.ageStep, Self.keptAge(of: plan) <= Self.deadline(of: plan) else { continue }
@@ -24,7 +25,13 @@ extension CoordinatorCore {
     }
   }
 
-  /// How long a plan has been open, as far as coordinators ran.
+  /// Whether anything can be done for a plan as its cluster is wanted.
+  private func isOnItsWay(_ plan: PlanRecord) -> Bool {
+    guard let cluster = clusterRecords[plan.cluster], cluster.lockout == nil else { return false }
+    return cluster.running || plan.kind == .shutDown
+  }
+
+  /// How long a plan has been open, as far as coordinators ran and could work on it.
   func age(of plan: PlanRecord) -> Duration { Self.keptAge(of: plan) + (unkeptAges[plan.id] ?? .zero) }
 
   private static func deadline(of plan: PlanRecord) -> Duration {

@@ -95,6 +95,11 @@ extension CoordinatorCore {
         .notFound, refusal, why: "There is no node \(node).",
         next: "Enroll it with: keyfold node enroll \(node) --cluster \(cluster) --key KEY")
     }
+    guard record.revokedAt == nil else {
+      throw CoordinatorError(
+        .refused, refusal, why: "The key of node \(node) was revoked, for good.",
+        next: "Make a new identity on it (keyfold-agent init) and enroll it under a new name.")
+    }
     if let other = record.cluster ?? (record.intendedCluster == cluster ? nil : record.intendedCluster) {
       throw CoordinatorError(
         .conflict, refusal, why: "Node \(node) is for cluster \(other).",

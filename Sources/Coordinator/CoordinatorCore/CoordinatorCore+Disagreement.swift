@@ -23,7 +23,9 @@ extension CoordinatorCore {
       noteDisagreement(name, now: now)
     }
     for alert in troubled.filter({ $0.kind == .kmsUnreachable }).sorted(by: { $0.id < $1.id })
-    where projectRecords[ProjectName(checked: alert.subject)] == nil {
+    where nodeRecords[NodeName(checked: alert.subject)] != nil
+      && projectRecords[ProjectName(checked: alert.subject)] == nil
+    {
       let node = NodeName(checked: alert.subject)
       let heardAt = contacts[node]?.heardAt ?? startedAt
       if looksAtKey(node), now - heardAt < CoordinatorLimits.presentSight { continue }
@@ -38,50 +40,70 @@ extension CoordinatorCore {
       && clusters(of: name).flatMap(\.nodes).contains { contacts[$0]?.helloAt == nil }
   }
 
-  /// How those that look at a project's key disagree, nil if they do not.
+  /// How those that look at a project's key, or at a former one that is still needed, disagree; nil if they do not.
   private func disagreement(_ name: ProjectName, now: Instant) -> String? {
-    guard let project = projectRecords[name], project.kms != nil else { return nil }
-    switch project.lastCheck?.verdict {
+    guard let project = projectRecords[name], let key = project.kms?.keyID else { return nil }
+    if let text = disagreement(
+      on: key, "the key of project \(name)", own: project.lastCheck, of: project, now: now)
+    {
+      return text
+    }
+    return project.neededKeys.lazy.compactMap { former in
+      self.disagreement(
+        on: former.keyID, "the former key \(former.keyID) of project \(name)", own: former.lastCheck, of: project,
+        now: now)
+    }.first
+  }
+
+  private func disagreement(
+    on key: String, _ what: String, own: CheckReport?, of project: ProjectRecord, now: Instant
+  ) -> String? {
+    let name = project.name
+    switch own?.verdict {
     case .valid:
-      return firstDissenter(of: project, now: now).map {
-        "The coordinator may use the key of project \(name), \($0) may not; nothing is disabled."
+      return firstDissenter(of: project, on: key, own: own, now: now).map {
+        "The coordinator may use \(what), \($0) may not; nothing is disabled."
       }
     case .unreachable, nil:
-      return firstDissenter(of: project, now: now).map {
-        "\($0) may not use the key of project \(name), and the coordinator can't ask for itself; nothing is disabled."
+      return firstDissenter(of: project, on: key, own: own, now: now).map {
+        "\($0) may not use \(what), and the coordinator can't ask for itself; nothing is disabled."
       }
     case .revoked(let reason, let detail):
-      guard let own = project.lastCheck else { return nil }
+      guard let own else { return nil }
       let isLockedOut = clusters(of: name).contains { $0.lockout != nil }
       let confirming = confirmations(of: own, reason, for: name, now: now)
       if isDenied(own, confirming, for: name, now: now) {
-        return "Coordinator and nodes disagree on the key of project \(name); "
+        return "Coordinator and nodes disagree on \(what); "
           + "\(isLockedOut ? "what is disabled stays so" : "nothing is disabled"). Coordinator: \(detail)"
       }
-      guard confirming.isEmpty, confirmationIsMissing(name, now: now), let since = schedules[name]?.unconfirmedSince,
-        now - since > CoordinatorLimits.confirmationRetry
+      guard confirming.isEmpty, confirmationIsMissing(for: own, in: name, now: now),
+        let since = schedules[name]?.unconfirmedSince, !now.isWithin(CoordinatorLimits.confirmationRetry, after: since)
       else { return nil }
-      return "The coordinator may not use the key of project \(name), and no node confirms it; nothing is disabled. "
+      return "The coordinator may not use \(what), and no node confirms it; nothing is disabled. "
         + "Coordinator: \(detail)"
     }
   }
 
-  /// The first node that sees a revocation now.
-  private func firstDissenter(of project: ProjectRecord, now: Instant) -> NodeName? {
+  /// The first node that sees a revocation of the key now.
+  private func firstDissenter(
+    of project: ProjectRecord, on key: String, own: CheckReport?, now: Instant
+  ) -> NodeName? {
     clusters(of: project.name).flatMap(\.nodes).first { node in
-      guard let check = nodeCheck(node, of: project.name), case .revoked = check.verdict, looksAtKey(node),
-        isFresh(check, within: CoordinatorLimits.presentSight, now: now)
+      guard let check = knownCheck(node, of: project.name), check.customerKeyID == key, case .revoked = check.verdict,
+        looksAtKey(node), isFresh(check, within: CoordinatorLimits.presentSight, now: now)
       else { return false }
       // One that was locked out has its word of before until it has looked again.
-      guard case .disabled = contacts[node]?.report?.phase, let own = project.lastCheck else { return true }
+      guard case .disabled = contacts[node]?.report?.phase, let own else { return true }
       return check.startedAtMilliseconds > own.startedAtMilliseconds
     }
   }
 
-  /// Whether a node holds data under its project's key and is in a phase of its life in which it looks at it.
+  /// Whether a node holds data under its project's key, or a former one that is still needed, and is in a phase of its
+  /// life in which it looks at it.
   private func looksAtKey(_ node: NodeName) -> Bool {
     guard let cluster = nodeRecords[node]?.cluster.flatMap({ clusterRecords[$0] }),
-      let key = projectRecords[cluster.project]?.kms?.keyID, uses(node, key: key)
+      let project = projectRecords[cluster.project], let key = project.kms?.keyID,
+      ([key] + project.neededKeys.map(\.keyID)).contains(where: { uses(node, key: $0) })
     else { return false }
     switch contacts[node]?.report?.phase {
     case .serving, .opening, .awaitingKMS, .awaitingSettings, .disabled: return true

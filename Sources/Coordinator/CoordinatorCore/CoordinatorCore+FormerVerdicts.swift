@@ -11,8 +11,14 @@ extension CoordinatorCore {
       })
     else { return nil }
     guard !isOvertaken(report, by: project.formerKeys?[index].lastCheck, now: now) else { return [] }
+    let before = project.formerKeys?[index].lastCheck
     project.formerKeys?[index].lastCheck = report
     put(project)
+    closeAlert(.keyNotChecked, subject: Self.subject(of: report.customerKeyID, in: name), now: now)
+    noteFormerOutage(report, before: before, in: name, now: now)
+    if report.verdict != .valid, let schedule = schedules[name] {
+      schedules[name]?.dueAt = min(schedule.dueAt, now + CoordinatorLimits.troubledCheckInterval)
+    }
     judgeFormerKeys(of: name, now: now)
     advanceClusters(of: name, now: now)
     return flush()
@@ -22,6 +28,7 @@ extension CoordinatorCore {
   @discardableResult
   mutating func judgeFormerKeys(of name: ProjectName, now: Instant) -> Bool {
     var isNews = false
+    defer { noteDisagreement(name, now: now) }
     for former in projectRecords[name]?.neededKeys ?? [] {
       guard let own = former.lastCheck else { continue }
       let subject = Self.subject(of: former.keyID, in: name)
@@ -29,6 +36,7 @@ extension CoordinatorCore {
       case .unreachable: break
       case .valid:
         closeAlert(.keyRevoked, subject: subject, now: now)
+        closeAlert(.kmsUnreachable, subject: subject, now: now)
         if readmit(name, check: own, now: now) { isNews = true }
       case .revoked(let reason, let detail):
         guard isAnyNode(of: name, under: former.keyID) else { continue }
@@ -38,6 +46,25 @@ extension CoordinatorCore {
       }
     }
     return isNews
+  }
+
+  /// The coordinator could not ask for a former key: an alert if it was not the first time.
+  private mutating func noteFormerOutage(
+    _ report: CheckReport, before: CheckReport?, in name: ProjectName, now: Instant
+  ) {
+    guard case .unreachable(let reason, let detail) = report.verdict, case .unreachable = before?.verdict,
+      before?.startedAtMilliseconds != report.startedAtMilliseconds, wants(.kmsUnreachable, name)
+    else { return }
+    openAlert(
+      .kmsUnreachable, subject: Self.subject(of: report.customerKeyID, in: name),
+      text: "The KMS of the former key \(report.customerKeyID) of project \(name) can't be asked "
+        + "(\(reason.rawValue)): \(detail)",
+      next: Self.advice(reason, project: name), now: now)
+  }
+
+  /// Whether the last check of a former key that is still needed was not valid.
+  func isFormerTroubled(_ name: ProjectName) -> Bool {
+    projectRecords[name]?.neededKeys.contains { $0.lastCheck.map { $0.verdict != .valid } ?? false } ?? false
   }
 
   private func isAnyNode(of name: ProjectName, under key: String) -> Bool {

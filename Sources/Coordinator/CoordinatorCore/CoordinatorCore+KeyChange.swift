@@ -173,7 +173,9 @@ extension CoordinatorCore {
       project.formerKeys?[index].lastCheck = nil
       project.formerKeys?[index].awaiting = []
       project.formerKeys?[index].freedAt = now
-      closeAlert(.keyRevoked, subject: Self.subject(of: former.keyID, in: name), now: now)
+      for kind in [AlertKind.keyRevoked, .kmsUnreachable, .keyNotChecked] {
+        closeAlert(kind, subject: Self.subject(of: former.keyID, in: name), now: now)
+      }
       audit("kms key not needed", on: name.text, "\(former.keyID): no node and no copy is under it", now: now)
     }
     let freed = (project.formerKeys ?? []).filter { !$0.isNeeded }

@@ -129,6 +129,16 @@ extension CoordinatorCore {
     }
   }
 
+  /// Whether decisions still go by a plan that ended: what it had asked for may just be done, or its shard went on from
+  /// one member by it, and the others vote again one by one.
+  func isRemembered(_ plan: PlanRecord, now: Instant) -> Bool {
+    if wasReplaced(plan, now: now) { return true }
+    guard plan.kind == .recover, plan.outcome == .succeeded, clusterRecords[plan.cluster] != nil else { return false }
+    return !planRecords.values.contains {
+      $0.cluster == plan.cluster && $0.kind == .recover && $0.outcome == .succeeded && $0.sequence > plan.sequence
+    }
+  }
+
   private func wasReplaced(_ plan: PlanRecord, now: Instant) -> Bool {
     guard case .superseded = plan.outcome, let end = plan.finishedAt else { return false }
     return now.isWithin(CoordinatorLimits.replacedPlanMemory, after: end)

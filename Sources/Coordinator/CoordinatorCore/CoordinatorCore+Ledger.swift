@@ -98,7 +98,19 @@ extension CoordinatorCore {
         awaited.formUnion(Set(former.awaiting).intersection(clusters(of: project.name).flatMap(\.everyone)))
       }
     }
-    return found + nodes.flatMap { dependents(at: $0.name, of: key, isAwaited: awaited.contains($0.name)) }
+    return found + nodes.flatMap { dependents(of: key, atAny: $0, isAwaited: awaited.contains($0.name)) }
+  }
+
+  /// What a node has that belongs to no cluster was abandoned: nobody proves that it is gone, and an operator says that
+  /// it is lost by revoking the node's identity.
+  private func dependents(of key: String, atAny node: NodeRecord, isAwaited: Bool) -> [KeyDependentView] {
+    let found = dependents(at: node.name, of: key, isAwaited: isAwaited)
+    if node.cluster != nil { return found }
+    if node.revokedAt != nil { return [] }
+    return found.map {
+      KeyDependentView(
+        $0.kind, $0.subject, "abandoned with \($0.detail); if it is lost: keyfold node revoke \(node.name)")
+    }
   }
 
   private func need(of key: String) -> KeyNeedView {

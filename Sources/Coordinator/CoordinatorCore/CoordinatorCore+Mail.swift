@@ -136,6 +136,7 @@ extension CoordinatorCore {
     _ id: String, to project: ProjectRecord, subject: String, text: String, answers: String?, now: Instant
   ) {
     guard !project.owners.isEmpty else { return }
+    giveUpOldest(of: project.name, now: now)
     put(
       MailRecord(
         id: id, project: project.name, subject: subject, text: text, answers: answers, createdAt: now,
@@ -146,6 +147,21 @@ extension CoordinatorCore {
   }
 
   // MARK: What is sent
+
+  /// Makes room for one more mail of a project: without a server none is ever through.
+  private mutating func giveUpOldest(of project: ProjectName, now: Instant) {
+    let open = mailRecords.values.filter { $0.project == project && !$0.isDone }
+      .sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }
+    guard open.count >= CoordinatorLimits.openMails else { return }
+    for var mail in open.prefix(open.count - CoordinatorLimits.openMails + 1) {
+      for index in mail.recipients.indices where !mail.recipients[index].isDone {
+        mail.recipients[index].trouble = mail.recipients[index].trouble ?? "too many mails wait"
+        mail.recipients[index].isGivenUp = true
+        noteGivenUp(mail.recipients[index], of: mail, now: now)
+      }
+      put(mail)
+    }
+  }
 
   /// Hands out what is due, a few at a time, and gives up what nobody took for days although it was tried. Days alone
   /// say little: the coordinator may have been off, without a server, or its clock may have been set ahead.

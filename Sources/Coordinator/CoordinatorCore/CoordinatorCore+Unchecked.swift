@@ -10,9 +10,15 @@ extension CoordinatorCore {
   public mutating func onCheckFailed(
     _ name: ProjectName, settingsVersion: UInt64, why: String, now: Instant
   ) -> [CoordinatorDirective] {
-    guard let project = projectRecords[name], project.kms != nil, project.settingsVersion == settingsVersion else {
-      return []
+    guard let project = projectRecords[name], project.kms != nil else { return [] }
+    if let former = project.neededKeys.first(where: { $0.settingsVersion == settingsVersion }) {
+      openAlert(
+        .keyNotChecked, subject: Self.subject(of: former.keyID, in: name),
+        text: "The former key \(former.keyID) of project \(name) was not checked: \(why)",
+        next: "See which nodes still need it with: keyfold keys needed", now: now)
+      return flush()
     }
+    guard project.settingsVersion == settingsVersion else { return [] }
     var schedule = schedules[name] ?? CheckSchedule(dueAt: now)
     (schedule.dueAt, schedule.askedAt) = (now + CoordinatorLimits.troubledCheckInterval, nil)
     schedules[name] = schedule

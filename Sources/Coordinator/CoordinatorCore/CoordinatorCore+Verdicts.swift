@@ -67,8 +67,9 @@ extension CoordinatorCore {
 
   private mutating func planNextCheck(of name: ProjectName, verdict: Verdict, now: Instant) {
     let jitter = identifiers.jitter(upTo: CoordinatorLimits.checkJitter)
+    let isTroubled = verdict != .valid || isFormerTroubled(name)
     let interval =
-      verdict == .valid ? CoordinatorLimits.checkInterval + jitter : CoordinatorLimits.troubledCheckInterval
+      isTroubled ? CoordinatorLimits.troubledCheckInterval : CoordinatorLimits.checkInterval + jitter
     var schedule = schedules[name] ?? CheckSchedule(dueAt: now)
     (schedule.dueAt, schedule.askedAt) = (now + interval, nil)
     schedules[name] = schedule
@@ -135,17 +136,22 @@ extension CoordinatorCore {
     guard let own = projectRecords[name]?.lastCheck else { return false }
     switch own.verdict {
     case .valid:
-      schedules[name]?.unconfirmedSince = nil
+      forgetConfirmed(name, now: now)
       noteRegion(of: name, check: own, now: now)
       closeAlert(.keyRevoked, subject: name.text, now: now)
       return readmit(name, check: own, now: now)
     case .unreachable(let reason, let detail):
-      schedules[name]?.unconfirmedSince = nil
+      forgetConfirmed(name, now: now)
       noteOutage(of: name, reason: reason, detail: detail, now: now)
       return false
     case .revoked(let reason, let detail):
       return judgeRevocation(name, subject: name.text, own: own, reason: reason, detail: detail, now: now)
     }
+  }
+
+  /// Nobody is asked to confirm anything any more, unless it is the revocation of another key.
+  private mutating func forgetConfirmed(_ name: ProjectName, now: Instant) {
+    if !confirmationIsMissing(name, now: now) { schedules[name]?.unconfirmedSince = nil }
   }
 
   /// `subject` is whom alerts of that key are about.
@@ -173,10 +179,12 @@ extension CoordinatorCore {
 
   /// Whether the coordinator saw a revocation that no node confirmed or denied yet.
   func confirmationIsMissing(_ name: ProjectName, now: Instant) -> Bool {
-    ownChecks(of: name).contains { own in
-      guard case .revoked = own.verdict, isFresh(own, now: now) else { return false }
-      return clusters(of: name).contains { $0.lockout == nil && isUnderKey($0, own.customerKeyID) }
-    }
+    ownChecks(of: name).contains { confirmationIsMissing(for: $0, in: name, now: now) }
+  }
+
+  func confirmationIsMissing(for own: CheckReport, in name: ProjectName, now: Instant) -> Bool {
+    guard case .revoked = own.verdict, isFresh(own, now: now) else { return false }
+    return clusters(of: name).contains { $0.lockout == nil && isUnderKey($0, own.customerKeyID) }
   }
 
   /// Two vantage points agree if both saw a revocation; access denied counts only if both saw just that.

@@ -102,6 +102,8 @@ public enum CoordinatorLimits {
   static let mailsAtOnce = 4
   /// The longest certificate authority of a mail server in bytes.
   static let maximumMailAuthority = 1 << 18
+  /// Mails of one project that wait to be sent; the oldest are given up for newer ones.
+  static let openMails = 100
   /// Mails that are through kept for operators.
   static let finishedMails = 100
 
