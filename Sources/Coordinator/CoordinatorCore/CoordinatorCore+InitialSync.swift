@@ -213,7 +213,10 @@ extension CoordinatorCore {
     switch report.phase {
     case .opening, .awaitingKMS: return "waiting for \(report.node): \(Self.words(report.phase))"
     case .serving:
-      guard case .initialSync(let order) = step.command?.action, isMade(order, report) else {
+      guard case .initialSync(let order) = step.command?.action, let generation = report.generation,
+        generation.id != order.replacing, generation.encrypted == order.encrypted,
+        report.replication?.needsInitialSync != true
+      else {
         // Neither what was to be replaced nor what was ordered: the order went out by a report older than the
         // generation, and the node refuses it until it names what is there.
         return nil
@@ -221,12 +224,5 @@ extension CoordinatorCore {
       return "waiting for \(report.node): its new generation is catching up"
     case .awaitingSettings, .empty, .failed, .disabled, .stopped, .notApproved: return nil
     }
-  }
-
-  /// Whether a node serves what an order had it copy; it may still have to catch up.
-  func isMade(_ order: InitialSyncOrder, _ report: NodeReport) -> Bool {
-    guard report.phase == .serving, let generation = report.generation else { return false }
-    return generation.id != order.replacing && generation.encrypted == order.encrypted
-      && report.replication?.needsInitialSync != true
   }
 }
