@@ -72,16 +72,6 @@ struct ClockTests {
     step.command = asked
     bench.encrypt(2)
     #expect(bench.core.action(for: step, at: Bench.node(2), in: cluster) == asked.action)
-
-    let before = try #require(bench.reports[Bench.node(3)]?.generation?.id)
-    let order = InitialSyncOrder(encrypted: true, replacing: before, sources: [], lostTerm: 1)
-    step = PlanStep(.initialSync, Bench.node(3))
-    step.command = NodeCommand(id: CommandID.random(), plan: nil, action: .initialSync(order))
-    bench.encrypt(3)
-    guard case .initialSync(let again) = bench.core.action(for: step, at: Bench.node(3), in: cluster) else {
-      return #expect(Bool(false), "nothing is asked")
-    }
-    #expect(again.replacing == before)
   }
 
   @Test("starts a node that stopped after its clock was set back")

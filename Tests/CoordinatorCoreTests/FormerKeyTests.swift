@@ -222,7 +222,13 @@ struct RestoredKeyTests {
   func encryptedSince() throws {
     var bench = try Bench()
     try bench.serve(3)
-    try restore(&bench) { bench in for number in 1...3 { bench.encrypt(number) } }
+    try restore(&bench) { bench in
+      for number in 1...3 { bench.encrypt(number) }
+      // They were restarted since, so that nobody believes their keystores.
+      for number in 1...3 { bench.reports[Bench.node(number)]?.boot = .random() }
+    }
+    bench.pass(CoordinatorLimits.returnWindow + .seconds(3))
+    #expect(bench.core.nodeRecords[Bench.node(2)]?.distrust != nil)
     bench.verdict(Self.deleted)
     bench.check(2, Self.deleted)
     #expect(bench.record?.lockout?.customerKeyID == Bench.key)

@@ -36,7 +36,7 @@ extension CoordinatorCore {
   /// Why a node counts as gone, nil if it was heard of not long ago.
   private func absence(of node: NodeName, now: Instant) -> String? {
     guard unheard(node, now: now) != nil,
-      now - (contacts[node]?.heardAt ?? startedAt) > CoordinatorLimits.startPatience
+      now - (contacts[node]?.heardAt ?? startedAt) > CoordinatorLimits.absencePatience
     else { return nil }
     return "\(node) is not heard of"
   }

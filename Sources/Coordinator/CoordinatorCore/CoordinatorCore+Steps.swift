@@ -15,14 +15,7 @@ extension CoordinatorCore {
         return .resync(encrypted: cluster.encryptionWanted, expecting: before)
       }
       return .resync(encrypted: cluster.encryptionWanted, expecting: generation.id)
-    case .initialSync:
-      return report.map { report in
-        var order = syncOrder(for: node, report: report, in: cluster)
-        if case .initialSync(let before) = step.command?.action, isMade(before, report) {
-          order.replacing = before.replacing
-        }
-        return .initialSync(order)
-      }
+    case .initialSync: return report.map { .initialSync(syncOrder(for: node, report: $0, in: cluster)) }
     case .rotateMasterKey:
       guard let generation = report?.generation, let key = generation.masterKeyID else { return nil }
       if case .rotateMasterKey(_, let before) = step.command?.action {

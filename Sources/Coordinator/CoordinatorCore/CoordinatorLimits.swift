@@ -35,6 +35,9 @@ public enum CoordinatorLimits {
 
   /// How long a node that fails is asked again to start before the plan gives up on it.
   public static let startPatience = Duration.seconds(60)
+  /// How long a node that is not heard of is waited for when others of its cluster were started: time for a machine to
+  /// come up.
+  public static let absencePatience = Duration.seconds(5 * 60)
 
   /// How far behind in time a secondary may be and still count as caught up.
   public static let caughtUpWindow = Duration.seconds(15)
