@@ -248,7 +248,7 @@ final class SimulatedCoordinator {
     world.statistics.count("take-over")
     let own = process.core.epoch
     epoch = max(epoch, seen.number) + 1
-    let live = Set(process.speakers.values.map(\.node)).sorted().compactMap { process.core.lastHello(of: $0) }
+    let live = Set(process.speakers.values.map(\.node)).sorted().flatMap { process.core.lastHellos(of: $0) }
     do { process.core = try makeCore() } catch { return world.fail("the coordinator can't take over: \(error)") }
     input { $0.onEpochAhead(seen, own: own, now: $1) }
     for hello in live {
