@@ -122,9 +122,13 @@ struct IPListExportTests {
     #expect(IPListExport(view, of: "nothing") == nil)
   }
 
-  @Test("refuses rules that would let nobody in")
+  @Test("refuses rules that would let no node in")
   func nobody() throws {
     var inside = view
+    for format in [IPListFormat.awsPolicy, .azure, .gcp] {
+      #expect(IPListExport(inside, of: "stock")?.publicRanges.count == 1)
+      #expect(IPListExport(inside, of: "stock")?.text(format) == nil)
+    }
     inside.controlPlane = []
     let export = try #require(IPListExport(inside, of: "stock"))
     for format in [IPListFormat.awsPolicy, .azure, .gcp] { #expect(export.text(format) == nil) }

@@ -6,11 +6,11 @@ import Testing
 @Suite("Nodes let in who is on the project's access list", .serialized, .timeLimit(.minutes(3))) struct AddressTests {
   @Test("one address is let in, another is not, and an entry that is removed ends the connection")
   func accessList() async throws {
-    try await TestCluster.with(nodes: 1) { cluster in
+    try await TestCluster.with(nodes: 3) { cluster in
       let port = try await cluster.driverPort(of: cluster.nodes[0])
       func version() throws -> Bool {
         let list = try #require(try cluster.query("project", "access", "list", TestCluster.project) as? [String: Any])
-        return list["nodesUpToDate"] as? Int == 1
+        return list["nodesUpToDate"] as? Int == 3
       }
       let hello: Document = ["hello": 1, "$db": "admin"]
       let early = try WireClient(port: port, from: "127.0.0.40")
@@ -23,6 +23,13 @@ import Testing
       let member = try WireClient(port: port, from: "127.0.0.33")
       try member.succeed(hello)
       #expect(throws: TestFailure.self) { try WireClient(port: port, from: "127.0.0.40").run(hello) }
+      // Members still hear one another, and nobody else is heard on their port.
+      let primary = try await cluster.client(try await cluster.primary())
+      try primary.succeed([
+        "insert": "things", "documents": [["_id": 1]], "writeConcern": ["w": 3, "wtimeout": 30_000], "$db": "shop",
+      ])
+      let replication = try #require(try await cluster.nodes[0].ready()["replication"])
+      _ = try WireClient(port: replication, from: "127.0.0.33").receiveToEnd()
 
       // A node that starts again lets nobody else in meanwhile, and has the list again soon.
       cluster.nodes[0].kill9()

@@ -161,7 +161,7 @@ extension CoordinatorCore {
   public func ipListView(now: Instant) -> IPListView {
     var view = IPListView(
       list: addresses,
-      heldBy: nodes.filter { $0.cluster != nil }
+      heldBy: nodes.filter { $0.cluster != nil || $0.intendedCluster != nil }
         .map { IPListView.Holder(node: $0.name, version: report(of: $0.name)?.ipListVersion ?? 0) })
     view.clusters = Dictionary(grouping: addresses.nodes, by: \.cluster).sorted { $0.key < $1.key }.map {
       name, entries in

@@ -114,7 +114,7 @@ extension IPListCommands {
     ) throws(OperatorFailure) -> String {
       guard let text = export.text(format.meant, compact: watch && format == .json) else {
         throw OperatorFailure(
-          .invalid, what: "No address can stand in rules of that kind.",
+          .invalid, what: "Rules of that kind would let no node in.",
           why: export.leftOut(format.meant).joined(separator: "; "),
           next: "Say in the agents' configuration where their calls come from: outboundAddresses.")
       }

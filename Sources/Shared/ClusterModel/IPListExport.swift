@@ -20,6 +20,8 @@ public struct IPListExport: Sendable, Equatable {
   public let version: UInt64
   /// What the KMS has to let in, in order.
   public let ranges: [IPRange]
+  /// Of these, where nodes call from.
+  private let ofNodes: Set<IPRange>
   /// What is no address, and can't stand in a rule.
   public let names: [String]
   private let clusters: [ClusterAddresses]
@@ -45,6 +47,7 @@ public struct IPListExport: Sendable, Equatable {
     // A coordinator that listens everywhere, and says nowhere where it is, has no address either.
     let read = texts.map { text in (text, (try? IPRange(text)).flatMap { $0.isUnspecified ? nil : $0 }) }
     ranges = Set(read.compactMap(\.1)).sorted()
+    ofNodes = Set(chosen.flatMap { $0.outbound + $0.futureOutbound }.compactMap { try? IPRange($0) })
     names = Set(read.filter { $0.1 == nil }.map(\.0)).sorted()
   }
 
@@ -63,7 +66,8 @@ public struct IPListExport: Sendable, Equatable {
     return left
   }
 
-  /// The text in a format, without an end of line; nil if the rules would let nobody in. JSON on one line if `compact`.
+  /// The text in a format, without an end of line; nil if the rules would let no node in. JSON stands on one line if
+  /// `compact`.
   public func text(_ format: IPListFormat, compact: Bool = false) -> String? {
     switch format {
     case .json: Self.json(document, compact: compact)
@@ -131,7 +135,7 @@ extension IPListExport {
   /// A deny of every use from elsewhere; services of AWS that call on the principal's behalf do so from addresses of
   /// their own (AWS KMS developer guide, "IP address condition").
   private var awsPolicy: String? {
-    guard !publicRanges.isEmpty else { return nil }
+    guard letsNodesIn(publicRanges) else { return nil }
     return Self.json(
       Statement(
         Condition: .init(
@@ -139,9 +143,12 @@ extension IPListExport {
           BoolIfExists: ["aws:ViaAWSService": "false"])))
   }
 
+  /// Rules that let only the control plane in would lock the nodes out.
+  private func letsNodesIn(_ taken: [IPRange]) -> Bool { taken.contains { ofNodes.contains($0) } }
+
   private var azure: String? {
     let taken = publicRanges.filter { !$0.address.isIPv6 }
-    guard !taken.isEmpty else { return nil }
+    guard letsNodesIn(taken) else { return nil }
     let rules = taken.map { range in
       "az keyvault network-rule add --name \"$VAULT\" --ip-address "
         + (range.isSingle ? range.address.description : range.description)
@@ -150,7 +157,7 @@ extension IPListExport {
   }
 
   private var google: String? {
-    guard !publicRanges.isEmpty else { return nil }
+    guard letsNodesIn(publicRanges) else { return nil }
     return (["- ipSubnetworks:"] + publicRanges.map { "  - \($0)" }).joined(separator: "\n")
   }
 }
