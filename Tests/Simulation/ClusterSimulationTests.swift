@@ -8,7 +8,7 @@ struct ClusterSimulationTests {
   /// Seeds that every run of the tests plays; `deploy/simulate` plays fresh ones.
   static let seeds: ClosedRange<UInt64> = 1...80
   /// Seeds that once showed a bug, in the code or in the simulation.
-  static let regressions: [UInt64] = [3, 33, 1008, 1088, 2198, 2232, 2471, 2784, 3063]
+  static let regressions: [UInt64] = [3, 33, 1008, 1088, 2198, 2232, 2471, 2784, 3063, 21013, 22951, 23096]
 
   @Test("under every fault, and settles once they end")
   func keepsEveryPromise() {

@@ -19,7 +19,7 @@ final class SimulatedCoordinator {
   var epoch: UInt64 = 0
   var process: CoordinatorProcess?
   /// A copy that somebody made of its store.
-  private var copy: (records: [RecordKey: StateRecord], epoch: UInt64)?
+  private var copy: (records: [RecordKey: StateRecord], epoch: UInt64, keyUses: Set<String>)?
   var clockOffset: Int64 = 0
   var pausedUntil: Int64 = 0
 
@@ -186,7 +186,9 @@ final class SimulatedCoordinator {
       }
     }
     world.checkPlans()
-    if world.profile.restores, world.hasCluster, world.dice.chance(30) { copy = (records, epoch) }
+    if world.profile.restores, world.hasCluster, world.dice.chance(30) {
+      copy = (records, epoch, world.recordedKeyUses)
+    }
   }
 
   /// Somebody puts an older copy in the place of the store of a coordinator that is gone.
@@ -194,7 +196,9 @@ final class SimulatedCoordinator {
     guard let copy, world.isFaulty, world.dice.chance(500) else { return }
     world.note("the coordinator's store is put back to a copy of epoch \(copy.epoch)")
     world.statistics.count("restored store")
-    (records, epoch) = copy
+    (records, epoch) = (copy.records, copy.epoch)
+    world.forgottenKeyUses.formUnion(world.recordedKeyUses.subtracting(copy.keyUses))
+    world.recordedKeyUses = copy.keyUses
     world.onRestored()
   }
 
@@ -248,7 +252,7 @@ final class SimulatedCoordinator {
     world.statistics.count("take-over")
     let own = process.core.epoch
     epoch = max(epoch, seen.number) + 1
-    let live = Set(process.speakers.values.map(\.node)).sorted().compactMap { process.core.lastHello(of: $0) }
+    let live = Set(process.speakers.values.map(\.node)).sorted().flatMap { process.core.lastHellos(of: $0) }
     do { process.core = try makeCore() } catch { return world.fail("the coordinator can't take over: \(error)") }
     input { $0.onEpochAhead(seen, own: own, now: $1) }
     for hello in live {

@@ -208,8 +208,10 @@ extension SimulatedWorld {
       let distrust = (try? coordinator.core?.node(named: node.name))?.distrust == nil ? "" : ", distrusted"
       let place =
         node.process?.member.map { member in
-          ", \(member.core.role) of term \(member.core.term) at \(member.core.lastPosition), committed "
-            + "\(member.core.commitIndex)\(member.core.isRecovering ? ", recovering" : "")"
+          let peers = member.core.peers(now: member.now).map { "\($0.member) at \($0.match)\($0.needsSync ? "!" : "")" }
+          let known = peers.isEmpty ? "" : "knows \(peers.joined(separator: ", ")), "
+          return ", \(known)\(member.core.role) of term \(member.core.term) at \(member.core.lastPosition), "
+            + "committed \(member.core.commitIndex)\(member.core.isRecovering ? ", recovering" : "")"
         } ?? ""
       return "\(node.name) is \(phase)\(place)\(heard)\(link)\(waits)\(old)\(distrust)"
     }.joined(separator: "; ")

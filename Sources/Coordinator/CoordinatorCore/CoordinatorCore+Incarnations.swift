@@ -13,10 +13,12 @@ extension CoordinatorCore {
     contacts[node].flatMap { $0.helloAt == nil ? nil : $0.report?.boot }
   }
 
-  /// What the process that has a node's place said last, for a core that takes this one's place; nil if none has it.
-  public func lastHello(of node: NodeName) -> (report: NodeReport, isAheadOfStore: Bool)? {
-    guard let contact = contacts[node], contact.helloAt != nil, let report = contact.report else { return nil }
-    return (report, contact.isAheadOfStore)
+  /// What the processes of a node with a link said last, for a core that takes this one's place: the one that has the
+  /// node's place, then the one that waits for it.
+  public func lastHellos(of node: NodeName) -> [(report: NodeReport, isAheadOfStore: Bool)] {
+    guard let contact = contacts[node] else { return [] }
+    let first = contact.helloAt == nil ? nil : contact.report.map { ($0, contact.isAheadOfStore) }
+    return [first, contact.second.map { ($0.report, $0.isAheadOfStore) }].compactMap { $0 }
   }
 
   /// The last report of a process that waits for the node's place, nil if none does.
@@ -54,7 +56,11 @@ extension CoordinatorCore {
       (second.since, second.heardAt) = (min(second.since, now), now)
       contacts[node]?.second = second
     }
-    if !now.isWithin(CoordinatorLimits.silence, after: second.heardAt) { return forgetSecond(of: node, now: now) }
+    if !now.isWithin(CoordinatorLimits.silence, after: second.heardAt) {
+      // While nobody has the place it waits on, for as long as its link is up: it won't say hello on that again.
+      if contact.helloAt != nil { forgetSecond(of: node, now: now) }
+      return
+    }
     let isKept = contact.helloAt == nil && now.isWithin(CoordinatorLimits.returnWindow, after: startedAt)
     if !second.isRefused, !isKept, !contact.isHeard(now: now) {
       contacts[node]?.second = nil

@@ -173,7 +173,7 @@ extension CoordinatorCore {
 
   private mutating func finish(_ plan: PlanRecord, _ cluster: ClusterRecord, now: Instant) -> Bool {
     if plan.kind.work == .resync {
-      switch convert(plan, cluster) {
+      switch convert(plan, cluster, now: now) {
       case .more: return true
       case .wait(let reason):
         waiting[plan.id] = reason

@@ -59,7 +59,7 @@ extension Coordinator {
       return logger.error(
         "a node claims an epoch beyond belief", metadata: ["node": "\(node)", "epoch": "\(seen.number)"])
     }
-    let live = links.connected.compactMap { name in core.lastHello(of: name) }
+    let live = links.connected.flatMap { core.lastHellos(of: $0) }
     let (own, witnesses) = (core.epoch, core.auditWitnesses)
     let epoch = try surroundings.memory.takeEpoch(above: seen.number)
     logger.warning(
