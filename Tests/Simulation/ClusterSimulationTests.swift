@@ -26,7 +26,7 @@ struct ClusterSimulationTests {
     // A cluster to which nothing happens breaks no promise either.
     #expect(total.acknowledged > seeds.count * 50)
     // What the fixed seeds seldom lead to, an order of a replaced coordinator, a broken rule below makes happen.
-    let rare = ["crash at a durable step", "clock jump"]
+    let rare = ["crash at a durable step", "clock jump", "node left", "add a node"]
     for event in ["election", "hand-over", "kill", "partition", "re-sync", "rotation", "restart", "outage"] + rare {
       #expect(total.seen[event, default: 0] > 0, "the faults never lead to: \(event)")
     }

@@ -53,9 +53,10 @@ extension SimulatedWorld {
     return true
   }
 
-  /// Every customer key that some keystore on some disk needs, or may need again after a power loss.
+  /// Every customer key that some keystore on some disk needs, or may need again after a power loss. What is on a
+  /// machine that is gone, nobody knows.
   var keysOnDisk: [(node: SimulatedNode, key: String)] {
-    nodes.flatMap { node in
+    nodes.filter { !$0.isAway }.flatMap { node in
       node.disk.generations.flatMap { files in
         [files.keystore, files.keystoreBefore].compactMap(\.self).map { (node, $0.wrappedMasterKey.keyID) }
       }
@@ -88,6 +89,8 @@ extension SimulatedWorld {
     }
     for key in needed {
       for dependent in key.dependents where dependent.kind == .node {
+        // Of a machine that is gone the ledger says what it had last.
+        if nodes.contains(where: { $0.isAway && $0.name.text == dependent.subject }) { continue }
         if !keysOnDisk.contains(where: { $0.node.name.text == dependent.subject && $0.key == key.keyID }) {
           return "the ledger says that \(dependent) needs \(key.keyID)"
         }

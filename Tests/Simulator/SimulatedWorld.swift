@@ -65,7 +65,7 @@ final class SimulatedWorld {
     self.profile = profile
     isTracing = tracing
     dice = Dice(seed: profile.seed)
-    for number in 0..<profile.members {
+    for number in 0..<profile.members + profile.spares {
       nodes.append(SimulatedNode(world: self, index: number))
       places[nodes[number].name] = number
     }

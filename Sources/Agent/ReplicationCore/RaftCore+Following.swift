@@ -121,8 +121,8 @@ extension RaftCore {
 
   /// An entry made after the loss, by a leader elected without this member, proves once it is durable here that
   /// everything acknowledged before is here again: that leader had all that was ever committed, and what stands before
-  /// its entry is equal to its log. Whether the entry itself is committed says nothing of that, and a member that waited
-  /// to hear it could be the one whose vote is needed for anybody to be able to say so.
+  /// its entry is equal to its log. Whether the entry itself is committed says nothing of that, and a member that
+  /// waited to hear it could be the one whose vote is needed for anybody to be able to say so.
   mutating func finishRecoveryIfDone() {
     guard case .recovering(let lostTerm) = mode, let held = log.term(at: max(commitIndex, persistedIndex)),
       held > lostTerm

@@ -12,8 +12,8 @@ public enum RecoveryRefusal: Error, Sendable, Equatable {
 
 /// The one operation that gives something up: a shard goes on from one member's log, without asking the others.
 extension RaftCore {
-  /// How far the term rises at least: whoever the others elected or may yet elect among themselves by the old membership
-  /// steps down when it hears of this member. Without a majority terms hardly rise, because of the pre-vote.
+  /// How far the term rises at least: whoever the others elected or may yet elect among themselves by the old
+  /// membership steps down when it hears of this member. Without a majority terms hardly rise, because of the pre-vote.
   static let recoveryTermLead: UInt64 = 1024
   /// How far the terms lie apart in which two members of one shard go on: if both are made to, because the first one
   /// fell silent, no entry of one may look like one of the other.
