@@ -117,6 +117,47 @@ struct DecryptTests {
     #expect(bench.core.openPlans(of: Bench.cluster).isEmpty)
   }
 
+  @Test("a node that was asked for the opposite copies anew, whatever its reports show: the order may still arrive")
+  func opposed() throws {
+    var bench = try Bench()
+    try bench.serve(3)
+    try bench.order(encrypt)
+    let node = Bench.node(2)
+    #expect(bench.commands(to: node).count == 1)
+    let second = try bench.order(decrypt)
+    bench.pass(.seconds(3))
+    #expect(try bench.plan(second).isOpen)
+    try bench.restart()
+    for number in 1...3 { bench.hello(Bench.node(number)) }
+    let before = try #require(bench.reports[node]?.generation?.id)
+    bench.pass(.seconds(3))
+    #expect(bench.commands(to: node).map(\.action) == [.resync(encrypted: false, expecting: before)])
+    makePlain(2, in: &bench)
+    bench.pass(.seconds(3))
+    #expect(try bench.plan(second).outcome == .succeeded, "of the others nothing was asked")
+  }
+
+  @Test("ends only by what every node says to this coordinator, not by what its store remembers")
+  func remembered() throws {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    let id = try bench.order(decrypt)
+    for number in [2, 3] { makePlain(number, in: &bench) }
+    bench.makePrimary(2, term: 2)
+    bench.pass(.seconds(3))
+    bench.change(1) { $0.supersededGenerations = 1 }
+    makePlain(1, in: &bench)
+    try bench.restart()
+    bench.reports[Bench.node(1)]?.supersededGenerations = 0
+    for number in [1, 2] { bench.hello(Bench.node(number)) }
+    bench.pass(.seconds(3), silent: [Bench.node(3)])
+    #expect(try bench.plan(id).isOpen)
+    #expect(bench.core.waitingReason(of: id)?.contains("waiting for node-3: not heard of") == true)
+    bench.hello(Bench.node(3))
+    bench.pass(.seconds(3))
+    #expect(try bench.plan(id).outcome == .succeeded)
+  }
+
   @Test("forgets the settings only when nothing uses them, with all that is known of the key")
   func removal() throws {
     var bench = try Bench()

@@ -115,4 +115,28 @@ struct IncarnationTests {
     }
     #expect(bench.core.liveBoot(of: node) == clone.boot, "nobody came back for it")
   }
+
+  @Test("a process that waits for a place which is kept is told of to the core that takes over")
+  func waitingAtTakeOver() throws {
+    var (bench, clone) = try cloned()
+    try bench.restart()
+    for number in [1, 3] { bench.hello(Bench.node(number)) }
+    bench.take(bench.core.onHello(node, report: clone, isAheadOfStore: true, now: bench.now))
+    let waiting = bench.core.lastHellos(of: node)
+    #expect(waiting.map(\.report.boot) == [clone.boot] && waiting.first?.isAheadOfStore == true)
+    bench.hello(node)
+    let both = bench.core.lastHellos(of: node).map(\.report.boot)
+    #expect(both == [bench.reports[node]?.boot, clone.boot], "the one that has the place comes first")
+  }
+
+  @Test("a process that fell silent while it waited for a place which is kept has it once it speaks again")
+  func silentWhileWaiting() throws {
+    var (bench, clone) = try cloned()
+    try bench.restart()
+    for number in [1, 3] { bench.hello(Bench.node(number)) }
+    bench.take(bench.core.onHello(node, report: clone, now: bench.now))
+    bench.pass(CoordinatorLimits.silence + .seconds(2), silent: [node])
+    bench.take(bench.core.onHeartbeat(node, report: clone, now: bench.now))
+    #expect(bench.core.liveBoot(of: node) == clone.boot)
+  }
 }

@@ -7,6 +7,37 @@ import Testing
 /// Found by the simulation: the words that lead to a copy are older than the node.
 @Suite("An initial sync and the reports it was made by")
 struct InitialSyncRaceTests {
+  @Test("a node that loses its data while its cluster is being made does not keep the plan that makes it open")
+  func lostWhileCreated() throws {
+    var bench = try Bench()
+    try bench.enroll(3)
+    let id = try bench.order { core, now throws(CoordinatorError) in
+      try core.createCluster(Bench.cluster, project: Bench.project, nodes: [], now: now)
+    }
+    for number in 1...3 {
+      bench.change(number) {
+        $0.phase = .empty
+        $0.assignmentVersion = 1
+      }
+    }
+    for number in 1...3 {
+      bench.change(number) {
+        $0.phase = .serving
+        $0.generation = GenerationReport(id: GenerationID.random(), encrypted: false)
+        $0.replication = Bench.place(.secondary)
+      }
+    }
+    bench.change(3) { ($0.boot, $0.phase, $0.generation, $0.replication) = (.random(), .empty, nil, nil) }
+    bench.hello(Bench.node(3))
+    bench.pass(.seconds(3))
+    #expect(try bench.plan(id).isOpen, "no node is primary")
+    bench.makePrimary(1, term: 2)
+    bench.reports[Bench.node(3)]?.replication = nil
+    bench.pass(.seconds(3))
+    #expect(try bench.plan(id).outcome == .succeeded)
+    #expect(bench.core.openPlans(of: Bench.cluster).map(\.kind) == [.initialSync])
+  }
+
   private func lose(_ number: Int, _ bench: inout Bench) {
     bench.change(number) {
       $0.phase = .empty

@@ -100,6 +100,59 @@ struct MemberTests {
     #expect(bench.record?.nodes.last == fresh && bench.record?.joining == nil)
   }
 
+  @Test("a plan that waits has nothing to do for a node that is taken out meanwhile, and goes on with the others")
+  func queued() throws {
+    var bench = try serve()
+    let id = try remove(3, &bench)
+    let rotation = try bench.order { core, now throws(CoordinatorError) in
+      try core.rotateMasterKeys(Bench.cluster, now: now)
+    }
+    #expect(try bench.plan(rotation).steps.count == 3)
+    members(1...2, in: &bench)
+    #expect(try bench.plan(rotation).steps.map(\.node) == [2, 1].map { Bench.node($0) })
+    clear(3, &bench)
+    #expect(try bench.plan(id).outcome == .succeeded)
+    for number in [2, 1] { bench.rotate(number) }
+    bench.pass(.seconds(3))
+    #expect(try bench.plan(rotation).outcome == .succeeded)
+  }
+
+  @Test("a node that is gone can be taken out although a plan hangs on it")
+  func hangingPlan() throws {
+    var bench = try Bench()
+    try bench.serve(3)
+    members(1...3, in: &bench)
+    let encryption = try bench.order { core, now throws(CoordinatorError) in
+      try core.encryptCluster(Bench.cluster, now: now)
+    }
+    #expect(bench.commands(to: Bench.node(2)).count == 1)
+    bench.pass(.seconds(20), silent: [Bench.node(2)])
+    _ = try remove(2, &bench)
+    #expect(bench.record?.lease != encryption)
+    #expect(actions(bench, to: 1) == [.removeMember(Bench.node(2))])
+    for node in [1, 3] { bench.reports[Bench.node(node)]?.replication?.members = [1, 3].map { Bench.node($0) } }
+    bench.pass(.seconds(3), silent: [Bench.node(2)])
+    #expect(bench.record?.nodes.count == 2 && bench.record?.leaving == Bench.node(2))
+    #expect(try bench.plan(encryption).steps.allSatisfy { $0.node != Bench.node(2) })
+  }
+
+  @Test("a new node that dies while it copies is given up at the deadline")
+  func diesCopying() throws {
+    var bench = try serve()
+    let id = try add(&bench, deadline: .seconds(60))
+    members(1...4, in: &bench)
+    let command = try #require(try bench.plan(id).steps.last?.command)
+    bench.change(4) {
+      $0.work = WorkReport(
+        command: command.id, stage: "copying", documentsDone: 0, documentsTotal: 1, bytesDone: 0,
+        startedAtMilliseconds: 0)
+    }
+    bench.pass(.seconds(70))
+    #expect(try bench.plan(id).undoing == nil, "it is copying")
+    bench.pass(.seconds(20), silent: [fresh])
+    #expect(try bench.plan(id).undoing != nil)
+  }
+
   @Test("is refused for a node that is used, holds data or is unknown, and while another change is under way")
   func refusals() throws {
     var bench = try serve()

@@ -59,6 +59,33 @@ struct RecoverTests {
     #expect(try bench.plan(plan).outcome == .succeeded)
   }
 
+  @Test("is done once the named member leads, also if another votes again by the time that is heard")
+  func promotedMeanwhile() throws {
+    var bench = try leftAlone()
+    let plan = try recover(&bench, from: 2)
+    bench.change(2) { $0.replication = Bench.place(.primary, term: 1001) }
+    #expect(try bench.plan(plan).outcome == .succeeded)
+  }
+
+  @Test("another member can be named if the first one falls silent before it leads, and not before")
+  func namedAgain() throws {
+    var bench = try leftAlone()
+    let first = try recover(&bench, from: 2)
+    bench.reports[Bench.node(1)]?.replication = Bench.place(.candidate)
+    bench.hello(Bench.node(1))
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.approveNode(Bench.node(1), by: admin, now: now)
+    }
+    #expect(throws: CoordinatorError.self) { try recover(&bench, from: 1) }
+    bench.pass(.seconds(20), silent: [Bench.node(2), Bench.node(3)])
+    let second = try recover(&bench, from: 1)
+    #expect(bench.commands().count == 1 && bench.commands(to: Bench.node(1)).count == 1)
+    guard case .superseded = try bench.plan(first).outcome else { return #expect(Bool(false), "two are open") }
+    #expect(bench.core.nodeRecords[Bench.node(2)]?.leftBehind != nil, "if it did go on, it stays closed")
+    bench.change(1) { $0.replication = Bench.place(.primary, term: 2048) }
+    #expect(try bench.plan(second).outcome == .succeeded)
+  }
+
   @Test("what the others have stays closed until they have copied everything anew, or are approved")
   func leftBehind() throws {
     var bench = try leftAlone()

@@ -271,6 +271,31 @@ struct RestorationTests {
     }
   }
 
+  @Test("carries out no order to decrypt that stands in an older copy: an operator has to give it again")
+  func oldDecrypt() throws {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    let id = try bench.order { core, now throws(CoordinatorError) in
+      try core.decryptCluster(Bench.cluster, now: now)
+    }
+    try bench.restart()
+    let (seen, own) = (Epoch(number: 7, incarnation: 3), Epoch(number: 1, incarnation: 1))
+    bench.take(bench.core.onEpochAhead(seen, own: own, now: bench.now))
+    for number in 1...3 { hello(&bench, number, ahead: true) }
+    bench.pass(.seconds(20))
+    #expect(!bench.commands().contains { if case .resync = $0.action { true } else { false } })
+    #expect(bench.core.waitingReason(of: id)?.contains("restored from an older copy") == true)
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.adopt(withoutMajority: false, by: admin, now: now)
+    }
+    guard case .superseded = try bench.plan(id).outcome else { return #expect(Bool(false), "it is still open") }
+    #expect(bench.record?.encryptionWanted == true)
+    let again = try bench.order { core, now throws(CoordinatorError) in
+      try core.decryptCluster(Bench.cluster, now: now)
+    }
+    #expect(bench.commands().count == 1 && again != id)
+  }
+
   @Test("takes no older keystore, whatever the coordinator was restored from")
   func oldDisk() throws {
     var bench = try restored()

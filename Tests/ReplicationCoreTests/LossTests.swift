@@ -138,6 +138,21 @@ import Testing
     #expect(core.commitIndex == 7)
   }
 
+  @Test("a member that contradicts the first entry has acknowledged nothing yet that it could have lost")
+  func contradictsTheFirst() throws {
+    var core = try core(log: [2, 2, 4])
+    let won = core.win()
+    let probed = core.answer(.conflict(hint: .origin), from: b, round: 1, now: won)
+    let round = try #require(probed.entryRound(to: b))
+    #expect(core.answer(.conflict(hint: .origin), from: b, round: round, now: won).isEmpty)
+    #expect(core.ignored.contradictions == 0)
+    // It is asked again at each heartbeat, and answers from what it has copied meanwhile.
+    let later = won + ms(70)
+    let again = try #require(core.onTick(now: later).entryRound(to: b))
+    _ = core.answer(.matched(index: 4), from: b, round: again, now: later)
+    #expect(core.isCaughtUp(b, now: later))
+  }
+
   @Test("a conflict that is only older than an acknowledgement is no loss")
   func lateConflict() throws {
     var core = try core(log: [2, 2, 4])

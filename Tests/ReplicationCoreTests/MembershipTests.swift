@@ -61,6 +61,19 @@ struct MembershipTests {
     #expect(core.membership.voters == [a, b, c, d])
   }
 
+  @Test("a learner that holds nothing of the leader's own term yet is not promoted, however near its log is")
+  func recoveringLearner() throws {
+    var core = try core(learners: [d], log: [1, 1])
+    let now = core.win()
+    core.becomeReady(now: now)
+    _ = core.answer(.matched(index: 2), from: d, round: 1, now: now)
+    #expect(core.isCaughtUp(d, now: now))
+    #expect(core.promotable(among: [d], now: now) == nil)
+    #expect(refusal(core.onProposeMembership(.promoteLearner(d), now: now)) == .notCaughtUp)
+    _ = core.answer(.matched(index: 3), from: d, round: 2, now: now)
+    #expect(core.promotable(among: [d], now: now) == d)
+  }
+
   @Test("a leader that leaves goes on until that is committed, without counting itself, then lets another campaign")
   func leaves() throws {
     var (core, now) = try leader()
@@ -120,6 +133,20 @@ struct RecoveryTests {
         == .send(ballot(6, false, preVote: true, electionTerm: 7), to: c))
     #expect(core.onMessage(.timeoutNow(TimeoutNow(term: 6)), from: b, now: ms(5000)) == [])
     #expect(core.isRecovering)
+  }
+
+  @Test("it is whole again once an entry of a later leader is durable here, whether that is committed or not")
+  func durable() throws {
+    var running = try core(mode: .recovering(lostTerm: 4))
+    #expect(!running.append(7, after: .origin, [data(3, 1), data(7, 2)]).contains(.recoveryFinished))
+    #expect(!running.onPersisted(upTo: at(3, 1), now: .zero).contains(.recoveryFinished) && running.isRecovering)
+    #expect(running.onPersisted(upTo: at(7, 2), now: .zero) == [.recoveryFinished])
+    #expect(running.onMessage(vote(8, last: at(7, 2)), from: c, now: ms(5000)).last == .send(ballot(8, true), to: c))
+    // It died before it could hear of a commit, which nobody can tell it without its vote.
+    var restored = try core(term: 7, log: [3, 7], mode: .recovering(lostTerm: 4))
+    #expect(restored.onTick(now: .zero) == [.recoveryFinished] && !restored.isRecovering)
+    var behind = try core(term: 7, log: [3, 4], mode: .recovering(lostTerm: 4))
+    #expect(behind.onTick(now: .zero).isEmpty && behind.isRecovering)
   }
 
   @Test("it is whole again once an entry of a later leader is committed here, not before")

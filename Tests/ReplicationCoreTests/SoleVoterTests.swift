@@ -72,6 +72,18 @@ struct SoleVoterTests {
     #expect(try core.onForceSoleVoter(lastIndex: 3, now: .zero).get().isEmpty, "asked again it has nothing to do")
   }
 
+  @Test("two members of one shard that are both made to go on never do in the same term")
+  func apart() throws {
+    var terms: Set<UInt64> = []
+    for member in [a, b, c] {
+      var core = try core(member, log: [1, 1, 2])
+      _ = try core.onForceSoleVoter(lastIndex: 3, now: .zero).get()
+      #expect(core.term >= 2 + 1024 && core.term <= 2 + 3 * 1024)
+      terms.insert(core.term)
+    }
+    #expect(terms.count == 3)
+  }
+
   @Test("refuses while a leader is heard, from another position than shown, and after a loss of its own")
   func refuses() throws {
     var led = try core(log: [1])

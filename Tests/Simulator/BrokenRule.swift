@@ -22,4 +22,8 @@ package enum BrokenRule: String, Sendable, CaseIterable {
   case wrapByReplacedKey
   /// A node puts its keystore under a master key that nobody ordered.
   case rotateUnasked
+  /// The coordinator takes a node for out of its shard before that is committed.
+  case leaveBeforeRetired
+  /// A node that leaves says that nothing is left although its keystore is.
+  case keysSurviveLeaving
 }

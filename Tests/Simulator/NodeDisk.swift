@@ -76,6 +76,22 @@ final class NodeDisk {
     generations.removeAll { $0.id == id }
   }
 
+  /// Destroys every generation, all keystores first, and then what names the live one.
+  func destroyEverything(keepingKeys: Bool, _ step: (String) throws -> Void) throws {
+    for files in generations where files.isEncrypted && !keepingKeys {
+      try step("destroy a keystore")
+      files.isShredded = true
+      files.keystore = nil
+      files.keystoreBefore = nil
+    }
+    for id in generations.map(\.id) where !keepingKeys {
+      try step("destroy a store")
+      generations.removeAll { $0.id == id }
+    }
+    try step("remove CURRENT")
+    (current, before) = (nil, nil)
+  }
+
   func superseded(by live: GenerationID?) -> [GenerationID] { generations.map(\.id).filter { $0 != live } }
 
   /// What was renamed and not synced may be as before; what was written and not synced survives as a prefix.

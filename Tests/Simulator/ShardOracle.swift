@@ -24,6 +24,8 @@ package struct ShardOracle {
 
   package private(set) var committed: [Committed] = []
   package private(set) var acknowledged: [LogPosition] = []
+  /// The last membership that was committed, nil before the first change.
+  package private(set) var membership: Membership?
   private var leaders: [UInt64: MemberID] = [:]
   private var votes: [Ballot: MemberID] = [:]
   private var written: [LogPosition: Written] = [:]
@@ -52,6 +54,17 @@ package struct ShardOracle {
     }
   }
 
+  /// Who led was elected by a majority of those that vote by its own log; a node that was removed has no vote.
+  package func checkElection(of member: MemberID, _ core: RaftCore) throws {
+    let voters = core.membership.voters
+    let granted = voters.count { voter in
+      voter == member || votes[Ballot(voter: voter, term: core.term)] == member
+    }
+    try require(
+      granted >= core.membership.majority,
+      "\(member) leads term \(core.term) with the votes of \(granted) of \(voters.count)")
+  }
+
   /// Log matching: one position has one content and one predecessor, in all logs that ever were.
   package mutating func wrote(_ member: MemberID, _ entry: LogEntry, after previous: LogPosition) throws {
     let digest = Self.chain(0, entry)
@@ -71,6 +84,7 @@ package struct ShardOracle {
     try require(index <= committed.count + 1, "\(member) applies \(entry.position) beyond what is committed")
     if index == committed.count + 1 {
       committed.append(Committed(position: entry.position, chain: after, byTerm: term))
+      if entry.kind == .membership { membership = try? Membership(decoding: entry.payload) }
     }
     let known = committed[Int(index) - 1]
     try require(

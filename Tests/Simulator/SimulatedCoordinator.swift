@@ -19,7 +19,7 @@ final class SimulatedCoordinator {
   var epoch: UInt64 = 0
   var process: CoordinatorProcess?
   /// A copy that somebody made of its store.
-  private var copy: (records: [RecordKey: StateRecord], epoch: UInt64)?
+  private var copy: (records: [RecordKey: StateRecord], epoch: UInt64, keyUses: Set<String>)?
   var clockOffset: Int64 = 0
   var pausedUntil: Int64 = 0
 
@@ -48,9 +48,15 @@ final class SimulatedCoordinator {
 
   /// An operator's order, nil if it was refused or the coordinator died over it, whatever it had written by then.
   func order<Value>(_ body: (inout CoordinatorCore, Instant) throws -> Decision<Value>) -> Value? {
-    guard let life = process, pausedUntil <= world.now, let decision = try? body(&life.core, now) else { return nil }
-    perform(decision.directives)
-    return process === life ? decision.value : nil
+    guard let life = process, pausedUntil <= world.now else { return nil }
+    do {
+      let decision = try body(&life.core, now)
+      perform(decision.directives)
+      return process === life ? decision.value : nil
+    } catch {
+      world.note("refused: \(error)")
+      return nil
+    }
   }
 
   private func perform(_ directives: [CoordinatorDirective]) {
@@ -156,6 +162,18 @@ final class SimulatedCoordinator {
 
   /// What the coordinator takes from a report.
   func asHeard(_ report: NodeReport) -> NodeReport {
+    if world.profile.broken == .keysSurviveLeaving, report.generation == nil {
+      var report = report
+      (report.supersededGenerations, report.otherGenerations) = (0, nil)
+      return report
+    }
+    if world.profile.broken == .leaveBeforeRetired, let plan = world.storedPlans.first(where: \.isOpen),
+      plan.kind == .removeNode
+    {
+      var report = report
+      report.replication?.members?.removeAll { $0 == plan.subject }
+      return report
+    }
     guard world.profile.broken == .ignoreHealth, report.generation != nil else { return report }
     var report = report
     report.phase = .serving
@@ -186,7 +204,9 @@ final class SimulatedCoordinator {
       }
     }
     world.checkPlans()
-    if world.profile.restores, world.hasCluster, world.dice.chance(30) { copy = (records, epoch) }
+    if world.profile.restores, world.hasCluster, world.dice.chance(30) {
+      copy = (records, epoch, world.recordedKeyUses)
+    }
   }
 
   /// Somebody puts an older copy in the place of the store of a coordinator that is gone.
@@ -194,7 +214,9 @@ final class SimulatedCoordinator {
     guard let copy, world.isFaulty, world.dice.chance(500) else { return }
     world.note("the coordinator's store is put back to a copy of epoch \(copy.epoch)")
     world.statistics.count("restored store")
-    (records, epoch) = copy
+    (records, epoch) = (copy.records, copy.epoch)
+    world.forgottenKeyUses.formUnion(world.recordedKeyUses.subtracting(copy.keyUses))
+    world.recordedKeyUses = copy.keyUses
     world.onRestored()
   }
 

@@ -18,6 +18,7 @@ extension SimulatedMember {
     report.lastTerm = core.lastPosition.term == 0 ? nil : core.lastPosition.term
     report.isSoleVoter = core.membership.voters.count == 1 ? true : nil
     report.voters = core.membership.voters
+    report.members = core.isMembershipCommitted ? core.membership.everyone : nil
     return report
   }
 }

@@ -26,6 +26,8 @@ final class SimulatedMember {
   var isPaused = false
   var isClosed = false
   var isCopying = false
+  /// Changes of the members that wait for their commit.
+  var changes: [PendingMemberChange] = []
   /// Whether it was told to copy everything anew.
   private var isBehind = false
   private var directives: [RaftDirective] = []
@@ -128,6 +130,7 @@ final class SimulatedMember {
       world.note("\(node.name) leads term \(core.term)")
       world.statistics.count("election")
       try world.oracle.becameLeader(node.name, core)
+      if !world.profile.majorityLoss { try world.oracle.checkElection(of: node.name, core) }
     case .needsInitialSync(let reason):
       if !isBehind { world.note("\(node.name) needs an initial sync: \(reason)") }
       isBehind = true
@@ -160,6 +163,7 @@ final class SimulatedMember {
   private func append(_ entries: [LogEntry]) throws {
     for entry in entries {
       try world.oracle.wrote(node.name, entry, after: files.store.current.last)
+      world.checkChange(entry, by: self)
       files.store.write(.append(entry))
     }
     if let keys, let id = keys.contents.current[.oplog] { try node.use(id, files) }
@@ -194,9 +198,11 @@ final class SimulatedMember {
       }
     }
     directives += core.onApplied(last, now: now)
+    settleChanges(upTo: last)
   }
 
   private func apply(_ entry: LogEntry) throws {
+    if entry.position.index > world.oracle.committed.count { world.checkQuorum(of: entry, by: self) }
     appliedChain = try world.oracle.applied(node.name, entry, on: appliedChain, term: core.term)
     guard entry.kind == .data, let database = entry.payload.first else { return }
     databases |= 1 << UInt64(database)
@@ -232,6 +238,7 @@ final class SimulatedMember {
   }
 
   private func loseOffice() {
+    abandonChanges()
     batch = nil
     waiting = 0
   }
@@ -257,6 +264,7 @@ final class SimulatedMember {
 
   func close() {
     isClosed = true
+    abandonChanges()
     batch = nil
     waiting = 0
   }

@@ -37,6 +37,9 @@ extension SimulatedNode {
       let check = SimulatedKMS.report(verdict, of: used.key, settingsVersion: used.version, at: startedAt)
       guard verdict == .valid, let contents = files.keystore else { return fail(.keyCheck(check)) }
       guard contents.wrappedMasterKey.keyID == used.key else {
+        if world.profile.restores, world.nameAgain(contents.wrappedMasterKey.keyID) {
+          return fail(.other(reason: "the coordinator has sent no settings of its key"))
+        }
         return world.fail(
           "\(name) has no settings any more for its keystore, which is under \(contents.wrappedMasterKey.keyID)")
       }

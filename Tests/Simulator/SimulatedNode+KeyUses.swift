@@ -49,6 +49,9 @@ extension SimulatedWorld {
 
   /// A use of the key that the record does not have, nil if it has all.
   var unrecordedKeyUse: String? {
-    keyUses.subtracting(recordedKeyUses).sorted().first.map { "the use \($0) of the key is not recorded" }
+    keyUses.subtracting(recordedKeyUses).subtracting(forgottenKeyUses).sorted()
+      .first { use in !nodes.contains { $0.isAway && use.hasPrefix("\($0.name)/") } }.map {
+        "the use \($0) of the key is not recorded"
+      }
   }
 }

@@ -23,9 +23,9 @@ extension SimulatedNode {
       case .rotateMasterKey(let id): job { [unowned self] _ in rotate(id) }
       case .rewrapMasterKey(let id, let version): job { [unowned self] in rewrap(id, settingsVersion: version, $0) }
       case .stepDown(let id): job { [unowned self] in try handOver(id, $0) }
-      case .addMember(let id, _), .removeMember(let id, _):
-        job { [unowned self] _ in finish(id, .failed(reason: "nobody joins or leaves here")) }
-      case .destroyEverything: world.fail("\(name) is told to destroy what it has")
+      case .addMember(let id, let node): job { [unowned self] in try change(.addLearner(node), id, $0) }
+      case .removeMember(let id, let node): job { [unowned self] in try change(.remove(node), id, $0) }
+      case .destroyEverything: job { [unowned self] in try destroyEverything($0) }
       case .forceSoleVoter(let id, let lastIndex):
         job { [unowned self] in try forceSoleVoter(id, lastIndex: lastIndex, $0) }
       case .check(let scheduled): job { [unowned self] in check(scheduled: scheduled, $0) }

@@ -57,6 +57,10 @@ final class SimulatedNode {
   var isRestarting = false
   /// Whether the machine is gone, until somebody brings it back.
   var isAway = false
+  /// Whether it joined a cluster that was there before.
+  var joined = false
+  /// Whether all it has is being destroyed.
+  var isLeaving = false
   /// How often its keystore was put under another master key.
   var rotations = 0
   /// What it has to say of its calls to the KMS; on its disk.
@@ -119,7 +123,8 @@ final class SimulatedNode {
     let port = world.profile.movingAddresses ? 20_000 + Int(world.dice.next() % 16_384) : 7451 + index
     let life = AgentProcess(
       core: AgentCore(
-        node: name, boot: boot, generation: generation.report, timing: AgentTiming(), seed: world.dice.next()),
+        node: name, boot: boot, generation: generation.report, damage: generation.damage, timing: AgentTiming(),
+        seed: world.dice.next()),
       startedAt: world.now, address: "10.0.0.\(index + 1):\(port)")
     life.leftovers = generation.leftovers
     process = life
@@ -130,13 +135,18 @@ final class SimulatedNode {
   }
 
   /// What the disk holds; superseded generations go first. Nil if the power went meanwhile.
-  private func inspectDisk() -> (report: GenerationReport?, leftovers: Set<GenerationID>)? {
+  private func inspectDisk() -> (report: GenerationReport?, damage: DamageReport?, leftovers: Set<GenerationID>)? {
     do {
       if let current = disk.current, disk.files(current) == nil {
+        if isLeaving {
+          return (nil, DamageReport(file: "CURRENT", reason: "it does not name a generation that exists"), [])
+        }
         world.fail("\(name) has lost its data: CURRENT names \(current), which is gone")
         return nil
       }
-      for old in disk.superseded(by: disk.current) { try disk.destroy(old, step) }
+      if world.profile.broken != .keysSurviveLeaving || disk.current != nil {
+        for old in disk.superseded(by: disk.current) { try disk.destroy(old, step) }
+      }
     } catch is PowerLoss {
       crash(backIn: 50...5000)
       return nil
@@ -148,9 +158,9 @@ final class SimulatedNode {
       for id in live.usedKeys where live.keystore?.entries.contains(where: { $0.id == id }) != true {
         world.fail("\(name) has bytes under key \(id), which its keystore does not hold")
       }
-      return (live.report, [])
+      return (live.report, nil, [])
     }
-    return (nil, [])
+    return (nil, nil, [])
   }
 
   private func keepTime(_ life: AgentProcess) {

@@ -99,21 +99,22 @@ extension SimulatedWorld {
     finishedPlans.insert(plan.id)
     note("the plan to \(plan.kind.title) ended: \(plan.outcome.map { "\($0)" } ?? "")")
     if case .rolledBack = plan.outcome { checkDeadline(of: plan) }
+    checkLeft(plan)
     guard plan.outcome == .succeeded else { return }
     if plan.kind == .encrypt { wasEncrypted = true }
     statistics.count(plan.kind.title)
     // A node that has lost its data has none that is plain.
-    if plan.kind == .encrypt, let plain = nodes.first(where: { $0.disk.generations.contains(where: \.isPlain) }) {
+    if plan.kind == .encrypt, let plain = memberNodes.first(where: { $0.disk.generations.contains(where: \.isPlain) }) {
       fail("encrypt succeeded although \(plain.name) is plain")
     }
     if plan.kind == .decrypt,
-      let left = nodes.first(where: { node in node.disk.generations.contains(where: \.isEncrypted) })
+      let left = memberNodes.first(where: { node in node.disk.generations.contains(where: \.isEncrypted) })
     {
       fail("decrypt succeeded although \(left.name) has an encrypted generation")
     }
     guard plan.kind == .rotateMasterKeys else { return }
     let rotations = storedPlans.count { $0.kind == .rotateMasterKeys && $0.outcome == .succeeded && $0.id != plan.id }
-    for node in nodes where node.rotations < rotations + 1 {
+    for node in memberNodes where !node.joined && node.rotations < rotations + 1 {
       fail("after \(rotations + 1) rotations \(node.name) has replaced its master key \(node.rotations) times")
     }
   }
@@ -134,7 +135,7 @@ extension SimulatedWorld {
   /// A node is asked to go out of service, or to copy, because of a plan: all others have to serve as full members, but
   /// for trouble that nobody could know of. What comes of the order, minutes later perhaps, no coordinator knows.
   private func checkOthersServe(_ name: NodeName, because what: String) {
-    for other in nodes where other.name != name && now - other.wellAt > newsDelay {
+    for other in memberNodes where other.name != name && now - other.wellAt > newsDelay {
       fail("a \(what) of \(name) is asked for although \(other.name) \(other.process?.core.phase.name ?? "is dead")")
     }
   }
@@ -190,7 +191,8 @@ extension SimulatedWorld {
         + (coordinator.core?.waitingReason(of: plan.id) ?? "and no reason is given") + "; \(rollCall)"
     }
     guard let cluster = storedCluster else { return "the cluster is gone" }
-    for node in nodes { if let reason = unsettled(node, cluster) { return reason } }
+    for node in memberNodes { if let reason = unsettled(node, cluster) { return reason } }
+    if let reason = unsettledStrangers { return reason }
     guard cluster.running else { return "the cluster does not run" }
     if let reason = unsettledKeys { return reason }
     if let reason = unrecordedKeyUse { return reason }
@@ -208,8 +210,10 @@ extension SimulatedWorld {
       let distrust = (try? coordinator.core?.node(named: node.name))?.distrust == nil ? "" : ", distrusted"
       let place =
         node.process?.member.map { member in
-          ", \(member.core.role) of term \(member.core.term) at \(member.core.lastPosition), committed "
-            + "\(member.core.commitIndex)\(member.core.isRecovering ? ", recovering" : "")"
+          let peers = member.core.peers(now: member.now).map { "\($0.member) at \($0.match)\($0.needsSync ? "!" : "")" }
+          let known = peers.isEmpty ? "" : "knows \(peers.joined(separator: ", ")), "
+          return ", \(known)\(member.core.role) of term \(member.core.term) at \(member.core.lastPosition), "
+            + "committed \(member.core.commitIndex)\(member.core.isRecovering ? ", recovering" : "")"
         } ?? ""
       return "\(node.name) is \(phase)\(place)\(heard)\(link)\(waits)\(old)\(distrust)"
     }.joined(separator: "; ")
@@ -237,10 +241,10 @@ extension SimulatedWorld {
   }
 
   private var unsettledShard: String? {
-    let leaders = nodes.filter { $0.process?.member?.core.acceptsProposals == true }
+    let leaders = memberNodes.filter { $0.process?.member?.core.acceptsProposals == true }
     guard leaders.count == 1, let core = leaders.first?.process?.member?.core else { return "no primary" }
     guard hasWrittenInCalm else { return "no write was acknowledged" }
-    for node in nodes {
+    for node in memberNodes {
       guard let other = node.process?.member?.core else { return "\(node.name) has no member" }
       if other.isRecovering { return "\(node.name) still recovers" }
       if other.commitIndex + 20 < core.commitIndex || other.term != core.term { return "\(node.name) is behind" }
@@ -250,7 +254,7 @@ extension SimulatedWorld {
 
   /// Nothing that was acknowledged may be missing from any member's data, once all of them have caught up.
   func checkData() {
-    for node in nodes {
+    for node in memberNodes {
       guard let member = node.process?.member else { continue }
       do {
         try oracle.checkAcknowledged(node.name, applied: member.core.appliedIndex, chain: member.appliedChain)

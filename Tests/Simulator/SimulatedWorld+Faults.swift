@@ -136,7 +136,10 @@ extension SimulatedWorld {
     else {
       return
     }
-    guard nodes.allSatisfy({ $0 === node || $0.hasWholeDisk }) else { return }
+    // With a change of the members under way a majority may be smaller than it looks.
+    guard memberNodes.contains(where: { $0 === node }), memberNodes.count > 2, !changesMembers,
+      memberNodes.allSatisfy({ $0 === node || $0.hasWholeDisk })
+    else { return }
     if node.process != nil { node.crash(backIn: 100...20_000) }
     let kind = dice.within(0...2)
     if kind == 0, files.store.durable.floor.end.index > files.store.durable.appliedIndex {

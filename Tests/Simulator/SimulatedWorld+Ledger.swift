@@ -32,9 +32,31 @@ extension SimulatedWorld {
     return true
   }
 
-  /// Every customer key that some keystore on some disk needs, or may need again after a power loss.
+  /// A store that was put back to an older copy does not know a key named since: an operator names it again, which lets
+  /// open what is under it. False if no store was put back, so that the node should have its settings.
+  func nameAgain(_ key: String) -> Bool {
+    guard statistics.seen["restored store", default: 0] > 0 else { return false }
+    let stored = coordinator.records[RecordKey(kind: .project, id: Self.project.text)]
+    guard case .project(let project)? = stored, project.kms?.keyID != key,
+      !project.neededKeys.contains(where: { $0.keyID == key })
+    else { return true }
+    if keyToNameAgain == nil {
+      orders.append { world in
+        guard let wanted = world.keyToNameAgain else { return true }
+        let present = (try? world.coordinator.core?.project(named: Self.project))?.kms?.keyID
+        guard present == wanted || world.changeKey() else { return false }
+        world.keyToNameAgain = nil
+        return true
+      }
+    }
+    keyToNameAgain = key
+    return true
+  }
+
+  /// Every customer key that some keystore on some disk needs, or may need again after a power loss. What is on a
+  /// machine that is gone, nobody knows.
   var keysOnDisk: [(node: SimulatedNode, key: String)] {
-    nodes.flatMap { node in
+    nodes.filter { !$0.isAway }.flatMap { node in
       node.disk.generations.flatMap { files in
         [files.keystore, files.keystoreBefore].compactMap(\.self).map { (node, $0.wrappedMasterKey.keyID) }
       }
@@ -67,6 +89,8 @@ extension SimulatedWorld {
     }
     for key in needed {
       for dependent in key.dependents where dependent.kind == .node {
+        // Of a machine that is gone the ledger says what it had last.
+        if nodes.contains(where: { $0.isAway && $0.name.text == dependent.subject }) { continue }
         if !keysOnDisk.contains(where: { $0.node.name.text == dependent.subject && $0.key == key.keyID }) {
           return "the ledger says that \(dependent) needs \(key.keyID)"
         }

@@ -87,7 +87,12 @@ extension SimulatedWorld {
       if view.obstacle == nil { _ = coordinator.order { try $0.adopt(withoutMajority: true, by: Self.admin, now: $1) } }
       return false
     }
-    guard storedPlans.allSatisfy({ $0.kind != .recover || !$0.isOpen }) else { return false }
+    if let open = storedPlans.first(where: { $0.kind == .recover && $0.isOpen }) {
+      // It waits for a node that died before it was told.
+      guard let named = open.steps.first?.node, named != best,
+        coordinator.core?.isHeard(named, now: coordinator.now) == false
+      else { return false }
+    }
     note("an operator recovers from \(best): \(chosen.loss)")
     guard coordinator.order({ try $0.recover(Self.cluster, from: best, by: Self.admin, now: $1) }) != nil else {
       return false

@@ -34,7 +34,7 @@ extension SimulatedWorld {
     guard violation == nil else { return }
     isWriting = false
     run(until: now + 30_000) { [unowned self] in
-      let positions = nodes.compactMap { $0.process?.member?.core }.map { ($0.lastPosition, $0.appliedIndex) }
+      let positions = memberNodes.compactMap { $0.process?.member?.core }.map { ($0.lastPosition, $0.appliedIndex) }
       return positions.allSatisfy { $0.0 == positions[0].0 && $0.1 == positions[0].0.index }
     }
     if violation == nil { checkData() }
@@ -60,7 +60,6 @@ extension SimulatedWorld {
   // MARK: Operators
 
   private func planOrders() {
-    let key = { (number: Int) in String(repeating: "k", count: 38) + "\(10 + number)" }
     orders = [
       { world in
         _ = world.coordinator.order { try $0.createProject(Self.project, now: $1) }
@@ -68,9 +67,9 @@ extension SimulatedWorld {
       },
       { $0.proveKMS() },
       { world in
-        world.nodes.allSatisfy { node in
+        world.founders.allSatisfy { node in
           world.coordinator.order {
-            try $0.enrollNode(node.name, cluster: Self.cluster, publicKey: key(node.index), now: $1)
+            try $0.enrollNode(node.name, cluster: Self.cluster, publicKey: Self.key(of: node), now: $1)
           } != nil
         }
       },
@@ -83,6 +82,7 @@ extension SimulatedWorld {
     orders.append { $0.orderPlan(.encrypt) { try $0.encryptCluster(Self.cluster, now: $1) } }
     for number in 0..<dice.within(2...7) {
       orders.append(randomOrder())
+      if profile.memberChanges, dice.chance(600) { orders.append(memberOrder()) }
       if profile.keyChanges, number.isMultiple(of: 2) { orders.append { $0.changeKey() } }
     }
     orders.append { $0.orderStart() }

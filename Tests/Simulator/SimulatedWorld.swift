@@ -50,18 +50,22 @@ final class SimulatedWorld {
   /// The master keys that each node made by an order.
   var orderedKeys: [NodeName: Set<MasterKeyID>] = [:]
   var plansMadeAt: [PlanID: Int64] = [:]
+  /// A key that the coordinator forgot with its store, until an operator has named it again.
+  var keyToNameAgain: String?
   /// Whether all data was encrypted once.
   var wasEncrypted = false
 
   // What the oracle of the audit record remembers: requests to the KMS by their ids.
   var keyUses: Set<String> = []
   var recordedKeyUses: Set<String> = []
+  /// What stood in a record that was put back to an older copy, and does not stand there.
+  var forgottenKeyUses: Set<String> = []
 
   init(_ profile: SimulationProfile, tracing: Bool) {
     self.profile = profile
     isTracing = tracing
     dice = Dice(seed: profile.seed)
-    for number in 0..<profile.members {
+    for number in 0..<profile.members + profile.spares {
       nodes.append(SimulatedNode(world: self, index: number))
       places[nodes[number].name] = number
     }

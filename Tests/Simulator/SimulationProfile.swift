@@ -38,6 +38,9 @@ package struct SimulationProfile: Sendable {
   package var restores: Bool
   /// Whether more nodes are lost at once than a majority can spare.
   package var majorityLoss: Bool
+  /// Whether operators add and remove nodes, and how many machines stand by for it.
+  package var memberChanges: Bool
+  package var spares: Int
 
   package init(seed: UInt64) {
     var dice = Dice(seed: seed &* 0x9E37_79B9_7F4A_7C15 &+ 1)
@@ -70,6 +73,9 @@ package struct SimulationProfile: Sendable {
     // A store from before a recovery would let those vote again that were left behind.
     restores = coordinatorCrashes && !majorityLoss && dice.chance(250)
     keyChanges = dice.chance(400)
+    // A store from before a node left would have it back.
+    memberChanges = !restores && !majorityLoss && dice.chance(300)
+    spares = memberChanges ? Int(dice.within(1...2)) : 0
   }
 
   /// The seed's profile with a rule broken, and more of the faults by which that shows.
@@ -77,6 +83,8 @@ package struct SimulationProfile: Sendable {
     self.init(seed: seed)
     broken = rule
     (restores, majorityLoss) = (false, false)
+    let isOfMembers = rule == .leaveBeforeRetired || rule == .keysSurviveLeaving
+    (memberChanges, spares) = (isOfMembers, isOfMembers ? 2 : 0)
     members = 3
     faultySpan = 240_000
     faultInterval = 6000
@@ -90,6 +98,7 @@ package struct SimulationProfile: Sendable {
     case .sendBeforePersist, .forgetCommandIDs: coordinatorCrashes = true
     case .wrapByReplacedKey: (revocations, outages, crashes) = (false, false, false)
     case .rotateUnasked: (outages, revocations) = (false, false)
+    case .leaveBeforeRetired, .keysSurviveLeaving: (outages, revocations, dataLoss) = (false, false, false)
     case .ignoreHealth: (crashes, crashesPerStep) = (true, 200)
     }
   }
@@ -102,6 +111,7 @@ package struct SimulationProfile: Sendable {
       ("revocations", revocations), ("data loss", dataLoss), ("trims", trims), ("moving addresses", movingAddresses),
       ("key changes", keyChanges),
       ("restored stores", restores), ("lost majority", majorityLoss),
+      ("members", memberChanges),
     ]
     return "\(members) members, \(faultySpan / 1000) s of faults: "
       + flags.filter(\.1).map(\.0).joined(separator: ", ")

@@ -119,12 +119,14 @@ extension RaftCore {
     finishRecoveryIfDone()
   }
 
-  /// A committed entry made after the loss, by a leader elected without this member, proves that everything
-  /// acknowledged before is here again.
+  /// An entry made after the loss, by a leader elected without this member, proves once it is durable here that
+  /// everything acknowledged before is here again: that leader had all that was ever committed, and what stands before
+  /// its entry is equal to its log. Whether the entry itself is committed says nothing of that, and a member that
+  /// waited to hear it could be the one whose vote is needed for anybody to be able to say so.
   mutating func finishRecoveryIfDone() {
-    guard case .recovering(let lostTerm) = mode, let committed = log.term(at: commitIndex), committed > lostTerm else {
-      return
-    }
+    guard case .recovering(let lostTerm) = mode, let held = log.term(at: max(commitIndex, persistedIndex)),
+      held > lostTerm
+    else { return }
     mode = .full
     emit(.recoveryFinished)
   }

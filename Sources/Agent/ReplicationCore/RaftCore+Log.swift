@@ -7,6 +7,7 @@ extension RaftCore {
     // A position that was truncated meanwhile says nothing.
     guard log.contains(position), position.index > persistedIndex else { return drain() }
     persistedIndex = position.index
+    finishRecoveryIfDone()
     advanceCommit()
     return drain()
   }

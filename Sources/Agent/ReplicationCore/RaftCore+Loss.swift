@@ -2,7 +2,7 @@
 
 /// A member that lost what it had acknowledged: how a leader notices, and what the member does when it is told.
 ///
-/// It takes part only as a learner would, until an entry of a leader that was elected without its vote is committed
+/// It takes part only as a learner would, until an entry of a leader that was elected without its vote is durable
 /// here: such a leader was elected by a majority of the others, which holds all that was ever committed with the help
 /// of the lost entries. While it recovers, every term it enters counts as voted for itself, so that a vote it gave
 /// before the loss is never given twice.

@@ -17,7 +17,9 @@ extension RaftCore {
     switch membership.applying(change) {
     case .failure(let refusal): return .refused(refusal)
     case .success(let changed):
-      if case .promoteLearner(let learner) = change, !isCaughtUp(learner, now: clock) { return .refused(.notCaughtUp) }
+      if case .promoteLearner(let learner) = change, !isReadyToVote(learner, now: clock) {
+        return .refused(.notCaughtUp)
+      }
       memberships.append(changed, at: log.lastIndex + 1)
       updatePeers()
       let outcome = propose(.membership, [changed.encoded()])

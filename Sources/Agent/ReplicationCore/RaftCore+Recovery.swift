@@ -12,9 +12,12 @@ public enum RecoveryRefusal: Error, Sendable, Equatable {
 
 /// The one operation that gives something up: a shard goes on from one member's log, without asking the others.
 extension RaftCore {
-  /// How far the term rises: whoever the others elected or may yet elect among themselves by the old membership steps
-  /// down when it hears of this member. Without a majority terms hardly rise, because of the pre-vote.
-  static let recoveryTermLead: UInt64 = 1000
+  /// How far the term rises at least: whoever the others elected or may yet elect among themselves by the old
+  /// membership steps down when it hears of this member. Without a majority terms hardly rise, because of the pre-vote.
+  static let recoveryTermLead: UInt64 = 1024
+  /// How far the terms lie apart in which two members of one shard go on: if both are made to, because the first one
+  /// fell silent, no entry of one may look like one of the other.
+  static let recoveryTermStep: UInt64 = 128
 
   /// Makes this member the shard's only voter, and leader at once; all others follow as learners.
   ///
@@ -27,10 +30,13 @@ extension RaftCore {
     if membership.voters == [me], role == .leader { return .success([]) }
     guard role != .leader, leader == nil else { return .failure(.hasMajority) }
     guard mode == .full else { return .failure(.isRecovering) }
-    guard log.lastIndex == lastIndex, term < LogPosition.maximum - Self.recoveryTermLead,
+    guard log.lastIndex == lastIndex, term < LogPosition.maximum - 3 * Self.recoveryTermLead,
       let sole = try? Membership(voters: [me], learners: membership.everyone.filter { $0 != me })
     else { return .failure(.movedOn(lastIndex: log.lastIndex)) }
-    hardState = HardState(term: term + Self.recoveryTermLead, vote: me)
+    let place = UInt64(membership.everyone.sorted().firstIndex(of: me) ?? 0)
+    let start = (term / Self.recoveryTermLead + 2) * Self.recoveryTermLead
+    hardState = HardState(
+      term: start + place * Self.recoveryTermStep % Self.recoveryTermLead, vote: me)
     lead()
     memberships.append(sole, at: log.lastIndex + 1)
     updatePeers()
@@ -42,6 +48,13 @@ extension RaftCore {
   /// A learner of these that may vote again: it has caught up, and no other change is under way. One at a time.
   public func promotable(among members: Set<MemberID>, now: Duration) -> MemberID? {
     guard acceptsProposals, isMembershipCommitted else { return nil }
-    return membership.learners.first { members.contains($0) && isCaughtUp($0, now: now) }
+    return membership.learners.first { members.contains($0) && isReadyToVote($0, now: now) }
+  }
+
+  /// Whether a learner has caught up and holds an entry of this leader's own term: one that recovers from a loss can't
+  /// vote before, and as a voter that can't it could keep the shard without a leader for good.
+  func isReadyToVote(_ learner: MemberID, now: Duration) -> Bool {
+    guard let leading, let peer = leading.peers[learner] else { return false }
+    return peer.match >= leading.firstIndex && isCaughtUp(learner, now: now)
   }
 }

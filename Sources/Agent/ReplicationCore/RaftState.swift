@@ -94,8 +94,10 @@ struct PeerProgress: Sendable {
 
   /// Waits for the answer to the last message, sent now.
   mutating func awaitAnswer(previous: UInt64, hasEntries: Bool, now: Duration) {
+    // The place before the first entry was acknowledged by nobody, and no loss of it can be told.
     outstanding = Outstanding(
-      round: round, sentAt: now, hasEntries: hasEntries, previous: previous, wasMatched: previous <= match)
+      round: round, sentAt: now, hasEntries: hasEntries, previous: previous,
+      wasMatched: previous > 0 && previous <= match)
   }
 
   /// Whether entries are under way that are not due to be sent again yet.

@@ -5,7 +5,7 @@ public enum MemberMode: Sendable, Equatable {
   /// Fully, as the membership says.
   case full
   /// It lost entries it had acknowledged, or a vote: it neither votes nor campaigns until an entry of a leader elected
-  /// after the loss, so without its vote, is committed here.
+  /// after the loss, so without its vote, is durable here.
   ///
   /// `lostTerm` is the highest term in which this member may have voted or acknowledged before the loss. The shell
   /// keeps it durably until `.recoveryFinished`, and takes the highest of what it knows: its own hard state if that

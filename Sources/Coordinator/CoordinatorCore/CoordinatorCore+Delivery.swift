@@ -8,6 +8,7 @@ extension CoordinatorCore {
     guard var plan = planRecords[id], let cluster = clusterRecords[plan.cluster] else { return nil }
     let step = plan.steps[index]
     if let lockout = cluster.lockout { return "the cluster is disabled: \(lockout.reason)" }
+    if let reason = doubt(on: plan) { return reason }
     if step.kind.isForPrimary, let now = primary(of: cluster, now: now), now != step.node {
       release(&plan.steps[index])
       put(plan)

@@ -94,6 +94,24 @@ extension CoordinatorCore {
       reason: "\(names): \(cluster.encryptionWanted ? "plain" : "encrypted"), unlike the cluster", now: now)
   }
 
+  /// Whether a node was asked to turn this generation into the opposite of what is wanted now, by a plan that was given
+  /// up since. Such an order may be on its way, or be carried out already without a report that shows it; only a newer
+  /// generation proves that it comes to nothing, because it names the one it replaces.
+  func mayStillTurn(_ node: NodeName, _ generation: GenerationID, in cluster: ClusterRecord) -> Bool {
+    planRecords.values.contains { plan in
+      plan.cluster == cluster.name
+        && plan.steps.contains { step in
+          guard step.node == node else { return false }
+          switch step.command?.action {
+          case .resync(let encrypted, let before): return before == generation && encrypted != cluster.encryptionWanted
+          case .initialSync(let order):
+            return order.replacing == generation && order.encrypted != cluster.encryptionWanted
+          default: return false
+          }
+        }
+    }
+  }
+
   /// How a plan to encrypt or decrypt stands whose steps are done.
   enum Conversion {
     case done
@@ -102,13 +120,20 @@ extension CoordinatorCore {
   }
 
   /// Ends a plan to encrypt or decrypt only if every node is as wanted and nothing of before is left.
-  mutating func convert(_ plan: PlanRecord, _ cluster: ClusterRecord) -> Conversion {
+  mutating func convert(_ plan: PlanRecord, _ cluster: ClusterRecord, now: Instant) -> Conversion {
     let wanted = plan.kind == .encrypt
     for node in cluster.nodes {
       // One that was told to do the opposite before may still be at it.
       if let work = contacts[node]?.report?.work { return .wait("waiting for \(node): it is still \(work.stage)") }
     }
-    let others = cluster.nodes.filter { contacts[$0]?.report?.generation?.encrypted != wanted }
+    for node in cluster.nodes where contacts[node]?.heardAt == nil {
+      // What the store says of it may be older than what it has.
+      return .wait(unheard(node, now: now) ?? "waiting for \(node)")
+    }
+    let others = cluster.nodes.filter { node in
+      guard let generation = contacts[node]?.report?.generation, generation.encrypted == wanted else { return true }
+      return mayStillTurn(node, generation.id, in: cluster)
+    }
     if !others.isEmpty {
       var plan = plan
       plan.steps += others.map { PlanStep(.resync, $0) }

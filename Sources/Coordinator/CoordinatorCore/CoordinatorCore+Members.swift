@@ -175,10 +175,12 @@ extension CoordinatorCore {
 
   // MARK: The way back
 
-  /// Turns a plan round whose node could not join in time: it leaves again. A copy under way is not cut off.
+  /// Turns a plan round whose node could not join in time: it leaves again. A copy under way is not cut off, as long as
+  /// the node is heard of.
   mutating func undo(_ plan: PlanRecord, in cluster: ClusterRecord, now: Instant) -> Bool {
     guard plan.kind == .addNode, plan.undoing == nil, let node = plan.subject, let deadline = plan.deadlineMilliseconds,
-      age(of: plan) > .milliseconds(deadline), contacts[node]?.report?.work == nil
+      age(of: plan) > .milliseconds(deadline),
+      contacts[node]?.report?.work == nil || unheard(node, now: now) != nil
     else { return false }
     var plan = plan
     let reason = "\(node) could not join in time: \(waiting[plan.id] ?? "its copy did not end")"
@@ -218,6 +220,7 @@ extension CoordinatorCore {
       if cluster.joining == node { cluster.joining = nil }
       cluster.leaving = node
       put(cluster)
+      spare(node, of: cluster.name, now: now)
     case (.addNode, .leave), (.removeNode, .leave):
       guard cluster.leaving == node else { return }
       audit("node left", on: node.text, "cluster \(cluster.name): it reports no key and no file", now: now)
@@ -225,6 +228,17 @@ extension CoordinatorCore {
     default: return
     }
     refreshAddresses(now: now)
+  }
+
+  /// Plans that wait have nothing to do any more for a node that was taken out.
+  private mutating func spare(_ node: NodeName, of name: ClusterName, now: Instant) {
+    for var plan in openPlans(of: name) where plan.subject != node {
+      let left = plan.steps.filter { $0.node != node || $0.state == .done }
+      if left.count == plan.steps.count { continue }
+      plan.steps = left
+      put(plan)
+      if left.isEmpty { end(plan.id, .superseded(reason: "\(node) was taken out of the cluster"), now: now) }
+    }
   }
 
   /// A node that left can be taken for another cluster; what it was seen with stays known.

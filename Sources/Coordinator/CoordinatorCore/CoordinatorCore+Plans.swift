@@ -53,9 +53,11 @@ extension CoordinatorCore {
     }
     if let removal = removal(insteadOf: holder, among: open, in: cluster, now: now) { return removal }
     if let urgent, !holder.kind.isUrgent, holder.isAtBoundary || hangs(holder, in: cluster, now: now) { return urgent }
-    // A plan whose step can't go on because a member needs a copy gives way to that copy.
+    // A plan whose step can't go on because a member needs a copy, or is gone, gives way to the copy or the removal.
     if !holder.kind.isUrgent, hangs(holder, in: cluster, now: now),
-      let rescue = open.first(where: { $0.kind == .initialSync && $0.id != holder.id && canGoOn($0) })
+      let rescue = open.first(where: {
+        ($0.kind == .initialSync || $0.kind == .removeNode) && $0.id != holder.id && canGoOn($0)
+      })
     {
       return rescue
     }
@@ -177,7 +179,7 @@ extension CoordinatorCore {
       return true
     }
     if plan.kind.work == .resync {
-      switch convert(plan, cluster) {
+      switch convert(plan, cluster, now: now) {
       case .more: return true
       case .wait(let reason):
         waiting[plan.id] = reason

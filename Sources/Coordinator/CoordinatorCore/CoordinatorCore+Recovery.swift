@@ -38,7 +38,11 @@ extension CoordinatorCore {
         "\(best.node) has more of the log than \(node).", next: "Name \(best.node), or stop its agent first.")
     }
     if let twin = openPlans(of: name).first(where: { $0.kind == .recover }) {
-      throw refusal("Plan \(twin.id) does it already.", next: "Watch it with: keyfold plan watch \(twin.id)")
+      guard let named = twin.steps.first?.node, named != node, unheard(named, now: now) != nil else {
+        throw refusal("Plan \(twin.id) does it already.", next: "Watch it with: keyfold plan watch \(twin.id)")
+      }
+      // The node that it was to go on from is gone as well. If it did go on, it stays closed like all that are left.
+      end(twin.id, .superseded(reason: "\(named) is not heard of; the cluster goes on from \(node)"), now: now)
     }
     taughtClusters.insert(name)
     leaveBehind(cluster, except: node, now: now)

@@ -89,7 +89,7 @@ extension CoordinatorCore {
       acceptKeystore(of: node.name, command: "coordinator adopt", by: admin, now: now)
       adopted.append(node.name)
     }
-    noteEncrypted()
+    noteEncrypted(now: now)
     adoptAuditRecord(by: admin, now: now)
     for name in waiting {
       taughtClusters.insert(name)
@@ -108,11 +108,26 @@ extension CoordinatorCore {
     return Decision(adopted, flush())
   }
 
-  /// A copy from before a cluster's encryption does not know of it.
-  private mutating func noteEncrypted() {
+  /// Why a plan to decrypt is not carried out: the order stands in an older copy of the store, and was perhaps carried
+  /// out, or taken back, long ago. Whoever wants it still says so again.
+  func doubt(on plan: PlanRecord) -> String? {
+    guard plan.kind == .decrypt, let restoration, plan.createdAt <= restoration.since else { return nil }
+    return "the coordinator was restored from an older copy, so nobody knows whether this is still wanted; "
+      + "see: keyfold coordinator show"
+  }
+
+  /// A copy from before a cluster's encryption does not know of it; one from before the end of its decryption is not
+  /// believed that it is still wanted.
+  private mutating func noteEncrypted(now: Instant) {
     for var cluster in clusters {
       let kinds = cluster.nodes.map { nodeRecords[$0]?.generation?.encrypted == true }
-      if kinds.contains(true) { cluster.encryptionWanted = true }
+      let doubted = openPlans(of: cluster.name).filter { doubt(on: $0) != nil }
+      for plan in doubted {
+        end(plan.id, .superseded(reason: "the coordinator was restored from an older copy; order it again"), now: now)
+      }
+      cluster = clusterRecords[cluster.name] ?? cluster
+      let isDecrypting = openPlans(of: cluster.name).contains { $0.kind == .decrypt }
+      if kinds.contains(true), !isDecrypting { cluster.encryptionWanted = true }
       if !kinds.isEmpty, kinds.allSatisfy(\.self), openPlans(of: cluster.name).allSatisfy({ $0.kind != .encrypt }) {
         cluster.encrypted = true
       }

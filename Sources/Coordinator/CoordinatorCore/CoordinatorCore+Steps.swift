@@ -45,7 +45,9 @@ extension CoordinatorCore {
   /// Whether the reports show what the step is for. A step under way counts only reports that came after it was begun.
   func isObserved(_ step: PlanStep, in cluster: ClusterRecord, now: Instant) -> Bool {
     guard step.kind != .awaitPrimary else {
-      return primary(of: cluster, now: now) != nil && cluster.nodes.allSatisfy { isServing($0, now: now) }
+      // What a node has lost since its shard was formed is a plan of its own, which needs the lease.
+      return primary(of: cluster, now: now) != nil
+        && cluster.nodes.allSatisfy { isServing($0, now: now) || syncReason(of: $0, now: now) != nil }
     }
     if step.kind.isForPrimary { return isChanged(step, in: cluster, now: now) }
     guard let node = step.node, let contact = contacts[node], contact.isHeard(now: now), let report = contact.report
@@ -63,7 +65,7 @@ extension CoordinatorCore {
         generation.encrypted == cluster.encryptionWanted
       else { return false }
       if case .resync(_, let before) = step.command?.action { return generation.id != before }
-      return true
+      return !mayStillTurn(node, generation.id, in: cluster)
     case .rotateMasterKey:
       guard case .rotateMasterKey(_, let before) = step.command?.action else { return false }
       return report.generation?.masterKeyID.map { $0 != before } ?? false
@@ -73,7 +75,8 @@ extension CoordinatorCore {
     case .restart:
       guard case .restart(let before) = step.command?.action else { return false }
       return report.boot != before && report.phase == .serving
-    case .forceSoleVoter: return report.replication?.role == .primary && report.replication?.isSoleVoter == true
+    // By the time it is heard, others may have caught up and vote again.
+    case .forceSoleVoter: return report.replication?.role == .primary
     case .proveKMS: return hasProof(node, in: cluster, now: now)
     case .initialSync: return isSynced(step, report, in: cluster, now: now)
     }
