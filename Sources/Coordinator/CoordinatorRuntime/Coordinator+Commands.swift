@@ -11,11 +11,11 @@ extension OperatorCommand {
       .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword,
       .decryptCluster, .removeKMS, .addNode, .removeNode, .approveNode, .adopt, .recover, .tryAgain, .setAlerts,
       .setKeyAlert, .setMaintenance, .deferRotation, .setOwners, .setMail, .testMail, .retireKey, .revokeNode,
-      .addOperator, .removeOperator:
+      .addOperator, .removeOperator, .setOperatorRole, .addMember, .removeMember:
       true
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
       .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery,
-      .listPastAlerts, .showMail, .keysNeeded, .showRotations, .listOperators:
+      .listPastAlerts, .showMail, .keysNeeded, .showRotations, .listOperators, .listMembers:
       false
     }
   }
@@ -28,6 +28,7 @@ extension Coordinator {
     _ command: OperatorCommand, of name: OperatorName, secret: Secret?, asker: Asker
   ) throws -> OperatorAnswer? {
     if let answer = try answerOnTrust(command, of: name) { return answer }
+    if let answer = try answerOnRoles(command) { return answer }
     if let answer = try answerOnMaintenance(command, of: name) { return answer }
     switch command {
     case .setKMS(let project, let settings):
@@ -51,6 +52,12 @@ extension Coordinator {
     case .createUser, .removeUser, .setUserPassword, .listUsers:
       try startUserRequest(command, credential: secret, asker: asker)
       return nil
+    case .createProject(let project, let owners):
+      return .project(
+        view(
+          of: try performed { () throws(CoordinatorError) in
+            try core.createProject(project, owners: owners, by: name, now: now)
+          }))
     default: return command.isOrder ? try order(command) : try look(command)
     }
   }
@@ -70,11 +77,6 @@ extension Coordinator {
   private func order(_ command: OperatorCommand) throws -> OperatorAnswer? {
     let now = now
     switch command {
-    case .createProject(let name, let owners):
-      let project = try performed { () throws(CoordinatorError) in
-        try core.createProject(name, owners: owners, now: now)
-      }
-      return .project(view(of: project))
     case .setOwners(let name, let owners):
       let project = try performed { () throws(CoordinatorError) in
         try core.setOwners(owners, of: name, now: now)

@@ -83,6 +83,7 @@ public final class CoordinatorService: Service {
         send: { (envelope, payload, route) throws(TransportError) in
           _ = try listener.send(envelope, payload: payload, to: route)
         }, jobs: jobsIn, now: now, logger: logger))
+    try await coordinator.adoptRoles()
     if let file = opened.operatorFile { try await coordinator.admit(file) }
 
     let bound = try listener.start()
@@ -159,12 +160,15 @@ public final class CoordinatorService: Service {
 }
 
 extension Coordinator {
-  /// Lets the operator of the first start in.
+  /// Gives operators of a store from before there were roles what they could do then.
+  func adoptRoles() throws(CoordinatorFault) { try perform(core.adoptRoles(now: now)) }
+
+  /// Lets the operator of the first start in, an org owner.
   func admit(_ file: OperatorFile) throws(CoordinatorFault) {
     let decision: Decision<Void>
     do {
       guard let name = try? OperatorName(file.operatorName) else { return }
-      decision = try core.addOperator(name, publicKey: file.publicKey, now: now)
+      decision = try core.addOperator(name, publicKey: file.publicKey, role: .orgOwner, now: now)
     } catch {
       return logger.warning("the operator file is not of an operator known here", metadata: ["reason": "\(error)"])
     }

@@ -24,6 +24,8 @@ struct ClusterCommands: ParsableCommand {
         The plan waits for nodes that have not been heard of yet. Without --nodes, every node enrolled for the cluster \
         is taken.
 
+        Role: cluster manager.
+
         Example: keyfold cluster create orders --project shop --nodes node-a,node-b,node-c --wait
         """)
 
@@ -43,7 +45,12 @@ struct ClusterCommands: ParsableCommand {
 
   struct Show: OperatorSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Shows one cluster with its nodes.", discussion: "Example: keyfold cluster show orders")
+      abstract: "Shows one cluster with its nodes.",
+      discussion: """
+        Role: read only.
+
+        Example: keyfold cluster show orders
+        """)
 
     @Argument(help: "The cluster's name.", transform: Parse.cluster) var name: ClusterName
     @OptionGroup var options: GlobalOptions
@@ -58,7 +65,12 @@ struct ClusterCommands: ParsableCommand {
 
   struct List: OperatorSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Lists all clusters.", discussion: "Example: keyfold cluster list --json")
+      abstract: "Lists all clusters.",
+      discussion: """
+        Role: any operator, who sees what is of the own projects.
+
+        Example: keyfold cluster list --json
+        """)
 
     @OptionGroup var options: GlobalOptions
 

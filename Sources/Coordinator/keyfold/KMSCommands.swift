@@ -41,6 +41,8 @@ struct KMSCommands: ParsableCommand {
         With --machine-identity the coordinator and every node ask as the machine they run on (instance metadata), and \
         there is no secret; each of these machines needs the rights.
 
+        Role: project owner.
+
         Example: keyfold kms set shop --key arn:aws:kms:eu-central-1:111122223333:key/… \
         --access-key-id AKIA… --secret-file ./secret.txt
         """)
@@ -103,7 +105,7 @@ struct KMSCommands: ParsableCommand {
   struct Show: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Shows a project's KMS settings; the secret is never shown.",
-      discussion: "Example: keyfold kms show shop")
+      discussion: "Role: read only.\n\nExample: keyfold kms show shop")
 
     @Argument(help: "The project.", transform: Parse.project) var project: ProjectName
     @OptionGroup var options: GlobalOptions
@@ -122,6 +124,8 @@ struct KMSCommands: ParsableCommand {
       discussion: """
         The verdict is 'valid', 'revoked' or 'unreachable'; the exit code is 0 for 'valid' and 1 for anything else. \
         'revoked' disables clusters only after a node confirmed it; 'unreachable' never disables anything.
+
+        Role: cluster manager.
 
         Example: keyfold kms check shop
         """)

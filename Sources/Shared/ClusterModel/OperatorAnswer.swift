@@ -38,6 +38,8 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   case coordinator(CoordinatorView)
   /// All operators, also those that were removed.
   case operators([OperatorView])
+  /// Who has which role in a project.
+  case members([ProjectMembership])
   /// Decisions on whom to trust.
   case audit(AuditPage)
   /// A shard's members side by side.

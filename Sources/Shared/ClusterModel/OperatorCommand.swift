@@ -99,11 +99,19 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   /// Refuse a node's key for good, here and at its peers.
   case revokeNode(name: NodeName)
   /// Let an operator in by a CURVE public key in Z85.
-  case addOperator(name: OperatorName, publicKey: String)
+  case addOperator(name: OperatorName, publicKey: String, role: OperatorRole = .member)
   /// Refuse an operator's key for good.
   case removeOperator(name: OperatorName)
+  /// Make an operator an org owner, or one no more.
+  case setOperatorRole(name: OperatorName, role: OperatorRole)
   /// List operators, also those that were removed.
   case listOperators
+  /// Give an operator a role in a project in place of the one there was.
+  case addMember(project: ProjectName, admin: OperatorName, role: ProjectRole)
+  /// Take an operator's role in a project away.
+  case removeMember(project: ProjectName, admin: OperatorName)
+  /// List who has which role in a project.
+  case listMembers(project: ProjectName)
   /// Show the coordinator itself.
   case showCoordinator
   /// Take nodes as they are after the coordinator was restored from an older copy.
@@ -167,7 +175,11 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .revokeNode: "node revoke"
     case .addOperator: "operator add"
     case .removeOperator: "operator remove"
+    case .setOperatorRole: "operator role"
     case .listOperators: "operator list"
+    case .addMember: "project member add"
+    case .removeMember: "project member remove"
+    case .listMembers: "project member list"
     case .showCoordinator: "coordinator show"
     case .adopt: "coordinator adopt"
     case .readAudit: "audit"
