@@ -15,6 +15,9 @@ private let commands: [OperatorCommand] = [
   .listNodes(cluster: nil),
   .showNode(name: NodeName(checked: "n")),
   .createCluster(name: ClusterName(checked: "c"), project: ProjectName(checked: "p"), nodes: [NodeName(checked: "n")]),
+  .changeCluster(
+    name: ClusterName(checked: "c"), change: ClusterChange(nodes: [NodeName(checked: "n")], clusterClass: .free),
+    present: [], isDryRun: true),
   .listClusters, .showCluster(name: ClusterName(checked: "c")), .startCluster(name: ClusterName(checked: "c")),
   .shutdownCluster(name: ClusterName(checked: "c")), .restartCluster(name: ClusterName(checked: "c")),
   .encryptCluster(name: ClusterName(checked: "c")), .stepDown(cluster: ClusterName(checked: "c")),

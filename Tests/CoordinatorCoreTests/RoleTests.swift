@@ -42,6 +42,7 @@ private func everyCommand(user: DriverUserName) -> [(OperatorCommand, RequiredRo
     (.approveNode(name: node), .project(.projectOwner)),
 
     (.createCluster(name: ClusterName(checked: "new"), project: shop, nodes: []), .project(.clusterManager)),
+    (.changeCluster(name: orders, change: ClusterChange(), present: nil, isDryRun: false), .project(.clusterManager)),
     (.checkKMS(project: shop), .project(.clusterManager)), (.startCluster(name: orders), .project(.clusterManager)),
     (.shutdownCluster(name: orders), .project(.clusterManager)),
     (.restartCluster(name: orders), .project(.clusterManager)),

@@ -28,7 +28,7 @@ extension CoordinatorCore {
     switch command {
     case .approveNode, .adopt, .recover, .deferRotation: break
     default:
-      let what = command.grant.map { "taken: \($0)" } ?? "taken"
+      let what = command.auditDetail.map { "taken: \($0)" } ?? "taken"
       audit(command.commandName, by: admin, on: command.subject, what, now: now)
     }
   }

@@ -31,7 +31,8 @@ extension CoordinatorCore {
       }
       return .operators(list)
     // About one project, cluster, node, plan or key that the command's own role was needed for.
-    case .project, .kms, .node, .cluster, .plan, .keyNeed, .users, .members, .audit, .recovery, .mail, .failure:
+    case .project, .kms, .node, .cluster, .clusterChange, .plan, .keyNeed, .users, .members, .audit, .recovery, .mail,
+      .failure:
       return answer
     }
   }

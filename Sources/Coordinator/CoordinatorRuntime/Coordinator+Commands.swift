@@ -13,6 +13,7 @@ extension OperatorCommand {
       .setKeyAlert, .setMaintenance, .deferRotation, .setOwners, .setMail, .testMail, .retireKey, .revokeNode,
       .addOperator, .removeOperator, .setOperatorRole, .addMember, .removeMember:
       true
+    case .changeCluster(_, _, _, let isDryRun): !isDryRun
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
       .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery,
       .listPastAlerts, .showMail, .keysNeeded, .showRotations, .listOperators, .listMembers:
@@ -58,6 +59,8 @@ extension Coordinator {
           of: try performed { () throws(CoordinatorError) in
             try core.createProject(project, owners: owners, by: name, now: now)
           }))
+    case .changeCluster(let cluster, let change, let present, let isDryRun):
+      return try self.change(cluster, change, present: present, isDryRun: isDryRun)
     default: return command.isOrder ? try order(command) : try look(command)
     }
   }
@@ -94,9 +97,9 @@ extension Coordinator {
         try core.enrollNode(name, cluster: cluster, publicKey: key, now: now)
       }
       return .node(core.view(of: node, now: now))
-    case .createCluster(let name, let project, let nodes):
+    case .createCluster(let name, let project, let nodes, let clusterClass):
       return try plan { () throws(CoordinatorError) in
-        try core.createCluster(name, project: project, nodes: nodes, now: now)
+        try core.createCluster(name, project: project, nodes: nodes, clusterClass: clusterClass, now: now)
       }
     case .startCluster(let name):
       return try plan { () throws(CoordinatorError) in try core.startCluster(name, now: now) }
@@ -168,6 +171,20 @@ extension Coordinator {
     let id = try performed(decide)
     let plan = try found { () throws(CoordinatorError) in try core.plan(named: id.text) }
     return .plan(view(of: plan, now: now))
+  }
+
+  private func change(
+    _ name: ClusterName, _ change: ClusterChange, present: [NodeName]?, isDryRun: Bool
+  ) throws -> OperatorAnswer {
+    if isDryRun {
+      return .clusterChange(
+        try found { () throws(CoordinatorError) in try core.examine(change, of: name, present: present) })
+    }
+    let now = now
+    return .clusterChange(
+      try performed { () throws(CoordinatorError) in
+        try core.changeCluster(name, change, present: present, now: now)
+      })
   }
 
   func view(of project: ProjectRecord) -> ProjectView {

@@ -28,8 +28,8 @@ extension Coordinator {
     }
   }
 
-  /// Does what the operator's roles allow, and answers what they let the operator see. What changes something is kept in
-  /// the audit record together with its decision, in one transaction, or before it has effects elsewhere; a refusal
+  /// Does what the operator's roles allow, and answers what they let the operator see. What changes something is kept
+  /// in the audit record together with its decision, in one transaction, or before it has effects elsewhere; a refusal
   /// before it is answered.
   private func audited(
     _ command: OperatorCommand, of name: OperatorName, secret: Secret?, asker: Asker

@@ -12,7 +12,8 @@ struct ClusterCommands: ParsableCommand {
         keyfold cluster show orders
       """,
     subcommands: [
-      Create.self, Show.self, List.self, Start.self, Shutdown.self, Restart.self, Encrypt.self, Decrypt.self,
+      Create.self, Change.self, Show.self, List.self, Start.self, Shutdown.self, Restart.self, Encrypt.self,
+      Decrypt.self,
       AddNode.self, RemoveNode.self,
       StepDown.self, Recover.self, TryAgain.self,
     ])
@@ -24,6 +25,9 @@ struct ClusterCommands: ParsableCommand {
         The plan waits for nodes that have not been heard of yet. Without --nodes, every node enrolled for the cluster \
         is taken.
 
+        Classes: free (up to 3 nodes) and shared (up to 5) have no customer-key encryption; standard (up to 7) has \
+        everything.
+
         Role: cluster manager.
 
         Example: keyfold cluster create orders --project shop --nodes node-a,node-b,node-c --wait
@@ -34,11 +38,15 @@ struct ClusterCommands: ParsableCommand {
     @Option(
       name: .long, help: ArgumentHelp("Its nodes, separated by commas.", valueName: "names"), transform: Parse.nodes)
     var nodes: [NodeName] = []
+    @Option(
+      name: .customLong("class"), help: "What it may have: free, shared or standard.", transform: Parse.clusterClass)
+    var clusterClass: ClusterClass = .standard
     @OptionGroup var waiting: WaitOptions
     @OptionGroup var options: GlobalOptions
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
-      let command = OperatorCommand.createCluster(name: name, project: project, nodes: nodes)
+      let command = OperatorCommand.createCluster(
+        name: name, project: project, nodes: nodes, clusterClass: clusterClass)
       try await waiting.order(command, session, terminal)
     }
   }

@@ -16,6 +16,8 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   case cluster(ClusterView)
   /// All clusters.
   case clusters([ClusterView])
+  /// What a change of a cluster comes to.
+  case clusterChange(ClusterChangeView)
   /// One plan, new or as it stands.
   case plan(PlanView)
   /// Several plans.

@@ -50,11 +50,11 @@ extension OperatorCommand {
       .removeUser(let cluster, _), .setUserPassword(let cluster, _), .recover(let cluster, _):
       OperatorPermission(.project(.projectOwner), in: .cluster(cluster))
     case .approveNode(let node): OperatorPermission(.project(.projectOwner), in: .node(node))
-    case .createCluster(_, let project, _): OperatorPermission(.project(.clusterManager), in: .project(project))
+    case .createCluster(_, let project, _, _): OperatorPermission(.project(.clusterManager), in: .project(project))
     case .checkKMS(let project): OperatorPermission(.project(.clusterManager), in: .project(project))
     case .startCluster(let cluster), .shutdownCluster(let cluster), .restartCluster(let cluster),
       .addNode(let cluster, _, _), .removeNode(let cluster, _, _), .stepDown(let cluster), .rotateKeys(let cluster),
-      .deferRotation(let cluster), .tryAgain(let cluster):
+      .deferRotation(let cluster), .tryAgain(let cluster), .changeCluster(let cluster, _, _, _):
       OperatorPermission(.project(.clusterManager), in: .cluster(cluster))
     case .resyncNode(let node): OperatorPermission(.project(.clusterManager), in: .node(node))
     case .showProject(let project), .showKMS(let project), .listMembers(let project):
@@ -67,11 +67,12 @@ extension OperatorCommand {
     }
   }
 
-  /// What the command gives an operator, for the audit record; nil if it is about something else.
-  public var grant: String? {
+  /// What the command is to give an operator, or change of a cluster, for the audit record; nil of any other.
+  public var auditDetail: String? {
     switch self {
     case .addOperator(_, _, let role), .setOperatorRole(_, let role): role.title
     case .addMember(_, _, let role): role.title
+    case .changeCluster(_, let change, _, _): change.description
     default: nil
     }
   }

@@ -14,7 +14,8 @@ extension OperatorCommand {
       name.text
     case .addOperator(let name, _, _), .removeOperator(let name), .setOperatorRole(let name, _): name.text
     case .addMember(let project, let name, _), .removeMember(let project, let name): "\(project): \(name)"
-    case .createCluster(let name, _, _), .showCluster(let name), .startCluster(let name), .shutdownCluster(let name),
+    case .createCluster(let name, _, _, _), .changeCluster(let name, _, _, _), .showCluster(let name),
+      .startCluster(let name), .shutdownCluster(let name),
       .restartCluster(let name), .encryptCluster(let name), .decryptCluster(let name),
       .tryAgain(let name):
       name.text

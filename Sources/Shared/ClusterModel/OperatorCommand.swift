@@ -25,7 +25,9 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   /// Copy everything into a new generation of one node.
   case resyncNode(name: NodeName)
   /// Make a cluster of enrolled nodes; no names mean every node enrolled for it.
-  case createCluster(name: ClusterName, project: ProjectName, nodes: [NodeName])
+  case createCluster(name: ClusterName, project: ProjectName, nodes: [NodeName], clusterClass: ClusterClass = .standard)
+  /// Change a cluster's class or nodes, which were `present` when it was shown; a dry run only says what would be done.
+  case changeCluster(name: ClusterName, change: ClusterChange, present: [NodeName]?, isDryRun: Bool)
   /// List all clusters.
   case listClusters
   /// Show one cluster with its nodes.
@@ -137,6 +139,7 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .showNode: "node show"
     case .resyncNode: "node resync"
     case .createCluster: "cluster create"
+    case .changeCluster: "cluster change"
     case .listClusters: "cluster list"
     case .showCluster: "cluster show"
     case .startCluster: "cluster start"
