@@ -201,12 +201,15 @@ extension Coordinator {
 
   /// A project's KMS settings as they are in force now.
   func kmsAnswer(_ name: ProjectName) -> OperatorAnswer {
-    guard let project = try? core.project(named: name), let kms = core.kmsView(of: project) else {
+    guard let project = try? core.project(named: name), let settings = project.kms,
+      var kms = core.kmsView(of: project)
+    else {
       return .failure(
         OperatorFailure(
           .notFound, what: "Project \(name) has no KMS settings.",
           next: "Set them with: keyfold kms set \(name) --provider aws --key ARN …"))
     }
+    kms.privateNetwork?.endpoints = surroundings.endpoints(settings)
     return .kms(kms)
   }
 }
