@@ -15,6 +15,9 @@ private let commands: [OperatorCommand] = [
   .listNodes(cluster: nil),
   .showNode(name: NodeName(checked: "n")),
   .createCluster(name: ClusterName(checked: "c"), project: ProjectName(checked: "p"), nodes: [NodeName(checked: "n")]),
+  .changeCluster(
+    name: ClusterName(checked: "c"), change: ClusterChange(nodes: [NodeName(checked: "n")], clusterClass: .free),
+    present: [], isDryRun: true),
   .listClusters, .showCluster(name: ClusterName(checked: "c")), .startCluster(name: ClusterName(checked: "c")),
   .shutdownCluster(name: ClusterName(checked: "c")), .restartCluster(name: ClusterName(checked: "c")),
   .encryptCluster(name: ClusterName(checked: "c")), .stepDown(cluster: ClusterName(checked: "c")),
@@ -27,7 +30,11 @@ private let commands: [OperatorCommand] = [
   .setAlerts(project: ProjectName(checked: "p"), kmsNetworkAccessDenied: false),
   .setOwners(project: ProjectName(checked: "p"), owners: ["a@example.org"]), .showMail, .testMail(to: "a@example.org"),
   .revokeNode(name: NodeName(checked: "n")), .listOperators, .removeOperator(name: OperatorName(checked: "o")),
-  .addOperator(name: OperatorName(checked: "o"), publicKey: "k"),
+  .addOperator(name: OperatorName(checked: "o"), publicKey: "k", role: .orgOwner),
+  .setOperatorRole(name: OperatorName(checked: "o"), role: .member),
+  .addMember(project: ProjectName(checked: "p"), admin: OperatorName(checked: "o"), role: .projectOwner),
+  .removeMember(project: ProjectName(checked: "p"), admin: OperatorName(checked: "o")),
+  .listMembers(project: ProjectName(checked: "p")),
   .setMail(
     server: MailServer(
       host: "h", port: 587, encryption: .startTLS, user: "u", from: "a@b", certificateAuthorityPEM: "c")

@@ -13,7 +13,9 @@ struct RevocationTests {
   func operators() throws {
     var bench = try Bench()
     let (now, keys) = (bench.now, [Bench.publicKey(60), Bench.publicKey(61)])
-    try bench.order { core, now throws(CoordinatorError) in try core.addOperator(root, publicKey: keys[0], now: now) }
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.addOperator(root, publicKey: keys[0], role: .orgOwner, now: now)
+    }
     #expect(throws: CoordinatorError.self) { try bench.core.removeOperator(root, now: now) }
     try bench.order { core, now throws(CoordinatorError) in try core.addOperator(ada, publicKey: keys[1], now: now) }
     #expect(bench.core.allowList[keys[1]] == .operatorKey(ada))

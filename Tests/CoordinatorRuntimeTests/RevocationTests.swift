@@ -15,7 +15,7 @@ struct RevocationTests {
       defer { admin.link.close() }
       let identity = try CurveIdentity.generate()
       let (ada, key) = (OperatorName(checked: "ada"), identity.publicKey.text)
-      _ = try await admin.ask(.addOperator(name: ada, publicKey: key))
+      _ = try await admin.ask(.addOperator(name: ada, publicKey: key, role: .orgOwner))
       let client = try await OperatorClient(coordinator: harness.address, key: harness.publicKey, identity: identity)
       defer { client.link.close() }
       #expect(try await client.ask(.listProjects) == .projects([]))

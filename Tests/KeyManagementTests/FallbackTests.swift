@@ -81,7 +81,9 @@ struct FallbackTests {
 
   @Test(
     "never asks elsewhere what the key's own region refused or could not be asked properly",
-    arguments: KMSError.Kind.allCases.filter { ![.network, .tls, .timeout, .throttled, .service].contains($0) })
+    arguments: KMSError.Kind.allCases.filter {
+      ![.network, .privateNetwork, .tls, .timeout, .throttled, .service].contains($0)
+    })
   func refused(_ kind: KMSError.Kind) async throws {
     let (own, other) = (Region(1, kind), Region(2))
     await #expect(throws: KMSError(kind, operation: .unwrap, keyID: "k", detail: "1")) {

@@ -143,6 +143,7 @@ struct RoundTripTests {
       provider: credentials.provider, keyID: "k", region: "", credentials: credentials, issuerEndpoint: "https://i",
       metadataEndpoint: "http://169.254.169.254")
     assignment.kms?.regionEndpoints = ["eu-central-1": "https://a", "us-east-1": "https://b"]
+    assignment.kms?.privateRanges = [try IPRange("10.0.0.0/8"), try IPRange("fd00::/8")]
     let welcome = Welcome(assignment: assignment, kmsSecret: nil, heartbeatMilliseconds: 500)
     guard case .welcome(let decoded) = try decoded(.welcome(welcome)) else {
       Issue.record("another message came out")

@@ -13,6 +13,10 @@ public struct ClusterRecord: Sendable, Codable, Equatable {
   public var joining: NodeName?
   /// A node that belongs to its shard no more, and has still to destroy what it has.
   public var leaving: NodeName?
+  /// The nodes it is to have, while a change is under way; nil if none is.
+  public var wantedNodes: [NodeName]?
+  /// Its class; nil in a store from before there were classes, which is `class`.
+  var clusterClass: ClusterClass?
   /// When it was made.
   public let createdAt: Instant
   /// Whether it is meant to run.
@@ -30,6 +34,8 @@ public struct ClusterRecord: Sendable, Codable, Equatable {
   /// How the next rotation of its master keys stands, nil if nothing was decided on it.
   public var rotation: RotationRecord?
 
+  /// What it may have.
+  public var `class`: ClusterClass { clusterClass ?? .standard }
   /// All that hold data of it, or may come to.
   var everyone: [NodeName] { nodes + [joining, leaving].compactMap { $0 } }
   /// All that are told of one another.

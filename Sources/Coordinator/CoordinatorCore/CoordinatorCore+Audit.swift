@@ -27,7 +27,9 @@ extension CoordinatorCore {
   public mutating func noteOrder(_ command: OperatorCommand, by admin: OperatorName, now: Instant) {
     switch command {
     case .approveNode, .adopt, .recover, .deferRotation: break
-    default: audit(command.commandName, by: admin, on: command.subject, "taken", now: now)
+    default:
+      let what = command.auditDetail.map { "taken: \($0)" } ?? "taken"
+      audit(command.commandName, by: admin, on: command.subject, what, now: now)
     }
   }
 

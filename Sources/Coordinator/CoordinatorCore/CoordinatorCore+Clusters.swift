@@ -52,7 +52,8 @@ extension CoordinatorCore {
   ///
   /// Throws `CoordinatorError` if the name is taken, the project unknown, or a node unknown, in use or not empty.
   public mutating func createCluster(
-    _ name: ClusterName, project: ProjectName, nodes named: [NodeName], now: Instant
+    _ name: ClusterName, project: ProjectName, nodes named: [NodeName], clusterClass: ClusterClass = .standard,
+    now: Instant
   ) throws(CoordinatorError) -> Decision<PlanID> {
     guard clusterRecords[name] == nil else {
       throw CoordinatorError(
@@ -61,10 +62,11 @@ extension CoordinatorCore {
     _ = try self.project(project)
     let reserved = nodeRecords.values.filter { $0.intendedCluster == name && $0.cluster == nil }.map(\.name).sorted()
     let nodes = named.isEmpty ? reserved : named
-    guard (1...CoordinatorLimits.maximumNodesPerCluster).contains(nodes.count), Set(nodes).count == nodes.count else {
+    let most = clusterClass.features.maximumNodes
+    guard (1...most).contains(nodes.count), Set(nodes).count == nodes.count else {
       throw CoordinatorError(
         .invalid, "Cluster \(name) was not made.",
-        why: "A cluster has 1 to \(CoordinatorLimits.maximumNodesPerCluster) different nodes, not \(nodes.count).",
+        why: "nodes: a cluster of class \(clusterClass.rawValue) has 1 to \(most) different nodes, not \(nodes.count).",
         next: "Enroll nodes with: keyfold node enroll NODE --cluster \(name) --key KEY")
     }
     for node in nodes { try checkUsable(node, for: name) }
@@ -74,7 +76,9 @@ extension CoordinatorCore {
       record.intendedCluster = name
       put(record)
     }
-    put(ClusterRecord(name: name, project: project, nodes: nodes, createdAt: now))
+    var cluster = ClusterRecord(name: name, project: project, nodes: nodes, createdAt: now)
+    cluster.clusterClass = clusterClass
+    put(cluster)
     // No other coordinator can have commanded it.
     taughtClusters.insert(name)
     let plan = addPlan(

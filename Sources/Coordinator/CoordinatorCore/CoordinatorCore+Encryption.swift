@@ -58,7 +58,7 @@ extension CoordinatorCore {
   }
 
   /// Whether any data of a cluster is under a key, or is about to be.
-  private func usesKey(_ cluster: ClusterRecord) -> Bool {
+  func usesKey(_ cluster: ClusterRecord) -> Bool {
     cluster.encryptionWanted || cluster.encrypted || cluster.lockout != nil
       || cluster.everyone.contains { nodeRecords[$0]?.generation?.encrypted == true }
   }

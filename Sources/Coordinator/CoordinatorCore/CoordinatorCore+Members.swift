@@ -13,27 +13,38 @@ extension CoordinatorCore {
   ) throws(CoordinatorError) -> Decision<PlanID> {
     let refusal = "Node \(node) was not added to cluster \(name)."
     try refuseOtherChange(of: name)
-    var cluster = try openCluster(name, for: .addNode)
-    guard cluster.nodes.count < CoordinatorLimits.maximumNodesPerCluster else {
+    let cluster = try openCluster(name, for: .addNode)
+    let features = cluster.class.features
+    guard cluster.nodes.count < features.maximumNodes else {
       throw CoordinatorError(
-        .refused, refusal, why: "A cluster has at most \(CoordinatorLimits.maximumNodesPerCluster) nodes.")
+        .refused, refusal,
+        why: "A cluster of class \(cluster.class.rawValue) has at most \(features.maximumNodes) nodes.")
     }
     guard (.seconds(60)...CoordinatorLimits.longestAddNodeDeadline).contains(deadline) else {
       throw CoordinatorError(.invalid, refusal, why: "The deadline has to be between a minute and 90 days.")
     }
-    var record = try checkUsable(node, for: name, refusal: refusal)
-    record.cluster = name
-    record.intendedCluster = name
-    put(record)
+    try checkUsable(node, for: name, refusal: refusal)
+    let id = planToAdd(node, to: cluster, deadline: deadline, now: now)
+    advance(name, now: now)
+    return Decision(id, flush())
+  }
+
+  /// The plan for a node that was found fit to join.
+  mutating func planToAdd(_ node: NodeName, to cluster: ClusterRecord, deadline: Duration, now: Instant) -> PlanID {
+    var cluster = cluster
+    if var record = nodeRecords[node] {
+      record.cluster = cluster.name
+      record.intendedCluster = cluster.name
+      put(record)
+    }
     cluster.joining = node
     put(cluster)
     let id = addPlan(
-      .addNode, on: name, steps: [PlanStep(.admit, subject: node), PlanStep(.initialSync, node)], now: now)
+      .addNode, on: cluster.name, steps: [PlanStep(.admit, subject: node), PlanStep(.initialSync, node)], now: now)
     setSubject(node, of: id, deadline: deadline)
     contacts[node]?.kmsRefusedAt = nil
     refreshAddresses(now: now)
-    advance(name, now: now)
-    return Decision(id, flush())
+    return id
   }
 
   /// Takes a node out of a running cluster for good, and has it destroy its keys and files. One that is gone can be
@@ -52,11 +63,17 @@ extension CoordinatorCore {
     guard cluster.nodes.count > 1 else {
       throw CoordinatorError(.refused, refusal, why: "It is the cluster's only node.")
     }
+    let id = planToRemove(node, from: name, now: now)
+    advance(name, now: now)
+    return Decision(id, flush())
+  }
+
+  /// The plan for a node that is to leave.
+  mutating func planToRemove(_ node: NodeName, from name: ClusterName, now: Instant) -> PlanID {
     let id = addPlan(
       .removeNode, on: name, steps: [PlanStep(.retire, subject: node), PlanStep(.leave, node)], now: now)
     setSubject(node, of: id, deadline: nil)
-    advance(name, now: now)
-    return Decision(id, flush())
+    return id
   }
 
   private mutating func abandon(_ node: NodeName, of name: ClusterName, now: Instant) throws(CoordinatorError)
@@ -85,9 +102,8 @@ extension CoordinatorCore {
     put(plan)
   }
 
-  private func refuseOtherChange(of name: ClusterName) throws(CoordinatorError) {
-    let kinds: [PlanKind] = [.create, .addNode, .removeNode]
-    guard let other = openPlans(of: name).first(where: { kinds.contains($0.kind) }) else { return }
+  func refuseOtherChange(of name: ClusterName) throws(CoordinatorError) {
+    guard let other = openPlans(of: name).first(where: { $0.kind.isOfMembers }) else { return }
     throw CoordinatorError(
       .conflict, "The nodes of cluster \(name) were not changed.",
       why: "A plan to \(other.kind.title) is not finished: \(other.id).",

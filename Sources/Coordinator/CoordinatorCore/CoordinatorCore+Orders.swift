@@ -67,6 +67,13 @@ extension CoordinatorCore {
         .refused, "Cluster \(name) is encrypted already.",
         next: "See its keys with: keyfold keys tree --cluster \(name)")
     }
+    guard cluster.class.features.customerKeyEncryption else {
+      throw CoordinatorError(
+        .refused, "Cluster \(name) was not encrypted.",
+        why: "class: a cluster of class \(cluster.class.rawValue) has no customer-key encryption; "
+          + "\(ClusterClass.encryptable) has.",
+        next: "Change its class with: keyfold cluster change \(name) --class \(ClusterClass.encryptable)")
+    }
     let project = try self.project(cluster.project)
     guard project.kms != nil, let check = project.lastCheck else {
       throw CoordinatorError(

@@ -18,6 +18,7 @@ extension CoordinatorCore {
     for _ in 0..<CoordinatorLimits.maximumMoves {
       guard let plan = holder(of: name, now: now), work(on: plan, now: now) else { break }
     }
+    continueChange(of: name, now: now)
     explainQueue(of: name, now: now)
     watchInitialSyncs(of: name, now: now)
   }
@@ -209,6 +210,7 @@ extension CoordinatorCore {
     waiting[id] = nil
     unkeptAges[id] = nil
     closeAlert(.planOverdue, subject: plan.cluster.text, now: now)
+    noteChange(plan, outcome, now: now)
     if plan.kind == .rotateMasterKeys, outcome == .succeeded { noteRotated(plan.cluster) }
     guard var cluster = clusterRecords[plan.cluster], cluster.lease == id else { return }
     cluster.lease = nil

@@ -2,9 +2,10 @@
 public import ClusterModel
 
 extension CoordinatorCore {
-  /// Makes a project; throws `CoordinatorError` if the name is taken or an address is no mail address.
+  /// Makes a project, of which `creator` becomes project owner; throws `CoordinatorError` if the name is taken or an
+  /// address is no mail address.
   public mutating func createProject(
-    _ name: ProjectName, owners: [String] = [], now: Instant
+    _ name: ProjectName, owners: [String] = [], by creator: OperatorName? = nil, now: Instant
   ) throws(CoordinatorError) -> Decision<ProjectRecord> {
     guard projectRecords[name] == nil else {
       throw CoordinatorError(
@@ -16,6 +17,11 @@ extension CoordinatorCore {
     try Self.check(owners: owners)
     let project = ProjectRecord(name: name, owners: owners, createdAt: now)
     put(project)
+    if let creator, var known = operatorRecords[creator] {
+      known.roles = known.roles ?? OperatorRoles(.member)
+      known.roles?.projects[name.text] = .projectOwner
+      put(known)
+    }
     return Decision(project, flush())
   }
 

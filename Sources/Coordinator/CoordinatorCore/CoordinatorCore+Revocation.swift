@@ -3,11 +3,11 @@ public import ClusterModel
 
 /// Whose keys are let in, and whose are refused for good.
 extension CoordinatorCore {
-  /// Adds an operator's public key; the same key twice changes nothing.
+  /// Adds an operator's public key, with no role in any project; the same key twice changes nothing.
   ///
   /// Throws `CoordinatorError` if the key is none, or belongs or belonged to somebody else, or the name is taken.
   public mutating func addOperator(
-    _ name: OperatorName, publicKey: String, now: Instant
+    _ name: OperatorName, publicKey: String, role: OperatorRole = .member, now: Instant
   ) throws(CoordinatorError) -> Decision<Void> {
     try Self.check(publicKey: publicKey)
     if let known = operatorRecords[name] {
@@ -26,23 +26,22 @@ extension CoordinatorCore {
       throw CoordinatorError(
         .refused, "There are \(CoordinatorLimits.maximumOperators) operators, removed ones included, the most allowed.")
     }
-    put(OperatorRecord(name: name, publicKey: publicKey, addedAt: now))
+    put(OperatorRecord(name: name, publicKey: publicKey, addedAt: now, roles: OperatorRoles(role)))
+    sends.append(.allowListChanged)
     return Decision((), flush())
   }
 
-  /// Refuses an operator's key for good; throws `CoordinatorError` if there is no such operator, or no other.
+  /// Refuses an operator's key for good; throws `CoordinatorError` if there is no such operator, or no other
+  /// org owner.
   public mutating func removeOperator(_ name: OperatorName, now: Instant) throws(CoordinatorError) -> Decision<Void> {
     guard var known = operatorRecords[name] else {
       throw CoordinatorError(.notFound, "There is no operator \(name).", next: "See all with: keyfold operator list")
     }
     guard known.revokedAt == nil else { return Decision((), []) }
-    guard operatorRecords.values.contains(where: { $0.revokedAt == nil && $0.name != name }) else {
-      throw CoordinatorError(
-        .refused, "Operator \(name) was not removed.", why: "There is no other, and nobody could let one in.",
-        next: "Add another one first: keyfold operator add NAME --key KEY")
-    }
+    try checkNotLastOrgOwner(known, "Operator \(name) was not removed.")
     known.revokedAt = now
     put(known)
+    sends.append(.allowListChanged)
     return Decision((), flush())
   }
 
@@ -64,10 +63,13 @@ extension CoordinatorCore {
   /// All operators as one of them sees them.
   public var operatorViews: [OperatorView] {
     operators.map { known in
-      OperatorView(
+      var view = OperatorView(
         name: known.name, publicKey: known.publicKey,
         addedAt: OperatorTime(milliseconds: known.addedAt.milliseconds),
         removedAt: known.revokedAt.map { OperatorTime(milliseconds: $0.milliseconds) })
+      view.role = known.roles?.installation
+      view.projects = known.memberships
+      return view
     }
   }
 
@@ -76,9 +78,8 @@ extension CoordinatorCore {
     nodeRecords[node].flatMap { $0.revokedAt == nil ? $0.publicKey : nil } ?? ""
   }
 
-  private mutating func put(_ known: OperatorRecord) {
+  mutating func put(_ known: OperatorRecord) {
     operatorRecords[known.name] = known
     dirty.insert(RecordKey(kind: .operatorKey, id: known.name.text))
-    sends.append(.allowListChanged)
   }
 }

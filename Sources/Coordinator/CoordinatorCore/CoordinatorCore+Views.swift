@@ -60,6 +60,8 @@ extension CoordinatorCore {
     shown.rotation = rotation(of: cluster, now: now)
     explainKey(of: cluster, in: &shown)
     shown.keyChange = keyChangeText(of: cluster)
+    shown.clusterClass = cluster.class
+    shown.change = pendingChange(of: cluster)
     return shown
   }
 

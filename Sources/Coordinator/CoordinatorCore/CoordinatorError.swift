@@ -10,6 +10,8 @@ public struct CoordinatorError: Error, Sendable, Equatable, CustomStringConverti
     case alreadyExists
     /// It is not allowed as things stand.
     case refused
+    /// The operator who asks lacks the role for it.
+    case forbidden
     /// The request makes no sense as it stands.
     case invalid
     /// Something else is under way that has to end first.

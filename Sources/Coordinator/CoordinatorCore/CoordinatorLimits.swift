@@ -136,8 +136,6 @@ public enum CoordinatorLimits {
   /// See `initialSyncsPerWindow`.
   public static let initialSyncWindow = Duration.seconds(60 * 60)
 
-  /// The largest shard; Raft's cost grows with it, and MongoDB allows seven voters.
-  public static let maximumNodesPerCluster = 7
   /// The most nodes of one coordinator.
   public static let maximumNodes = 10_000
   /// The most operators of one coordinator, removed ones included: their keys stay refused.

@@ -117,6 +117,9 @@ extension CoordinatorCore {
     let check = "Nothing is closed meanwhile. Check with: keyfold kms check \(project)"
     return switch reason {
     case .network, .timeout: "Repair the way to the KMS: address, firewall, private endpoint. \(check)"
+    case .privateNetworking:
+      "Repair the private endpoint's name, or declare its range: keyfold kms set \(project) … --private-range CIDR. "
+        + check
     case .tls: "See whether the KMS's certificate is the right one; --ca-file trusts another authority. \(check)"
     case .throttled: "The provider asks for fewer calls; see who else uses the account. \(check)"
     case .service, .malformedAnswer, .unlisted: "Ask the KMS's operators with the request id. \(check)"

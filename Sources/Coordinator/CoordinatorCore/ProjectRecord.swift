@@ -39,15 +39,3 @@ public struct ProjectRecord: Sendable, Codable, Equatable {
     settingsVersion = 0
   }
 }
-
-/// An operator, known by a CURVE public key.
-public struct OperatorRecord: Sendable, Codable, Equatable {
-  /// The operator's name.
-  public let name: OperatorName
-  /// The public key in Z85, 40 characters.
-  public let publicKey: String
-  /// When the key was added.
-  public let addedAt: Instant
-  /// Since when the key is refused, nil if it is let in. The record stays: the key comes back under no other name.
-  public var revokedAt: Instant?
-}

@@ -11,11 +11,13 @@ extension OperatorCommand {
       .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword,
       .decryptCluster, .removeKMS, .addNode, .removeNode, .approveNode, .adopt, .recover, .tryAgain, .setAlerts,
       .setKeyAlert, .setMaintenance, .deferRotation, .setOwners, .setMail, .testMail, .retireKey, .revokeNode,
-      .addOperator, .removeOperator, .addAccess, .removeAccess, .dropAccessList:
+      .addOperator, .removeOperator, .setOperatorRole, .addMember, .removeMember, .addAccess, .removeAccess,
+      .dropAccessList:
       true
+    case .changeCluster(_, _, _, let isDryRun): !isDryRun
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
       .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery,
-      .listPastAlerts, .showMail, .keysNeeded, .showRotations, .listOperators, .listAccess:
+      .listPastAlerts, .showMail, .keysNeeded, .showRotations, .listOperators, .listMembers, .listAccess:
       false
     }
   }
@@ -28,6 +30,7 @@ extension Coordinator {
     _ command: OperatorCommand, of name: OperatorName, secret: Secret?, asker: Asker
   ) throws -> OperatorAnswer? {
     if let answer = try answerOnTrust(command, of: name) { return answer }
+    if let answer = try answerOnRoles(command) { return answer }
     if let answer = try answerOnMaintenance(command, of: name) { return answer }
     if let answer = try answerOnAccess(command) { return answer }
     switch command {
@@ -52,6 +55,14 @@ extension Coordinator {
     case .createUser, .removeUser, .setUserPassword, .listUsers:
       try startUserRequest(command, credential: secret, asker: asker)
       return nil
+    case .createProject(let project, let owners):
+      return .project(
+        view(
+          of: try performed { () throws(CoordinatorError) in
+            try core.createProject(project, owners: owners, by: name, now: now)
+          }))
+    case .changeCluster(let cluster, let change, let present, let isDryRun):
+      return try self.change(cluster, change, present: present, isDryRun: isDryRun)
     default: return command.isOrder ? try order(command) : try look(command)
     }
   }
@@ -71,11 +82,6 @@ extension Coordinator {
   private func order(_ command: OperatorCommand) throws -> OperatorAnswer? {
     let now = now
     switch command {
-    case .createProject(let name, let owners):
-      let project = try performed { () throws(CoordinatorError) in
-        try core.createProject(name, owners: owners, now: now)
-      }
-      return .project(view(of: project))
     case .setOwners(let name, let owners):
       let project = try performed { () throws(CoordinatorError) in
         try core.setOwners(owners, of: name, now: now)
@@ -93,9 +99,9 @@ extension Coordinator {
         try core.enrollNode(name, cluster: cluster, publicKey: key, now: now)
       }
       return .node(core.view(of: node, now: now))
-    case .createCluster(let name, let project, let nodes):
+    case .createCluster(let name, let project, let nodes, let clusterClass):
       return try plan { () throws(CoordinatorError) in
-        try core.createCluster(name, project: project, nodes: nodes, now: now)
+        try core.createCluster(name, project: project, nodes: nodes, clusterClass: clusterClass, now: now)
       }
     case .startCluster(let name):
       return try plan { () throws(CoordinatorError) in try core.startCluster(name, now: now) }
@@ -169,6 +175,20 @@ extension Coordinator {
     return .plan(view(of: plan, now: now))
   }
 
+  private func change(
+    _ name: ClusterName, _ change: ClusterChange, present: [NodeName]?, isDryRun: Bool
+  ) throws -> OperatorAnswer {
+    if isDryRun {
+      return .clusterChange(
+        try found { () throws(CoordinatorError) in try core.examine(change, of: name, present: present) })
+    }
+    let now = now
+    return .clusterChange(
+      try performed { () throws(CoordinatorError) in
+        try core.changeCluster(name, change, present: present, now: now)
+      })
+  }
+
   func view(of project: ProjectRecord) -> ProjectView {
     var view = core.view(of: project)
     view.owners = project.owners
@@ -183,12 +203,15 @@ extension Coordinator {
 
   /// A project's KMS settings as they are in force now.
   func kmsAnswer(_ name: ProjectName) -> OperatorAnswer {
-    guard let project = try? core.project(named: name), let kms = core.kmsView(of: project) else {
+    guard let project = try? core.project(named: name), let settings = project.kms,
+      var kms = core.kmsView(of: project)
+    else {
       return .failure(
         OperatorFailure(
           .notFound, what: "Project \(name) has no KMS settings.",
           next: "Set them with: keyfold kms set \(name) --provider aws --key ARN …"))
     }
+    kms.privateNetwork?.endpoints = surroundings.endpoints(settings)
     return .kms(kms)
   }
 }

@@ -28,12 +28,22 @@ extension Coordinator {
     }
   }
 
-  /// Does what is asked. What changes something is kept in the audit record together with its decision, in one
-  /// transaction, or before it has effects elsewhere; a refusal before it is answered.
+  /// Does what the operator's roles allow, and answers what they let the operator see. What changes something is kept
+  /// in the audit record together with its decision, in one transaction, or before it has effects elsewhere; a refusal
+  /// before it is answered.
   private func audited(
     _ command: OperatorCommand, of name: OperatorName, secret: Secret?, asker: Asker
   ) throws -> OperatorAnswer? {
-    guard command.isOrder else { return try answer(command, of: name, secret: secret, asker: asker) }
+    do { try core.authorize(command, by: name) } catch {
+      // Also what would only have been looked at: a refusal says that somebody reached for what was not theirs.
+      if error.code == .forbidden {
+        try perform(core.onOrder(command, by: name, refusal: "\(error.what) \(error.why)", now: now))
+      }
+      throw Self.failure(error)
+    }
+    guard command.isOrder else {
+      return try answer(command, of: name, secret: secret, asker: asker).map { core.visible($0, to: name) }
+    }
     core.noteOrder(command, by: name, now: now)
     let answer: OperatorAnswer?
     do { answer = try self.answer(command, of: name, secret: secret, asker: asker) } catch {
@@ -93,6 +103,7 @@ extension Coordinator {
       case .notFound: .notFound
       case .alreadyExists: .alreadyExists
       case .refused, .conflict: .conflict
+      case .forbidden: .forbidden
       case .invalid: .invalid
       case .damagedState: .failed
       }

@@ -26,13 +26,6 @@ extension Coordinator {
     case .revokeNode(let name):
       let node = try performed { () throws(CoordinatorError) in try core.revokeNode(name, now: now) }
       return .node(core.view(of: node, now: now))
-    case .addOperator(let name, let key):
-      try performed { () throws(CoordinatorError) in try core.addOperator(name, publicKey: key, now: now) }
-      return .operators(core.operatorViews)
-    case .removeOperator(let name):
-      try performed { () throws(CoordinatorError) in try core.removeOperator(name, now: now) }
-      return .operators(core.operatorViews)
-    case .listOperators: return .operators(core.operatorViews)
     case .showCoordinator: return .coordinator(core.coordinatorView(now: now))
     case .readAudit(let sequence, let limit): return .audit(try auditPage(after: sequence, limit: limit))
     default: return nil

@@ -19,6 +19,8 @@ actor Coordinator {
     let jobs: AsyncStream<KeyJob>.Continuation
     let now: @Sendable () -> Instant
     let logger: Logger
+    /// The hosts asked for settings that require private networking, as they were looked up last.
+    var endpoints: @Sendable (KMSSettings) -> [KMSEndpointView] = { _ in [] }
   }
 
   private let executor = QueueExecutor(label: "keyfold.coordinator")

@@ -52,7 +52,8 @@ public final class CoordinatorService: Service {
         try await serve(
           measures, uses,
           { (settings, secret) throws(KMSError) in try factory.makeService(settings: settings, secret: secret) },
-          kept: { (settings, secret) throws(KMSError) in try factory.service(of: settings, secret: secret) })
+          kept: { (settings, secret) throws(KMSError) in try factory.service(of: settings, secret: secret) },
+          endpoints: { settings in factory.endpoints(of: settings) })
       } catch {
         await factory.shutdown()
         throw error
@@ -64,7 +65,7 @@ public final class CoordinatorService: Service {
 
   private func serve(
     _ measures: CoordinatorMeasures, _ uses: OwnKeyUses, _ makeKeyService: @escaping KeyServiceMaker,
-    kept: KeyServiceMaker? = nil
+    kept: KeyServiceMaker? = nil, endpoints: @escaping @Sendable (KMSSettings) -> [KMSEndpointView] = { _ in [] }
   ) async throws {
     let opened = try CoordinatorStart.open(configuration, now: now())
     let allowList = AllowList(
@@ -82,7 +83,8 @@ public final class CoordinatorService: Service {
         memory: memory, rootKey: opened.rootKey, allowList: allowList,
         send: { (envelope, payload, route) throws(TransportError) in
           _ = try listener.send(envelope, payload: payload, to: route)
-        }, jobs: jobsIn, now: now, logger: logger))
+        }, jobs: jobsIn, now: now, logger: logger, endpoints: endpoints))
+    try await coordinator.adoptRoles()
     if let file = opened.operatorFile { try await coordinator.admit(file) }
 
     let bound = try listener.start()
@@ -159,12 +161,15 @@ public final class CoordinatorService: Service {
 }
 
 extension Coordinator {
-  /// Lets the operator of the first start in.
+  /// Gives operators of a store from before there were roles what they could do then.
+  func adoptRoles() throws(CoordinatorFault) { try perform(core.adoptRoles(now: now)) }
+
+  /// Lets the operator of the first start in, an org owner.
   func admit(_ file: OperatorFile) throws(CoordinatorFault) {
     let decision: Decision<Void>
     do {
       guard let name = try? OperatorName(file.operatorName) else { return }
-      decision = try core.addOperator(name, publicKey: file.publicKey, now: now)
+      decision = try core.addOperator(name, publicKey: file.publicKey, role: .orgOwner, now: now)
     } catch {
       return logger.warning("the operator file is not of an operator known here", metadata: ["reason": "\(error)"])
     }

@@ -117,6 +117,10 @@ struct KeyProver: Sendable {
     case .credentialsRefused, .credentialsExpired:
       return "Give current credentials; the provider does not take these."
     case .perimeter: return "Let the coordinator's address through the provider's firewall or perimeter."
+    case .privateNetwork:
+      return
+        "Give the endpoint a name or address inside the private ranges (--endpoint, --issuer-endpoint), or declare "
+        + "its range with --private-range. Nothing was sent."
     case .keyNotFound: return "Check the key's id and region; in this account and region there is no such key."
     case .keyDisabled: return "Enable the key in the KMS, then try again."
     case .keyPendingDeletion: return "Cancel the key's deletion in the KMS, or name another key."

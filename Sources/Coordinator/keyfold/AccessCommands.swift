@@ -21,6 +21,8 @@ struct AccessCommands: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Lets an address or a range in.",
       discussion: """
+        Role: project owner.
+
         Example: keyfold project access add shop 203.0.113.0/24 --comment "the shop's servers"
         Example: keyfold project access add shop 2001:db8::7 --expires-after 8
         """)
@@ -47,7 +49,7 @@ struct AccessCommands: ParsableCommand {
   struct Remove: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Takes an address or a range off; connections from there end.",
-      discussion: "Example: keyfold project access remove shop 203.0.113.0/24")
+      discussion: "Role: project owner.\n\nExample: keyfold project access remove shop 203.0.113.0/24")
 
     @Argument(help: "The project.", transform: Parse.project) var project: ProjectName
     @Argument(help: "The address or range, as it is on the list.", transform: Parse.range) var range: String
@@ -60,7 +62,8 @@ struct AccessCommands: ParsableCommand {
 
   struct List: OperatorSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Shows the list, and how many nodes hold it.", discussion: "Example: keyfold project access list shop")
+      abstract: "Shows the list, and how many nodes hold it.",
+      discussion: "Role: read only.\n\nExample: keyfold project access list shop")
 
     @Argument(help: "The project.", transform: Parse.project) var project: ProjectName
     @OptionGroup var options: GlobalOptions
@@ -73,7 +76,7 @@ struct AccessCommands: ParsableCommand {
   struct Off: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Drops the list with all its entries: drivers may connect from anywhere.",
-      discussion: "Example: keyfold project access off shop --confirm")
+      discussion: "Role: project owner.\n\nExample: keyfold project access off shop --confirm")
 
     @Argument(help: "The project.", transform: Parse.project) var project: ProjectName
     @Flag(name: .long, help: "Do it: drivers may connect from anywhere then.") var confirm = false

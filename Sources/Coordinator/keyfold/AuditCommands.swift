@@ -24,6 +24,8 @@ struct AuditCommands: ParsableCommand {
         Every request to a KMS is an entry `kms wrap`, `kms unwrap` or `kms describe`, with the provider's own id of \
         the request: nodes report theirs, also those that they made while the coordinator was away.
 
+        Role: org owner.
+
         Examples: keyfold audit list --last 20
                   keyfold audit list --node node-1
                   keyfold audit list --key arn:aws:kms:eu-central-1:111122223333:key/…
@@ -80,6 +82,8 @@ struct AuditCommands: ParsableCommand {
         The first line says what the record begins after, the last one where it ends, so that an export that was cut \
         shows. It can be checked for itself: keyfold audit verify --file FILE. deploy/RUNBOOK.md tells how a hash is \
         computed.
+
+        Role: org owner.
 
         Example: keyfold audit export > audit.jsonl
         """)

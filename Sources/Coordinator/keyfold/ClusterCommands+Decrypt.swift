@@ -11,6 +11,8 @@ extension ClusterCommands {
         generation while the cluster takes reads and writes, and destroys the old one, its keys first. No KMS is \
         asked. Afterwards the data stands on every node's disk in the clear. Refused while the key is revoked.
 
+        Role: project owner.
+
         Example: keyfold cluster decrypt orders --confirm --wait
         """)
 

@@ -12,6 +12,8 @@ extension ClusterCommands {
         asks again every five minutes at the latest. A node that could not join by the deadline leaves again: its keys \
         and files are destroyed, the cluster is as before, and the project's owners get a mail.
 
+        Role: cluster manager.
+
         Example: keyfold node enroll node-d --cluster orders --key "$(keyfold-agent init --identity node-d.key)"
                  keyfold cluster add-node orders node-d --wait
         """)
@@ -44,6 +46,8 @@ extension ClusterCommands {
         the others is well. The node closes its drivers' connections, destroys its keys first and its files second, \
         and reports that it has neither. One that is gone proves nothing: the plan waits for it, until --abandon says \
         that its disk is yours to destroy.
+
+        Role: cluster manager.
 
         Example: keyfold cluster remove-node orders node-c --confirm --wait
         """)

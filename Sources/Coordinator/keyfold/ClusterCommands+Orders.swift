@@ -9,6 +9,8 @@ extension ClusterCommands {
       discussion: """
         A node that failed is tried again for a minute; if it fails for the same reason, the plan ends and says so.
 
+        Role: cluster manager.
+
         Example: keyfold cluster start orders --wait
         """)
 
@@ -26,6 +28,8 @@ extension ClusterCommands {
       abstract: "Closes the databases of a cluster until it is started again.",
       discussion: """
         Agents run on and answer; drivers are refused; master keys are wiped from memory.
+
+        Role: cluster manager.
 
         Example: keyfold cluster shutdown orders --wait
         """)
@@ -45,6 +49,8 @@ extension ClusterCommands {
       discussion: """
         Secondaries first, the primary last after a hand-over. No node is stopped without a proof that it could \
         start again: an encrypted one needs its KMS for that.
+
+        Role: cluster manager.
 
         Example: keyfold cluster restart orders --wait
         """)
@@ -66,6 +72,8 @@ extension ClusterCommands {
         key and new database keys while the cluster takes reads and writes; old generations are destroyed. The \
         plan survives restarts of coordinator and agents.
 
+        Role: project owner.
+
         Example: keyfold cluster encrypt orders --wait
         """)
 
@@ -84,6 +92,8 @@ extension ClusterCommands {
       abstract: "Asks the primary to hand over to a caught-up secondary.",
       discussion: """
         The members choose; the coordinator only asks.
+
+        Role: cluster manager.
 
         Example: keyfold cluster stepdown orders --wait
         """)

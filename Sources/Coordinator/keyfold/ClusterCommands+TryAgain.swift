@@ -11,6 +11,8 @@ extension ClusterCommands {
         The same happens by itself: a key that is away is checked every minute. Nodes that wait for their KMS try at \
         once. The exit code is 0 if the key is valid and 1 if it is not.
 
+        Role: cluster manager.
+
         Example: keyfold cluster try-again orders
         """)
 

@@ -12,7 +12,8 @@ struct ClusterCommands: ParsableCommand {
         keyfold cluster show orders
       """,
     subcommands: [
-      Create.self, Show.self, List.self, Start.self, Shutdown.self, Restart.self, Encrypt.self, Decrypt.self,
+      Create.self, Change.self, Show.self, List.self, Start.self, Shutdown.self, Restart.self, Encrypt.self,
+      Decrypt.self,
       AddNode.self, RemoveNode.self,
       StepDown.self, Recover.self, TryAgain.self,
     ])
@@ -24,6 +25,11 @@ struct ClusterCommands: ParsableCommand {
         The plan waits for nodes that have not been heard of yet. Without --nodes, every node enrolled for the cluster \
         is taken.
 
+        Classes: free (up to 3 nodes) and shared (up to 5) have no customer-key encryption; standard (up to 7) has \
+        everything.
+
+        Role: cluster manager.
+
         Example: keyfold cluster create orders --project shop --nodes node-a,node-b,node-c --wait
         """)
 
@@ -32,18 +38,27 @@ struct ClusterCommands: ParsableCommand {
     @Option(
       name: .long, help: ArgumentHelp("Its nodes, separated by commas.", valueName: "names"), transform: Parse.nodes)
     var nodes: [NodeName] = []
+    @Option(
+      name: .customLong("class"), help: "What it may have: free, shared or standard.", transform: Parse.clusterClass)
+    var clusterClass: ClusterClass = .standard
     @OptionGroup var waiting: WaitOptions
     @OptionGroup var options: GlobalOptions
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
-      let command = OperatorCommand.createCluster(name: name, project: project, nodes: nodes)
+      let command = OperatorCommand.createCluster(
+        name: name, project: project, nodes: nodes, clusterClass: clusterClass)
       try await waiting.order(command, session, terminal)
     }
   }
 
   struct Show: OperatorSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Shows one cluster with its nodes.", discussion: "Example: keyfold cluster show orders")
+      abstract: "Shows one cluster with its nodes.",
+      discussion: """
+        Role: read only.
+
+        Example: keyfold cluster show orders
+        """)
 
     @Argument(help: "The cluster's name.", transform: Parse.cluster) var name: ClusterName
     @OptionGroup var options: GlobalOptions
@@ -58,7 +73,12 @@ struct ClusterCommands: ParsableCommand {
 
   struct List: OperatorSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Lists all clusters.", discussion: "Example: keyfold cluster list --json")
+      abstract: "Lists all clusters.",
+      discussion: """
+        Role: any operator, who sees what is of the own projects.
+
+        Example: keyfold cluster list --json
+        """)
 
     @OptionGroup var options: GlobalOptions
 

@@ -20,11 +20,12 @@ enum ClusterRendering {
     let facts = Table.facts(
       [
         ("cluster", "\(cluster.name)"), ("project", "\(cluster.project)"), ("state", state(cluster)),
-        ("reason", cluster.reason.map { "\($0)" }),
+        ("class", cluster.clusterClass.map { "\($0.rawValue)" }), ("reason", cluster.reason.map { "\($0)" }),
         ("disabled since", cluster.disabledSince.map { "\($0)" }), ("what to do", cluster.next.map { "\($0)" }),
         ("queued", cluster.queued.map { "\($0.joined(separator: ", ")); applied once the key is back" }),
         ("encryption", encryption(cluster)), ("master keys", cluster.rotation.map(RotationRendering.summary)),
         ("customer key", cluster.keyChange.map { Table.Cell($0, .warning) }),
+        ("change under way", cluster.change.map { "\($0.joined(separator: "; "))" }),
         ("primary", cluster.primary.map { "\($0)" }), ("connect with", cluster.connectionString.map { "\($0)" }),
         ("open plans", plans.isEmpty ? nil : "\(plans)   (keyfold plan watch ID)"),
       ], palette)

@@ -15,7 +15,11 @@ struct IPListCommands: ParsableCommand {
   struct Show: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Shows the list, the projects' access lists, and which version each node holds.",
-      discussion: "Example: keyfold iplist show --json")
+      discussion: """
+        Role: any operator, who sees what is of the own projects.
+
+        Example: keyfold iplist show --json
+        """)
 
     @OptionGroup var options: GlobalOptions
 
@@ -33,6 +37,8 @@ extension IPListCommands {
     static let configuration = CommandConfiguration(
       abstract: "Prints what to paste into the KMS's own access rules.",
       discussion: """
+        Role: any operator, who sees what is of the own projects.
+
         What has to be let in is where nodes call from, also those that are about to join, and the control plane.
 
           aws-policy  a statement for the key's policy: nobody encrypts or decrypts from elsewhere

@@ -10,6 +10,8 @@ extension KMSCommands {
         Refused while a cluster of the project is encrypted, or is being encrypted or decrypted. The key itself stays \
         as it is in the KMS.
 
+        Role: project owner.
+
         Example: keyfold kms remove shop
         """)
 

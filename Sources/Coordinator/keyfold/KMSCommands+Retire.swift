@@ -13,6 +13,8 @@ extension KMSCommands {
         in the audit record, and the key can be deleted in the KMS. Keyfold itself never disables or deletes a \
         customer's key. What it can't know of: copies of a node's disk that somebody else has made.
 
+        Role: project owner.
+
         Example: keyfold kms retire arn:aws:kms:eu-central-1:111122223333:key/…
         """)
 

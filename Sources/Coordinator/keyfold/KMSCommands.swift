@@ -38,8 +38,15 @@ struct KMSCommands: ParsableCommand {
         delete it before 'keyfold keys needed' says so. It works while the old KMS is out of reach, and never while \
         the old key is revoked. Naming the old key again leads back.
 
+        With --require-private-networking the coordinator and the nodes look up the name of every endpoint, of issuers \
+        of credentials too, refuse it if one of its addresses lies outside the private ranges, and connect to an \
+        address they checked. That is an outage, never a revocation. The machine's own metadata service stays \
+        link-local. Setting the key again without these options ends it.
+
         With --machine-identity the coordinator and every node ask as the machine they run on (instance metadata), and \
         there is no secret; each of these machines needs the rights.
+
+        Role: project owner.
 
         Example: keyfold kms set shop --key arn:aws:kms:eu-central-1:111122223333:key/… \
         --access-key-id AKIA… --secret-file ./secret.txt
@@ -77,6 +84,7 @@ struct KMSCommands: ParsableCommand {
       help: ArgumentHelp(
         "PEM certificates to trust at the given endpoints instead of the system's.", valueName: "file"))
     var caFile: String?
+    @OptionGroup(title: "Private networking") var network: PrivateNetworkOptions
     @OptionGroup(title: "Credentials") var credentials: KMSCredentialOptions
     @Option(
       name: .customLong("local-kms"),
@@ -87,7 +95,8 @@ struct KMSCommands: ParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
-      let (settings, secret) = try localKMS.map { try local($0) } ?? given()
+      var (settings, secret) = try localKMS.map { try local($0) } ?? given()
+      settings.privateRanges = try network.ranges()
       guard case .kms(let kms) = try await session.ask(.setKMS(project: project, settings: settings), secret: secret)
       else { throw OperatorFailure.unexpectedAnswer() }
       terminal.show(kms) { kms, palette in
@@ -103,7 +112,7 @@ struct KMSCommands: ParsableCommand {
   struct Show: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Shows a project's KMS settings; the secret is never shown.",
-      discussion: "Example: keyfold kms show shop")
+      discussion: "Role: read only.\n\nExample: keyfold kms show shop")
 
     @Argument(help: "The project.", transform: Parse.project) var project: ProjectName
     @OptionGroup var options: GlobalOptions
@@ -122,6 +131,8 @@ struct KMSCommands: ParsableCommand {
       discussion: """
         The verdict is 'valid', 'revoked' or 'unreachable'; the exit code is 0 for 'valid' and 1 for anything else. \
         'revoked' disables clusters only after a node confirmed it; 'unreachable' never disables anything.
+
+        Role: cluster manager.
 
         Example: keyfold kms check shop
         """)

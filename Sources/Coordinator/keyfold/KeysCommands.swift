@@ -21,6 +21,8 @@ struct KeysCommands: ParsableCommand {
         (metadata and journal) and the oplog key. Only ids, ages and check values are shown; no key ever leaves its \
         node unwrapped.
 
+        Role: read only; of everything any operator, who sees what is of the own projects.
+
         Example: keyfold keys tree --cluster orders
         """)
 
@@ -46,6 +48,8 @@ struct KeysCommands: ParsableCommand {
         node's disk whose master key it wrapped: the live one, copies that are being filled, and superseded ones. \
         After a change of the key a node counts until it has reported, also if it is away.
 
+        Role: any operator, who sees what is of the own projects.
+
         Example: keyfold keys needed
         """)
 
@@ -66,6 +70,8 @@ struct KeysCommands: ParsableCommand {
         Node by node, while all of them serve: each makes a new master key, has it wrapped by the customer's key and \
         rewraps its database keys in one replacement of its keystore. No data page is touched. It starts now, whatever \
         the maintenance window; the rotation that would have started by itself is not needed any more.
+
+        Role: cluster manager.
 
         Example: keyfold keys rotate orders --wait
         """)

@@ -15,7 +15,12 @@ struct AlertCommands: ParsableCommand {
 
   struct List: OperatorSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Lists what needs attention now, newest first.", discussion: "Example: keyfold alert list")
+      abstract: "Lists what needs attention now, newest first.",
+      discussion: """
+        Role: any operator, who sees what is of the own projects.
+
+        Example: keyfold alert list
+        """)
 
     @Flag(name: .long, help: "List what is over instead, newest first.") var past = false
     @OptionGroup var options: GlobalOptions
@@ -41,6 +46,8 @@ extension AlertCommands {
 
         'KMS key needs rotation' opens when the project's customer key has been the same for longer than that many \
         days (90 unless set), and closes by itself when the project uses another key.
+
+        Role: project owner.
 
         Example: keyfold alert set shop --kms-network-access-denied off
         Example: keyfold alert set shop --key-needs-rotation 180 --provider azure

@@ -21,6 +21,8 @@ struct MailCommands: ParsableCommand {
         There is no mail without TLS: the server's certificate has to be valid for its name. The password is read from \
         a file that only you can read, or from standard input with '-', and rests sealed in the coordinator's store.
 
+        Role: org owner.
+
         Example: keyfold mail set --server smtp.example.com:587 --from keyfold@example.com --user keyfold \
         --password-file ./password.txt
         """)
@@ -57,7 +59,7 @@ struct MailCommands: ParsableCommand {
   struct Show: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Shows the mail server and what waits to be sent; the password is never shown.",
-      discussion: "Example: keyfold mail show")
+      discussion: "Role: org owner.\n\nExample: keyfold mail show")
 
     @OptionGroup var options: GlobalOptions
 
@@ -70,7 +72,7 @@ struct MailCommands: ParsableCommand {
   struct Test: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Sends a mail to an address now, and says what the server answered.",
-      discussion: "Example: keyfold mail test --to security@example.com")
+      discussion: "Role: org owner.\n\nExample: keyfold mail test --to security@example.com")
 
     @Option(name: .long, help: ArgumentHelp("The address.", valueName: "mail")) var to: String
     @OptionGroup var options: GlobalOptions

@@ -21,6 +21,8 @@ struct NodeCommands: ParsableCommand {
         'keyfold-agent init' on the node makes its key pair and prints the public key. Until it is enrolled, an agent \
         never completes a handshake.
 
+        Role: org owner.
+
         Example: keyfold node enroll node-a --cluster orders --key "$(keyfold-agent init --identity node-a.key)"
         """)
 
@@ -47,7 +49,12 @@ struct NodeCommands: ParsableCommand {
 
   struct List: OperatorSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Lists nodes.", discussion: "Example: keyfold node list --cluster orders")
+      abstract: "Lists nodes.",
+      discussion: """
+        Role: any operator, who sees what is of the own projects.
+
+        Example: keyfold node list --cluster orders
+        """)
 
     @Option(name: .long, help: "Only nodes of this cluster.", transform: Parse.cluster) var cluster: ClusterName?
     @OptionGroup var options: GlobalOptions
@@ -64,7 +71,12 @@ struct NodeCommands: ParsableCommand {
 
   struct Show: OperatorSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Shows all that is known of one node.", discussion: "Example: keyfold node show node-a")
+      abstract: "Shows all that is known of one node.",
+      discussion: """
+        Role: read only.
+
+        Example: keyfold node show node-a
+        """)
 
     @Argument(help: "The node's name.", transform: Parse.node) var name: NodeName
     @OptionGroup var options: GlobalOptions
@@ -84,6 +96,8 @@ struct NodeCommands: ParsableCommand {
         A node that reports damage, lost its data or is too far behind does this by itself as long as the shard has \
         a healthy majority without it. Its present data stays until the copy is whole, and is destroyed then. A new \
         generation of an encrypted cluster has a new master key and new database keys.
+
+        Role: cluster manager.
 
         Example: keyfold node resync node-a --wait
         """)

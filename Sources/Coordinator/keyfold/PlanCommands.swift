@@ -14,7 +14,12 @@ struct PlanCommands: ParsableCommand {
 
   struct List: OperatorSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Lists plans, newest first.", discussion: "Example: keyfold plan list --cluster orders")
+      abstract: "Lists plans, newest first.",
+      discussion: """
+        Role: any operator, who sees what is of the own projects.
+
+        Example: keyfold plan list --cluster orders
+        """)
 
     @Option(name: .long, help: "Only plans of this cluster.", transform: Parse.cluster) var cluster: ClusterName?
     @OptionGroup var options: GlobalOptions
@@ -32,7 +37,7 @@ struct PlanCommands: ParsableCommand {
   struct Show: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Shows one plan as it stands.",
-      discussion: "The beginning of an id is enough.\n\nExample: keyfold plan show 3f2a91c0")
+      discussion: "The beginning of an id is enough.\n\nRole: read only.\n\nExample: keyfold plan show 3f2a91c0")
 
     @Argument(help: "The plan's id, or its beginning.") var id: String
     @OptionGroup var options: GlobalOptions
@@ -51,6 +56,8 @@ struct PlanCommands: ParsableCommand {
         --wait-minutes were over before that. Ctrl-C ends the \
         watching, not the plan. Without a terminal the plan is shown once, unless --follow is given; with --json each \
         change is one line.
+
+        Role: read only.
 
         Example: keyfold plan watch 3f2a91c0
         """)

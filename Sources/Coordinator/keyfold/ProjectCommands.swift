@@ -9,14 +9,21 @@ struct ProjectCommands: ParsableCommand {
     discussion: """
         keyfold project create shop --owner security@example.com
         keyfold kms set shop --key ARN --access-key-id ID --secret-file FILE
+        keyfold project member add shop ada --role cluster-manager
         keyfold project show shop
       """,
-    subcommands: [Create.self, List.self, Show.self, Owners.self, Maintenance.self, AccessCommands.self])
+    subcommands: [
+      Create.self, List.self, Show.self, Owners.self, Member.self, Maintenance.self, AccessCommands.self,
+    ])
 
   struct Create: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Makes a project.",
       discussion: """
+        Who makes it becomes its project owner.
+
+        Role: org owner.
+
         Example: keyfold project create shop --owner security@example.com
                  keyfold kms set shop --key ARN --access-key-id ID --secret-file FILE
         """)
@@ -45,6 +52,8 @@ struct ProjectCommands: ParsableCommand {
       discussion: """
         Mail needs a server: keyfold mail set.
 
+        Role: project owner.
+
         Example: keyfold project owners shop --owner security@example.com --owner dba@example.com
         """)
 
@@ -64,7 +73,12 @@ struct ProjectCommands: ParsableCommand {
 
   struct List: OperatorSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Lists all projects.", discussion: "Example: keyfold project list --json")
+      abstract: "Lists all projects.",
+      discussion: """
+        Role: any operator, who sees what is of the own projects.
+
+        Example: keyfold project list --json
+        """)
 
     @OptionGroup var options: GlobalOptions
 
@@ -81,7 +95,7 @@ struct ProjectCommands: ParsableCommand {
   struct Show: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Shows one project with its KMS settings and clusters.",
-      discussion: "Example: keyfold project show shop")
+      discussion: "Role: read only.\n\nExample: keyfold project show shop")
 
     @Argument(help: "The project's name.", transform: Parse.project) var name: ProjectName
     @OptionGroup var options: GlobalOptions

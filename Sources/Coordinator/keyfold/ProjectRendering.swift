@@ -56,11 +56,28 @@ enum ProjectRendering {
       ("settings version", "\(kms.settingsVersion)"),
       ("last check", verdict(kms.lastCheck)),
       ("checked at", kms.lastCheck?.checkedAt.map { "\($0)" }),
-    ] + trouble(kms) + formerKeys(kms) + vantagePoints(kms)
+    ] + privateNetwork(kms) + trouble(kms) + formerKeys(kms) + vantagePoints(kms)
   }
 
   private static func replica(_ replica: KMSReplica) -> String {
     replica.endpoint.map { "\(replica.region) at \($0)" } ?? replica.region
+  }
+
+  /// The ranges that are required, and each endpoint with its addresses and whether they are inside.
+  private static func privateNetwork(_ kms: KMSView) -> [(String, Table.Cell?)] {
+    guard let network = kms.privateNetwork else { return [] }
+    let endpoints = network.endpoints.map { endpoint -> (String, Table.Cell?) in
+      let addresses = endpoint.addresses.map(\.description).joined(separator: ", ")
+      let outside = endpoint.outside.map(\.description).joined(separator: ", ")
+      return (
+        "endpoint \(endpoint.host)",
+        outside.isEmpty
+          ? Table.Cell("\(addresses): private", .good)
+          : Table.Cell("\(addresses): refused, outside the private ranges: \(outside)", .bad)
+      )
+    }
+    let ranges = network.ranges.map(\.description).joined(separator: ", ")
+    return [("private networking", "required, inside \(ranges)")] + endpoints
   }
 
   /// Keys that were replaced and are still needed.

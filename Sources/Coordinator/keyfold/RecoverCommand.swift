@@ -14,6 +14,8 @@ extension ClusterCommands {
         nothing any more of what they have: they need a new initial sync ('keyfold node resync'), and vote again once \
         they have caught up. Make sure that they cannot run by themselves meanwhile: stop their agents.
 
+        Role: project owner; read only to look.
+
         Example: keyfold cluster recover orders
                  keyfold cluster recover orders --from node-a --confirm --wait
         """)

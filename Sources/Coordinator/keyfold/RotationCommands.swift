@@ -10,6 +10,8 @@ extension KeysCommands {
         Master keys are rotated by themselves before the oldest one in use reaches the project's limit (90 days unless \
         'keyfold project maintenance' says otherwise): a day ahead, or in the last maintenance window before it.
 
+        Role: read only; of everything any operator, who sees what is of the own projects.
+
         Example: keyfold keys schedule --cluster orders
         """)
 
@@ -32,6 +34,8 @@ extension KeysCommands {
       discussion: """
         At most twice, the first time from two weeks before its start on; then it starts by itself. A deferral may \
         take keys past the limit for their age: 'keyfold keys schedule' says so, and an alert opens when they are.
+
+        Role: cluster manager.
 
         Example: keyfold keys defer orders
         """)
@@ -56,6 +60,8 @@ extension ProjectCommands {
         Rotations that start by themselves begin inside the window: the hour of the week that the clocks of the time \
         zone show. What was begun and could not go on waits for the next window. Without a window they start a day \
         before the limit. 'keyfold keys rotate' starts one at any time.
+
+        Role: project owner.
 
         Example: keyfold project maintenance shop --day sunday --hour 2 --time-zone Europe/Berlin
         Example: keyfold project maintenance shop --rotate-every 30 --defer-once on

@@ -15,6 +15,8 @@ extension NodeCommands {
 
         Who approved what and when is kept: keyfold audit list
 
+        Role: project owner.
+
         Example: keyfold node approve node-a
         """)
 
@@ -44,7 +46,12 @@ struct CoordinatorCommands: ParsableCommand {
 
   struct Show: OperatorSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Shows how the coordinator stands to its nodes.", discussion: "Example: keyfold coordinator show")
+      abstract: "Shows how the coordinator stands to its nodes.",
+      discussion: """
+        Role: any operator.
+
+        Example: keyfold coordinator show
+        """)
 
     @OptionGroup var options: GlobalOptions
 
@@ -64,6 +71,8 @@ struct CoordinatorCommands: ParsableCommand {
 
         --without-majority is another matter: a coordinator that has just started commands no cluster before a \
         majority of the cluster's nodes has said hello. With it, clusters are commanded whose majority is gone for good.
+
+        Role: org owner.
 
         Example: keyfold coordinator adopt
         """)

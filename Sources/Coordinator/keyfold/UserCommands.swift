@@ -24,7 +24,11 @@ struct UserCommands: ParsableCommand {
   struct Create: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Makes a user. The first one closes the cluster to everybody who does not log in.",
-      discussion: "Example: keyfold user create shop.app --cluster orders --role readWrite --password-file app.secret")
+      discussion: """
+        Role: project owner.
+
+        Example: keyfold user create shop.app --cluster orders --role readWrite --password-file app.secret
+        """)
 
     @Argument(help: "The user: DATABASE.NAME.", transform: Parse.user) var name: DriverUserName
     @Option(name: .long, help: "The cluster.", transform: Parse.cluster) var cluster: ClusterName
@@ -49,7 +53,12 @@ struct UserCommands: ParsableCommand {
 
   struct List: OperatorSubcommand {
     static let configuration = CommandConfiguration(
-      abstract: "Lists the users of a cluster.", discussion: "Example: keyfold user list --cluster orders")
+      abstract: "Lists the users of a cluster.",
+      discussion: """
+        Role: read only.
+
+        Example: keyfold user list --cluster orders
+        """)
 
     @Option(name: .long, help: "The cluster.", transform: Parse.cluster) var cluster: ClusterName
     @OptionGroup var options: GlobalOptions
@@ -71,6 +80,8 @@ struct UserCommands: ParsableCommand {
       abstract: "Gives a user another password.",
       discussion: """
         Connections that are open stay. To cut them off as well, remove the user and make it anew.
+
+        Role: project owner.
 
         Example: keyfold user password shop.app --cluster orders --password-file new.secret
         """)
@@ -95,6 +106,8 @@ struct UserCommands: ParsableCommand {
       abstract: "Removes a user; open connections lose their rights at once.",
       discussion: """
         The last user can't be removed: without one everybody could come in.
+
+        Role: project owner.
 
         Example: keyfold user remove shop.app --cluster orders
         """)

@@ -5619,7 +5619,7 @@ const ProtobufCMessageDescriptor keyfold__v1__member__descriptor =
   (ProtobufCMessageInit) keyfold__v1__member__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptors[11] =
+static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptors[13] =
 {
   {
     "provider",
@@ -5753,6 +5753,30 @@ static const ProtobufCFieldDescriptor keyfold__v1__kmssettings__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "requires_private_network",
+    220,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__KMSSettings, requires_private_network),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "private_ranges",
+    221,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__KMSSettings, n_private_ranges),
+    offsetof(Keyfold__V1__KMSSettings, private_ranges),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__kmssettings__field_indices_by_name[] = {
   5,   /* field[5] = access_key_id */
@@ -5762,16 +5786,19 @@ static const unsigned keyfold__v1__kmssettings__field_indices_by_name[] = {
   7,   /* field[7] = issuer_endpoint */
   1,   /* field[1] = key_id */
   8,   /* field[8] = metadata_endpoint */
+  12,   /* field[12] = private_ranges */
   0,   /* field[0] = provider */
   2,   /* field[2] = region */
   9,   /* field[9] = region_endpoints */
   10,   /* field[10] = replicas */
+  11,   /* field[11] = requires_private_network */
 };
-static const ProtobufCIntRange keyfold__v1__kmssettings__number_ranges[2 + 1] =
+static const ProtobufCIntRange keyfold__v1__kmssettings__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 90, 10 },
-  { 0, 11 }
+  { 220, 11 },
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor =
 {
@@ -5781,10 +5808,10 @@ const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor =
   "Keyfold__V1__KMSSettings",
   "keyfold.v1",
   sizeof(Keyfold__V1__KMSSettings),
-  11,
+  13,
   keyfold__v1__kmssettings__field_descriptors,
   keyfold__v1__kmssettings__field_indices_by_name,
-  2,  keyfold__v1__kmssettings__number_ranges,
+  3,  keyfold__v1__kmssettings__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__kmssettings__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -9177,7 +9204,7 @@ const ProtobufCEnumDescriptor keyfold__v1__revocation_reason__descriptor =
   keyfold__v1__revocation_reason__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue keyfold__v1__outage_reason__enum_values_by_number[11] =
+static const ProtobufCEnumValue keyfold__v1__outage_reason__enum_values_by_number[12] =
 {
   { "OUTAGE_REASON_UNSPECIFIED", "KEYFOLD__V1__OUTAGE_REASON__OUTAGE_REASON_UNSPECIFIED", 0 },
   { "OUTAGE_REASON_NETWORK", "KEYFOLD__V1__OUTAGE_REASON__OUTAGE_REASON_NETWORK", 1 },
@@ -9190,16 +9217,18 @@ static const ProtobufCEnumValue keyfold__v1__outage_reason__enum_values_by_numbe
   { "OUTAGE_REASON_CREDENTIALS_EXPIRED", "KEYFOLD__V1__OUTAGE_REASON__OUTAGE_REASON_CREDENTIALS_EXPIRED", 8 },
   { "OUTAGE_REASON_VANTAGE_POINTS_DISAGREE", "KEYFOLD__V1__OUTAGE_REASON__OUTAGE_REASON_VANTAGE_POINTS_DISAGREE", 9 },
   { "OUTAGE_REASON_UNLISTED", "KEYFOLD__V1__OUTAGE_REASON__OUTAGE_REASON_UNLISTED", 10 },
+  { "OUTAGE_REASON_PRIVATE_NETWORKING", "KEYFOLD__V1__OUTAGE_REASON__OUTAGE_REASON_PRIVATE_NETWORKING", 11 },
 };
 static const ProtobufCIntRange keyfold__v1__outage_reason__value_ranges[] = {
-{0, 0},{0, 11}
+{0, 0},{0, 12}
 };
-static const ProtobufCEnumValueIndex keyfold__v1__outage_reason__enum_values_by_name[11] =
+static const ProtobufCEnumValueIndex keyfold__v1__outage_reason__enum_values_by_name[12] =
 {
   { "OUTAGE_REASON_CLOCK_SKEW", 7 },
   { "OUTAGE_REASON_CREDENTIALS_EXPIRED", 8 },
   { "OUTAGE_REASON_MALFORMED_ANSWER", 6 },
   { "OUTAGE_REASON_NETWORK", 1 },
+  { "OUTAGE_REASON_PRIVATE_NETWORKING", 11 },
   { "OUTAGE_REASON_SERVICE", 5 },
   { "OUTAGE_REASON_THROTTLED", 4 },
   { "OUTAGE_REASON_TIMEOUT", 3 },
@@ -9215,9 +9244,9 @@ const ProtobufCEnumDescriptor keyfold__v1__outage_reason__descriptor =
   "OutageReason",
   "Keyfold__V1__OutageReason",
   "keyfold.v1",
-  11,
+  12,
   keyfold__v1__outage_reason__enum_values_by_number,
-  11,
+  12,
   keyfold__v1__outage_reason__enum_values_by_name,
   1,
   keyfold__v1__outage_reason__value_ranges,

@@ -90,4 +90,5 @@ public enum RevocationReason: String, Sendable, Codable, CaseIterable {
 public enum OutageReason: String, Sendable, Codable, CaseIterable {
   case network, tls, timeout, throttled, service, malformedAnswer, clockSkew, credentialsExpired, vantagePointsDisagree
   case unlisted
+  case privateNetworking
 }

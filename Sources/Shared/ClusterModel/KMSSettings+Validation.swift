@@ -35,6 +35,7 @@ extension KMSSettings {
     }
     try checkCredentials()
     try validateReplicas()
+    try validatePrivateRanges()
   }
 
   private func checkRegionEndpoints() throws(ModelError) {

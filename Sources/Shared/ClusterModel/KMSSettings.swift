@@ -25,6 +25,10 @@ public struct KMSSettings: Sendable, Equatable {
   /// Base URLs by region, for private endpoints: the one of `region` goes before `endpoint`.
   public var regionEndpoints: [String: String] = [:]
 
+  /// Ranges outside of which no address of the KMS or of an issuer of credentials may lie; nil if private networking is
+  /// not required.
+  public var privateRanges: [IPRange]?
+
   /// The base URL that is asked, nil for the provider's own.
   public var endpointInUse: String? { regionEndpoints[region] ?? endpoint }
 
@@ -61,7 +65,7 @@ extension KMSSettings: Codable {
   private enum Field: String, CodingKey {
     case provider, keyID, region, endpoint, certificateAuthorityPEM, credentials, issuerEndpoint, metadataEndpoint
     case replicas
-    case accessKeyID, regionEndpoints
+    case accessKeyID, regionEndpoints, privateRanges
   }
 
   /// Reads settings as they are stored; throws if they are incomplete or of an unknown kind.
@@ -79,6 +83,7 @@ extension KMSSettings: Codable {
       metadataEndpoint: try fields.decodeIfPresent(String.self, forKey: .metadataEndpoint),
       replicas: try fields.decodeIfPresent([KMSReplica].self, forKey: .replicas))
     regionEndpoints = try fields.decodeIfPresent([String: String].self, forKey: .regionEndpoints) ?? [:]
+    privateRanges = try fields.decodeIfPresent([IPRange].self, forKey: .privateRanges)
   }
 
   /// Writes settings without the secret, which is no part of them.
@@ -93,6 +98,7 @@ extension KMSSettings: Codable {
     try fields.encodeIfPresent(issuerEndpoint, forKey: .issuerEndpoint)
     try fields.encodeIfPresent(metadataEndpoint, forKey: .metadataEndpoint)
     try fields.encodeIfPresent(replicas, forKey: .replicas)
+    try fields.encodeIfPresent(privateRanges, forKey: .privateRanges)
     if !regionEndpoints.isEmpty { try fields.encode(regionEndpoints, forKey: .regionEndpoints) }
   }
 }

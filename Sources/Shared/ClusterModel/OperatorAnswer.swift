@@ -16,6 +16,8 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   case cluster(ClusterView)
   /// All clusters.
   case clusters([ClusterView])
+  /// What a change of a cluster comes to.
+  case clusterChange(ClusterChangeView)
   /// One plan, new or as it stands.
   case plan(PlanView)
   /// Several plans.
@@ -40,6 +42,8 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   case coordinator(CoordinatorView)
   /// All operators, also those that were removed.
   case operators([OperatorView])
+  /// Who has which role in a project.
+  case members([ProjectMembership])
   /// Decisions on whom to trust.
   case audit(AuditPage)
   /// A shard's members side by side.

@@ -33,6 +33,10 @@ public struct ClusterView: Sendable, Codable, Equatable {
 
   /// What is said while nodes leave a customer key that was replaced; nil while none do.
   public var keyChange: String?
+  /// What it may have; nil from a coordinator that does not say.
+  public var clusterClass: ClusterClass?
+  /// What is left to do of a change of its nodes, in this order; nil while none is under way.
+  public var change: [String]?
 
   /// Makes a view of its parts.
   public init(

@@ -7,15 +7,17 @@ extension OperatorCommand {
     case .createProject(let name, _), .showProject(let name): name.text
     case .setKMS(let project, _), .showKMS(let project), .checkKMS(let project), .removeKMS(let project),
       .setAlerts(let project, _), .setOwners(let project, _), .setKeyAlert(let project, _, _),
-      .setMaintenance(let project, _):
+      .setMaintenance(let project, _), .listMembers(let project):
       project.text
     case .addAccess(let project, let range, _, _, _), .removeAccess(let project, let range): "\(project): \(range)"
     case .dropAccessList(let project), .listAccess(let project): project.text
     case .enrollNode(let name, _, _), .showNode(let name), .resyncNode(let name), .approveNode(let name),
       .revokeNode(let name):
       name.text
-    case .addOperator(let name, _), .removeOperator(let name): name.text
-    case .createCluster(let name, _, _), .showCluster(let name), .startCluster(let name), .shutdownCluster(let name),
+    case .addOperator(let name, _, _), .removeOperator(let name), .setOperatorRole(let name, _): name.text
+    case .addMember(let project, let name, _), .removeMember(let project, let name): "\(project): \(name)"
+    case .createCluster(let name, _, _, _), .changeCluster(let name, _, _, _), .showCluster(let name),
+      .startCluster(let name), .shutdownCluster(let name),
       .restartCluster(let name), .encryptCluster(let name), .decryptCluster(let name),
       .tryAgain(let name):
       name.text

@@ -25,7 +25,9 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   /// Copy everything into a new generation of one node.
   case resyncNode(name: NodeName)
   /// Make a cluster of enrolled nodes; no names mean every node enrolled for it.
-  case createCluster(name: ClusterName, project: ProjectName, nodes: [NodeName])
+  case createCluster(name: ClusterName, project: ProjectName, nodes: [NodeName], clusterClass: ClusterClass = .standard)
+  /// Change a cluster's class or nodes, which were `present` when it was shown; a dry run only says what would be done.
+  case changeCluster(name: ClusterName, change: ClusterChange, present: [NodeName]?, isDryRun: Bool)
   /// List all clusters.
   case listClusters
   /// Show one cluster with its nodes.
@@ -107,11 +109,19 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   /// Refuse a node's key for good, here and at its peers.
   case revokeNode(name: NodeName)
   /// Let an operator in by a CURVE public key in Z85.
-  case addOperator(name: OperatorName, publicKey: String)
+  case addOperator(name: OperatorName, publicKey: String, role: OperatorRole = .member)
   /// Refuse an operator's key for good.
   case removeOperator(name: OperatorName)
+  /// Make an operator an org owner, or one no more.
+  case setOperatorRole(name: OperatorName, role: OperatorRole)
   /// List operators, also those that were removed.
   case listOperators
+  /// Give an operator a role in a project in place of the one there was.
+  case addMember(project: ProjectName, admin: OperatorName, role: ProjectRole)
+  /// Take an operator's role in a project away.
+  case removeMember(project: ProjectName, admin: OperatorName)
+  /// List who has which role in a project.
+  case listMembers(project: ProjectName)
   /// Show the coordinator itself.
   case showCoordinator
   /// Take nodes as they are after the coordinator was restored from an older copy.
@@ -137,6 +147,7 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .showNode: "node show"
     case .resyncNode: "node resync"
     case .createCluster: "cluster create"
+    case .changeCluster: "cluster change"
     case .listClusters: "cluster list"
     case .showCluster: "cluster show"
     case .startCluster: "cluster start"
@@ -179,7 +190,11 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .revokeNode: "node revoke"
     case .addOperator: "operator add"
     case .removeOperator: "operator remove"
+    case .setOperatorRole: "operator role"
     case .listOperators: "operator list"
+    case .addMember: "project member add"
+    case .removeMember: "project member remove"
+    case .listMembers: "project member list"
     case .showCoordinator: "coordinator show"
     case .adopt: "coordinator adopt"
     case .readAudit: "audit"

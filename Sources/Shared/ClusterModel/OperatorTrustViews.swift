@@ -73,6 +73,10 @@ public struct OperatorView: Sendable, Codable, Equatable {
   public var addedAt: OperatorTime?
   /// Since when the key is refused, nil if it is let in.
   public var removedAt: OperatorTime?
+  /// What the operator may do in the installation; nil from a coordinator that does not say.
+  public var role: OperatorRole?
+  /// The roles in projects; nil from a coordinator that does not say.
+  public var projects: [ProjectMembership]?
 
   /// Makes a view of its parts.
   public init(name: OperatorName, publicKey: String, addedAt: OperatorTime?, removedAt: OperatorTime?) {

@@ -65,6 +65,8 @@ public struct KMSView: Sendable, Codable, Equatable {
   public var vantagePoints: [VantagePointView]?
   /// Keys that were replaced and are still needed; nil if there are none.
   public var formerKeys: [FormerKeyView]?
+  /// What private networking is required, nil if none is.
+  public var privateNetwork: PrivateNetworkView?
 
   /// Makes a view of settings; the secret is no part of them.
   public init(project: ProjectName, settings: KMSSettings, settingsVersion: UInt64, lastCheck: CheckView?) {
@@ -79,6 +81,7 @@ public struct KMSView: Sendable, Codable, Equatable {
     issuerEndpoint = settings.issuerEndpoint
     metadataEndpoint = settings.metadataEndpoint
     replicas = settings.replicas
+    privateNetwork = settings.privateRanges.map { PrivateNetworkView(ranges: $0) }
     self.settingsVersion = settingsVersion
     self.lastCheck = lastCheck
   }

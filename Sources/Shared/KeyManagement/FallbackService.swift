@@ -77,7 +77,7 @@ public struct FallbackService: KeyManagementService {
   /// used, an answer that makes no sense or that nobody knows are no outage of a region.
   static func isOutage(_ error: KMSError) -> Bool {
     switch error.kind {
-    case .network, .tls, .timeout, .throttled, .service: true
+    case .network, .privateNetwork, .tls, .timeout, .throttled, .service: true
     default: false
     }
   }

@@ -26,6 +26,8 @@ public struct KMSError: Error, Sendable, Equatable, CustomStringConvertible {
     case network
     /// A firewall or perimeter of the provider's refuses this machine's address.
     case perimeter
+    /// Private networking is required, and the KMS's name has an address outside the private ranges; nothing was sent.
+    case privateNetwork
     /// The KMS's certificate or TLS handshake was not acceptable.
     case tls
     /// No answer in time.

@@ -15,13 +15,25 @@ public final class KeyManagementFactory: Sendable {
   private let measures: KMSMeasures?
   private let onCall: (@Sendable (KMSCallRecord) -> Void)?
   private let budget = CallBudget()
+  private let resolver: any HostResolver
+  private let pinned = PinnedClients()
+  private let endpointWatch = EndpointWatch()
   let kept = Mutex(KeptServices())
 
   /// Makes a factory with an HTTP client of its own, on the process's shared event loops; `measures` count the calls of
   /// every service it makes, and `onCall` is told of every request that was sent to a KMS, with the KMS's id of it.
-  public init(
+  public convenience init(
     clock: WallClock = .system, measures: KMSMeasures? = nil, onCall: (@Sendable (KMSCallRecord) -> Void)? = nil
   ) {
+    self.init(clock: clock, measures: measures, onCall: onCall, resolver: SystemResolver())
+  }
+
+  /// Makes a factory that looks names up with `resolver` where private networking is required.
+  package init(
+    clock: WallClock = .system, measures: KMSMeasures? = nil, onCall: (@Sendable (KMSCallRecord) -> Void)? = nil,
+    resolver: any HostResolver
+  ) {
+    self.resolver = resolver
     client = HTTPClient(
       eventLoopGroup: HTTPClient.defaultEventLoopGroup, configuration: HTTPClientExchange.clientConfiguration)
     self.clock = clock
@@ -30,7 +42,18 @@ public final class KeyManagementFactory: Sendable {
   }
 
   /// Closes every connection; services made here answer nothing but errors afterwards.
-  public func shutdown() async { try? await client.shutdown() }
+  public func shutdown() async {
+    await pinned.shutdown()
+    try? await client.shutdown()
+  }
+
+  /// The hosts that are asked for these settings where private networking is required, as they were looked up last.
+  public func endpoints(of settings: KMSSettings) -> [KMSEndpointView] {
+    let replicas = (settings.replicas ?? []).compactMap { settings.settings(of: $0)?.keyID }
+    var seen: [String: KMSEndpointView] = [:]
+    for key in [settings.keyID] + replicas { for view in endpointWatch.endpoints(of: key) { seen[view.host] = view } }
+    return seen.values.sorted { $0.host < $1.host }
+  }
 
   /// Makes the service of `settings` with the secret half of its credentials, or throws what is wrong with them.
   ///
@@ -62,8 +85,9 @@ public final class KeyManagementFactory: Sendable {
     do {
       let parts = ServiceParts(
         settings: settings, secret: secret, sessionToken: sessionToken,
-        exchange: try makeExchange(settings.certificateAuthorityPEM, localAddress),
-        systemExchange: try makeExchange(nil, localAddress), metadataExchange: try makeExchange(nil, nil),
+        exchange: try makeExchange(for: settings, settings.certificateAuthorityPEM, localAddress),
+        systemExchange: try makeExchange(for: settings, nil, localAddress),
+        metadataExchange: try makeExchange(for: settings, nil, nil, isNear: true),
         clock: clock, budget: budget, onCall: onCall)
       service = try parts.service()
     } catch let error as HTTPFailure {
@@ -85,6 +109,24 @@ public final class KeyManagementFactory: Sendable {
     } catch {
       throw KMSError(.invalidSettings, operation: .configure, keyID: "", detail: error.detail)
     }
+  }
+
+  /// Where private networking is required, one that refuses addresses outside; of a machine's metadata service,
+  /// link-local ones are let through beside the declared.
+  private func makeExchange(
+    for settings: KMSSettings, _ authorityPEM: String?, _ localAddress: String?, isNear: Bool = false
+  ) throws(HTTPFailure) -> any HTTPExchange {
+    let open = try makeExchange(authorityPEM, localAddress)
+    guard let ranges = settings.privateRanges else { return open }
+    return PrivateExchange(
+      ranges: isNear ? ranges + PrivateExchange.near : ranges, resolver: resolver,
+      connect: { [pinned] host, address in
+        // An address needs no look-up, and none that could differ.
+        if IPAddress(host) == address { return open }
+        guard let client = pinned.client(for: host, at: address) else { return ClosedExchange() }
+        return HTTPClientExchange(client: client, tls: open.tls, localAddress: open.localAddress)
+      },
+      onLookUp: { [endpointWatch, key = settings.keyID] view in endpointWatch.note(view, key: key) })
   }
 
   private func makeExchange(_ authorityPEM: String?, _ localAddress: String?) throws(HTTPFailure) -> HTTPClientExchange

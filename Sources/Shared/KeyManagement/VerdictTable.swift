@@ -16,6 +16,7 @@ enum VerdictTable {
     case .accessDenied: .revoked(.accessDenied, detail: detail)
     case .credentialsExpired: .unreachable(.credentialsExpired, detail: detail)
     case .network, .perimeter: .unreachable(.network, detail: detail)
+    case .privateNetwork: .unreachable(.privateNetworking, detail: detail)
     case .tls: .unreachable(.tls, detail: detail)
     case .timeout: .unreachable(.timeout, detail: detail)
     case .throttled: .unreachable(.throttled, detail: detail)

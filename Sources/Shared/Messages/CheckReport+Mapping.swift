@@ -60,6 +60,6 @@ extension RevocationReason: WireChoice {
 extension OutageReason: WireChoice {
   static let wireOrder: [OutageReason] = [
     .network, .tls, .timeout, .throttled, .service, .malformedAnswer, .clockSkew, .credentialsExpired,
-    .vantagePointsDisagree, .unlisted,
+    .vantagePointsDisagree, .unlisted, .privateNetworking,
   ]
 }

@@ -25,6 +25,18 @@ extension KMSSettings: WireMapped {
       metadataEndpoint: try wire.optionalText("metadata_endpoint"), replicas: replicas.isEmpty ? nil : replicas)
     let endpoints: [RegionEndpoint] = try wire.list("region_endpoints", limit: Self.maximumRegionEndpoints)
     regionEndpoints = Dictionary(endpoints.map { ($0.region, $0.endpoint) }) { $1 }
+    if wire.bool("requires_private_network") { privateRanges = try Self.ranges(wire) }
+  }
+
+  /// A range that can't be read makes the settings unusable: without it more would be let through, or less.
+  private static func ranges(_ wire: WireReader) throws(MessageError) -> [IPRange] {
+    var ranges: [IPRange] = []
+    for text in try wire.texts("private_ranges", limit: maximumPrivateRanges) {
+      do { ranges.append(try IPRange(text)) } catch {
+        throw MessageError(.invalidValue, field: "private_ranges", error.description)
+      }
+    }
+    return ranges
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -38,6 +50,8 @@ extension KMSSettings: WireMapped {
     try wire.set("issuer_endpoint", optional: issuerEndpoint)
     try wire.set("metadata_endpoint", optional: metadataEndpoint)
     try wire.set("replicas", list: replicas ?? [])
+    wire.set("requires_private_network", privateRanges != nil)
+    try wire.set("private_ranges", texts: (privateRanges ?? []).map(\.description))
     try wire.set(
       "region_endpoints",
       list: regionEndpoints.sorted { $0.key < $1.key }.map { RegionEndpoint(region: $0.key, endpoint: $0.value) })

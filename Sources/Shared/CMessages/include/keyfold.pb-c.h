@@ -136,7 +136,8 @@ typedef enum _Keyfold__V1__OutageReason {
   KEYFOLD__V1__OUTAGE_REASON__OUTAGE_REASON_CLOCK_SKEW = 7,
   KEYFOLD__V1__OUTAGE_REASON__OUTAGE_REASON_CREDENTIALS_EXPIRED = 8,
   KEYFOLD__V1__OUTAGE_REASON__OUTAGE_REASON_VANTAGE_POINTS_DISAGREE = 9,
-  KEYFOLD__V1__OUTAGE_REASON__OUTAGE_REASON_UNLISTED = 10
+  KEYFOLD__V1__OUTAGE_REASON__OUTAGE_REASON_UNLISTED = 10,
+  KEYFOLD__V1__OUTAGE_REASON__OUTAGE_REASON_PRIVATE_NETWORKING = 11
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__OUTAGE_REASON)
 } Keyfold__V1__OutageReason;
 typedef enum _Keyfold__V1__Provider {
@@ -848,6 +849,9 @@ struct  Keyfold__V1__KMSSettings
   Keyfold__V1__RegionEndpoint **region_endpoints;
   size_t n_replicas;
   Keyfold__V1__KMSReplica **replicas;
+  protobuf_c_boolean requires_private_network;
+  size_t n_private_ranges;
+  char **private_ranges;
   Keyfold__V1__KMSSettings__OptEndpointCase opt_endpoint_case;
   union {
     char *endpoint;
@@ -867,7 +871,7 @@ struct  Keyfold__V1__KMSSettings
 };
 #define KEYFOLD__V1__KMSSETTINGS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__kmssettings__descriptor) \
-    , KEYFOLD__V1__PROVIDER__PROVIDER_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0,NULL, 0,NULL, KEYFOLD__V1__KMSSETTINGS__OPT_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_CERTIFICATE_AUTHORITY_PEM__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_ISSUER_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_METADATA_ENDPOINT__NOT_SET, {0} }
+    , KEYFOLD__V1__PROVIDER__PROVIDER_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0,NULL, 0,NULL, 0, 0,NULL, KEYFOLD__V1__KMSSETTINGS__OPT_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_CERTIFICATE_AUTHORITY_PEM__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_ISSUER_ENDPOINT__NOT_SET, {0}, KEYFOLD__V1__KMSSETTINGS__OPT_METADATA_ENDPOINT__NOT_SET, {0} }
 
 
 struct  Keyfold__V1__RegionEndpoint
