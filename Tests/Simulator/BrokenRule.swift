@@ -18,8 +18,6 @@ package enum BrokenRule: String, Sendable, CaseIterable {
   case forgetCommandIDs
   /// The coordinator believes every node well.
   case ignoreHealth
-  /// A node goes on with what a key has wrapped although other settings came into force meanwhile.
-  case wrapByReplacedKey
   /// A node puts its keystore under a master key that nobody ordered.
   case rotateUnasked
   /// The coordinator takes a node for out of its shard before that is committed.

@@ -17,7 +17,7 @@ extension SimulatedNode {
   }
 
   func isInForce(_ used: UsedKey, _ life: AgentProcess) -> Bool {
-    world.profile.broken == .wrapByReplacedKey || settingsInForce(life) == used
+    settingsInForce(life) == used
   }
 
   /// The settings that unwrap what is stored: those in force, or former ones.

@@ -140,9 +140,10 @@ extension SimulatedWorld {
     }
   }
 
-  /// A node goes down for a plan, however late the order came: no other one may be down for one.
+  /// A voter goes down for a plan, however late the order came: no other one may be down for one.
   func checkRestarts(_ place: Int) {
-    for other in nodes where other.index != place && other.isRestarting {
+    func isVoter(_ node: SimulatedNode) -> Bool { oracle.membership?.voters.contains(node.name) ?? true }
+    for other in nodes where other.index != place && other.isRestarting && isVoter(other) && isVoter(nodes[place]) {
       fail("\(nodes[place].name) restarts while \(other.name) is down for a restart")
     }
     nodes[place].isRestarting = true

@@ -88,7 +88,7 @@ package struct SimulationProfile: Sendable {
     members = 3
     faultySpan = 240_000
     faultInterval = 6000
-    keyChanges = rule == .wrapByReplacedKey
+    keyChanges = false
     switch rule {
     case .voteNotPersisted, .acknowledgeBeforeSync:
       (crashes, crashesPerStep, partitions, writeInterval) = (true, 3000, true, 150)
@@ -96,7 +96,6 @@ package struct SimulationProfile: Sendable {
     case .destroyBeforeRename: (crashes, crashesPerStep, partitions) = (true, 2500, false)
     case .resyncedVotesAtOnce: (dataLoss, crashes, partitions, faultInterval) = (true, true, true, 3000)
     case .sendBeforePersist, .forgetCommandIDs: coordinatorCrashes = true
-    case .wrapByReplacedKey: (revocations, outages, crashes) = (false, false, false)
     case .rotateUnasked: (outages, revocations) = (false, false)
     case .leaveBeforeRetired, .keysSurviveLeaving: (outages, revocations, dataLoss) = (false, false, false)
     case .ignoreHealth: (crashes, crashesPerStep) = (true, 200)

@@ -253,7 +253,7 @@ extension CoordinatorCore {
       if left.count == plan.steps.count { continue }
       plan.steps = left
       put(plan)
-      if left.isEmpty { end(plan.id, .superseded(reason: "\(node) was taken out of the cluster"), now: now) }
+      if left.isEmpty { end(plan.id, .superseded(reason: "its node was taken out of the cluster"), now: now) }
     }
   }
 
