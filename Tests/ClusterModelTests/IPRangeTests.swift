@@ -130,7 +130,20 @@ struct AddressRuleTests {
 
   @Test("restricts the replication port only if every member has an address")
   func names() throws {
-    let rules = rules(list([], names: ["10.0.0.1", "node-2.example.org"]))
-    #expect(rules.members == .anyone && rules.drivers != .anyone)
+    var list = list([], names: ["10.0.0.1", "node-2.example.org"])
+    #expect(rules(list).members == .anyone && rules(list).drivers != .anyone)
+    // Where its calls go out to the KMS is not where other members see it.
+    let node = list.nodes[1].node
+    list.nodes.append(IPList.Entry(cluster: cluster, node: node, address: "198.51.100.0/30", direction: .outbound))
+    #expect(rules(list).members == .anyone)
+  }
+
+  @Test("lets members in from where their calls go out, ranges too, and drivers not")
+  func outbound() {
+    var list = list([])
+    let node = list.nodes[0].node
+    list.nodes.append(IPList.Entry(cluster: cluster, node: node, address: "198.51.100.0/30", direction: .outbound))
+    #expect(rules(list).members.admits("198.51.100.2") && !rules(list).members.admits("198.51.100.4"))
+    #expect(!rules(list).drivers.admits("198.51.100.2"))
   }
 }

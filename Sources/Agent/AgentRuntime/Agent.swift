@@ -34,8 +34,9 @@ public struct Agent: Service {
         "drivers.address is \(address), which drivers can't connect to: name their address in drivers.advertise")
     }
     try Self.checkReplication(configuration.replication)
-    if let wrong = configuration.outboundAddresses?.first(where: { (try? IPRange($0)) == nil }) {
-      throw AgentError(.configuration, "outboundAddresses: \(wrong) is no address and no range")
+    if let wrong = configuration.outboundAddresses?.first(where: { (try? IPRange($0))?.isTooWideForNode ?? true }) {
+      throw AgentError(
+        .configuration, "outboundAddresses: \(wrong) is no address and no range of at most a /16 (IPv6: /32)")
     }
     try configuration.checkOplog()
     try configuration.checkScrub()

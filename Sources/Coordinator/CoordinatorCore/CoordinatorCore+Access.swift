@@ -22,9 +22,10 @@ extension CoordinatorCore {
       throw CoordinatorError(
         .invalid, refusal, why: "An entry expires after 1 to \(CoordinatorLimits.longestAccessHours) hours.")
     }
-    guard comment.count <= CoordinatorLimits.maximumAccessComment,
+    let unseen: Set<Unicode.GeneralCategory> = [.control, .format, .lineSeparator, .paragraphSeparator, .surrogate]
+    guard comment.unicodeScalars.count <= CoordinatorLimits.maximumAccessComment,
       comment.unicodeScalars.allSatisfy({
-        !$0.properties.isDefaultIgnorableCodePoint && $0.value >= 0x20 && $0 != "\u{7F}"
+        !$0.properties.isDefaultIgnorableCodePoint && !unseen.contains($0.properties.generalCategory)
       })
     else {
       throw CoordinatorError(

@@ -140,7 +140,7 @@ extension CoordinatorCore {
     of report: NodeReport, seenFrom seen: String?
   ) -> (inbound: Set<String>, outbound: Set<String>) {
     let inbound = Set([report.replicationAddress, report.driverAddress].compactMap { host(of: $0) })
-    var outbound = Set((report.outboundAddresses ?? []).filter { (try? IPRange($0)) != nil })
+    var outbound = Set((report.outboundAddresses ?? []).filter { (try? IPRange($0))?.isTooWideForNode == false })
     if outbound.isEmpty {
       let literal = inbound.filter { IPAddress($0) != nil }
       outbound = literal

@@ -35,7 +35,7 @@ extension Coordinator {
     if let answer = try answerOnAccess(command) { return answer }
     switch command {
     case .setKMS(let project, let settings):
-      try startProof(of: project, settings: settings, secret: secret, asker: asker)
+      try startProof(of: project, settings: settings, secret: secret, asker: asker, by: name)
       return nil
     case .checkKMS(let project):
       try startCheck(of: project, asker: asker) { core, now throws(CoordinatorError) in

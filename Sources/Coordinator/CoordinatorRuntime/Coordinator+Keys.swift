@@ -53,8 +53,9 @@ extension Coordinator {
     answerCheckAskers(of: name, .failure(Self.tooManyCalls("The key of project \(name) was not checked.")))
   }
 
-  func startProof(of project: ProjectName, settings: KMSSettings, secret: Secret?, asker: Asker) throws(OperatorFailure)
-  {
+  func startProof(
+    of project: ProjectName, settings: KMSSettings, secret: Secret?, asker: Asker, by admin: OperatorName
+  ) throws(OperatorFailure) {
     guard (secret?.count ?? 0 > 0) == settings.credentials.hasSecret else {
       throw OperatorFailure(
         .invalid, what: "The KMS settings of project \(project) were not changed.",
@@ -77,7 +78,8 @@ extension Coordinator {
     }
     let proof = KeyJob.Proof(
       project: project, settings: settings, settingsVersion: version, secret: secret,
-      canary: core.canary(of: project, wrappedBy: settings.keyID), replaced: replaced, startedAt: now, asker: asker)
+      canary: core.canary(of: project, wrappedBy: settings.keyID), replaced: replaced, startedAt: now, asker: asker,
+      admin: admin)
     guard case .enqueued = surroundings.jobs.yield(.prove(proof)) else {
       throw Self.tooManyCalls("The KMS settings of project \(project) were not changed.")
     }
@@ -101,6 +103,10 @@ extension Coordinator {
 
   /// Takes proven settings into force, in one transaction with their sealed secret.
   func commit(_ proof: KeyJob.Proof, canary: WrappedMasterKey) throws(CoordinatorFault) -> OperatorAnswer {
+    // The proof may have taken minutes, in which the right was taken away.
+    do { try core.authorize(.setKMS(project: proof.project, settings: proof.settings), by: proof.admin) } catch {
+      return .failure(Self.failure(error))
+    }
     let context = Self.sealContext(proof.project, proof.settingsVersion)
     let sealed: [UInt8]?
     do { sealed = try proof.secret.map { try surroundings.rootKey.seal($0, context: context) } } catch {

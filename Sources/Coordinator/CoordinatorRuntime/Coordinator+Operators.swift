@@ -36,7 +36,7 @@ extension Coordinator {
   ) throws -> OperatorAnswer? {
     do { try core.authorize(command, by: name) } catch {
       // Also what would only have been looked at: a refusal says that somebody reached for what was not theirs.
-      if error.code == .forbidden {
+      if error.code == .forbidden || command.isOrder {
         try perform(core.onOrder(command, by: name, refusal: "\(error.what) \(error.why)", now: now))
       }
       throw Self.failure(error)

@@ -27,6 +27,8 @@ enum KeyJob: Sendable {
     var replaced: Replaced?
     let startedAt: Instant
     let asker: Asker
+    /// Who has to have the right still when it ends.
+    let admin: OperatorName
   }
 
   /// A key that another is to take the place of: who has taken it away must not lose it by that.

@@ -96,7 +96,9 @@ struct KMSCommands: ParsableCommand {
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
       var (settings, secret) = try localKMS.map { try local($0) } ?? given()
-      settings.privateRanges = try network.ranges()
+      var inForce: KMSView?
+      if case .kms(let view)? = try? await session.ask(.showKMS(project: project)) { inForce = view }
+      settings.privateRanges = try network.ranges(inForce: inForce?.privateNetwork?.ranges)
       guard case .kms(let kms) = try await session.ask(.setKMS(project: project, settings: settings), secret: secret)
       else { throw OperatorFailure.unexpectedAnswer() }
       terminal.show(kms) { kms, palette in

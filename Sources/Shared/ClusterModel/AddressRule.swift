@@ -48,14 +48,20 @@ public struct NodeAddressRules: Sendable, Equatable {
       return
     }
     let entries = list.nodes.filter { $0.cluster == cluster }
-    let own = Set(entries.compactMap { IPAddress($0.address) }).sorted().map { IPRange($0) }
+    func ranges(_ entries: [IPList.Entry]) -> [IPRange] {
+      Set(entries.compactMap { try? IPRange($0.address) }).sorted()
+    }
     let listed = access.entries.filter { entry in
       entry.expiresInMilliseconds.map { passed < .milliseconds($0) } ?? true
     }
-    drivers = AddressRule(ranges: listed.map(\.range) + own)
-    // A member that is known by a host name only may come from anywhere.
-    let named = Dictionary(grouping: entries, by: \.node)
-    let isKnown = named.values.allSatisfy { $0.contains { IPAddress($0.address) != nil } }
-    members = isKnown ? AddressRule(ranges: own) : .anyone
+    // Where a node's calls to its KMS come from may be shared with others, behind address translation.
+    drivers = AddressRule(ranges: listed.map(\.range) + ranges(entries.filter(\.isInbound)))
+    // A member that is known by a host name may come from anywhere: what it advertises is what others see of it, and
+    // where its calls go out to the KMS says nothing of the way to the other members.
+    let isKnown = Dictionary(grouping: entries, by: \.node).values.allSatisfy { entries in
+      let inbound = entries.filter(\.isInbound)
+      return !inbound.isEmpty && inbound.allSatisfy { IPAddress($0.address) != nil }
+    }
+    members = isKnown ? AddressRule(ranges: ranges(entries)) : .anyone
   }
 }

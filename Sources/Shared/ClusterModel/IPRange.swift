@@ -47,6 +47,9 @@ public struct IPRange: Sendable, Hashable, Comparable, CustomStringConvertible {
   /// Whether it holds every address of its kind: `0.0.0.0/0`, `::/0`.
   public var isEverything: Bool { prefix == 0 }
 
+  /// Whether it is wider than what one node's calls can be expected to come from: than a /16 of IPv4, a /32 of IPv6.
+  public var isTooWideForNode: Bool { prefix < (address.isIPv6 ? 32 : 16) }
+
   /// Whether it is a single address.
   public var isSingle: Bool { prefix == address.bytes.count * 8 }
 
