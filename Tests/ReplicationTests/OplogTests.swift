@@ -148,10 +148,11 @@ private func options(megabytes: UInt64, hours: Int64 = 0, ceiling: UInt64? = nil
       // While it copies, and until it has caught up, the primary keeps what it will ask for.
       let copy = try await leader.openCopy()
       let fresh = try away.node.make(encrypted: false)
-      async let resynced: Void = back.resync(into: fresh, from: copy) { _ in }
+      async let resynced: Void = back.resync(into: fresh, from: CopySources(copy)) { _ in }
       try await leader.fill(101...200)
       await leader.checkpoint()
       try await resynced
+      await copy.close()
       await leader.checkpoint()
       try await eventually("all documents") { try await back.filled() == 200 }
       try await eventually("its place in the shard") { !back.status.needsInitialSync }
