@@ -96,9 +96,7 @@ struct KMSCommands: ParsableCommand {
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
       var (settings, secret) = try localKMS.map { try local($0) } ?? given()
-      var inForce: KMSView?
-      if case .kms(let view)? = try? await session.ask(.showKMS(project: project)) { inForce = view }
-      settings.privateRanges = try network.ranges(inForce: inForce?.privateNetwork?.ranges)
+      settings.privateRanges = try network.ranges(inForce: try await rangesInForce(session))
       guard case .kms(let kms) = try await session.ask(.setKMS(project: project, settings: settings), secret: secret)
       else { throw OperatorFailure.unexpectedAnswer() }
       terminal.show(kms) { kms, palette in
@@ -108,6 +106,16 @@ struct KMSCommands: ParsableCommand {
             : ["Nodes are being put under it. Keep the key before it until it is not needed: keyfold keys needed"])
           + ProjectRendering.kms(kms, palette)
       }
+    }
+
+    /// The private ranges of the settings in force; nil if there are none, and only then.
+    private func rangesInForce(_ session: OperatorSession) async throws -> [IPRange]? {
+      do {
+        guard case .kms(let view) = try await session.ask(.showKMS(project: project)) else {
+          throw OperatorFailure.unexpectedAnswer()
+        }
+        return view.privateNetwork?.ranges
+      } catch let failure as OperatorFailure where failure.code == .notFound { return nil }
     }
   }
 
