@@ -29,7 +29,7 @@ struct KeyWrappingTests {
   @Test("unwraps what it wrapped, also after encoding")
   func roundTrip() throws {
     let wrapped = try wrap()
-    let decoded = try WrappedKey(decoding: wrapped.encoded())
+    let decoded = try WrappedKey(decoding: wrapped.encoded)
     #expect(decoded == wrapped)
     #expect(decoded.keyID == "shop.1" && decoded.parentKeyID == "parent" && decoded.createdAtMilliseconds == 1234)
     #expect(try unwrap(decoded).isEqual(to: key))
@@ -46,7 +46,7 @@ struct KeyWrappingTests {
 
   @Test("says corrupt if any bit of the blob turned over, or a byte is missing or too many")
   func corrupt() throws {
-    let blob = try wrap().encoded()
+    let blob = try wrap().encoded
     for position in blob.indices {
       for bit in 0..<8 {
         var altered = blob
@@ -60,7 +60,7 @@ struct KeyWrappingTests {
 
   @Test("authenticates every field: whoever repairs the checksum after a change gains nothing")
   func authenticates() throws {
-    let body = Array(try wrap().encoded().dropLast(WrappedKey.checksumBytes))
+    let body = Array(try wrap().encoded.dropLast(WrappedKey.checksumBytes))
     for position in body.indices {
       var altered = body
       altered[position] ^= 1
@@ -78,7 +78,7 @@ struct KeyWrappingTests {
 
   @Test("refuses a format of the future by name")
   func future() throws {
-    var body = Array(try wrap().encoded().dropLast(WrappedKey.checksumBytes))
+    var body = Array(try wrap().encoded.dropLast(WrappedKey.checksumBytes))
     body[0] = 2
     let blob = body + (try MessageAuthentication.sha256(body)).prefix(WrappedKey.checksumBytes)
     expect(.futureFormat) { _ = try WrappedKey(decoding: blob) }

@@ -50,11 +50,12 @@ extension Keystore {
       var ids: [KeyID] = []
       do {
         let wrapping = try KeyWrapping(parent: state.master.key.key, id: state.master.key.id.text)
+        let binding = state.contents.identity.binding
         for scope in scopes {
           let id = KeyID.random(for: scope)
           let key = try SecretBytes.random(count: MasterKey.keyBytes)
           let wrapped = try wrapping.wrap(
-            key, id: id.text, createdAtMilliseconds: Self.now(), context: state.contents.identity.binding(of: scope))
+            key, id: id.text, createdAtMilliseconds: Self.now(), context: binding.bytes(of: scope))
           try state.contents.append(KeystoreContents.Entry(id: id, wrapped: wrapped))
           state.secrets[id] = Secret(key)
           ids.append(id)
@@ -114,16 +115,17 @@ extension Keystore {
     entries.reserveCapacity(state.contents.entries.count)
     do throws(SealingError) {
       let wrapping = try KeyWrapping(parent: master.key, id: master.id.text)
+      let binding = state.contents.identity.binding
       for entry in state.contents.entries {
         guard let secret = state.secrets[entry.id] else {
           throw SealingError(.size, "key \(entry.id) is not in memory")
         }
         let wrapped = try secret.withSecret { (key) throws(SealingError) in
           try wrapping.wrap(
-            key, id: entry.id.text, createdAtMilliseconds: entry.wrapped.createdAtMilliseconds,
-            context: state.contents.identity.binding(of: entry.id.scope))
+            key, id: entry.wrapped.keyID, createdAtMilliseconds: entry.wrapped.createdAtMilliseconds,
+            context: binding.bytes(of: entry.id.scope))
         }
-        entries.append(KeystoreContents.Entry(id: entry.id, wrapped: wrapped, encoded: try wrapped.encoded()))
+        entries.append(KeystoreContents.Entry(id: entry.id, wrapped: wrapped))
       }
     } catch { throw .cryptography("the keys under a new master key", error) }
     return entries

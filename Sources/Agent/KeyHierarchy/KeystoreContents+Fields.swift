@@ -7,7 +7,7 @@ extension KeystoreContents.Entry {
     guard let wrapped = try? WrappedKey(decoding: encoded), let id = try? KeyID(wrapped.keyID),
       KeyID.isSound(id)
     else { return nil }
-    self.init(id: id, wrapped: wrapped, encoded: encoded)
+    self.init(id: id, wrapped: wrapped)
   }
 }
 

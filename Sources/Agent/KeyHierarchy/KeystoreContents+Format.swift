@@ -30,7 +30,7 @@ extension KeystoreContents {
 
   /// The whole file, authenticated under `master`.
   func encoded(authenticatedBy master: borrowing MasterKey) throws(KeystoreError) -> [UInt8] {
-    var writer = ByteWriter(reserving: 4096 + entries.reduce(0) { $0 + $1.encoded.count + 2 })
+    var writer = ByteWriter(reserving: 4096 + entries.reduce(0) { $0 + $1.wrapped.encoded.count + 2 })
     writer.write(Self.magic)
     writer.write(Self.format)
     writer.write(version)
@@ -41,7 +41,7 @@ extension KeystoreContents {
     writer.write(masterKeyCheckValue.bytes)
     try wrappedMasterKey.write(to: &writer)
     writer.write(UInt32(entries.count))
-    for entry in entries { writer.write(entry.encoded, behind: UInt16.self) }
+    for entry in entries { writer.write(entry.wrapped.encoded, behind: UInt16.self) }
     do throws(SealingError) {
       writer.write(try MessageAuthentication.sha256(writer.bytes))
       writer.write(try Self.code(of: writer.bytes, under: master))

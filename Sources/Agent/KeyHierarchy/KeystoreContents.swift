@@ -4,16 +4,14 @@ package import Sealing
 
 /// What stands in a keystore file and how it may change: a plain value; nothing in it is secret.
 package struct KeystoreContents: Sendable {
-  /// One wrapped key, with its binary form so that a change of one key encodes one key.
+  /// One wrapped key; it keeps its binary form, so that a change of one key encodes one key.
   package struct Entry: Sendable {
     package let id: KeyID
     package let wrapped: WrappedKey
-    let encoded: [UInt8]
 
-    package init(id: KeyID, wrapped: WrappedKey, encoded: [UInt8]) {
+    package init(id: KeyID, wrapped: WrappedKey) {
       self.id = id
       self.wrapped = wrapped
-      self.encoded = encoded
     }
   }
 
@@ -72,13 +70,5 @@ package struct KeystoreContents: Sendable {
     masterKeyCheckValue = checkValue
     wrappedMasterKey = wrapped
     self.entries = entries
-  }
-}
-
-extension KeystoreContents.Entry {
-  init(id: KeyID, wrapped: WrappedKey) throws(KeystoreError) {
-    do throws(SealingError) { try self.init(id: id, wrapped: wrapped, encoded: wrapped.encoded()) } catch {
-      throw .cryptography("key \(id)", error)
-    }
   }
 }

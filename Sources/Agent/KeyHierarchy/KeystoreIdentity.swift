@@ -21,12 +21,27 @@ public struct KeystoreIdentity: Sendable, Hashable, CustomStringConvertible {
   /// Cluster, node and generation, for error texts.
   public var description: String { "generation \(generation) of node \(node) in cluster \(cluster)" }
 
-  /// What a wrapped key is bound to beside its own header: cluster, node and scope, each behind its length.
-  func binding(of scope: KeyScope) -> [UInt8] {
-    var writer = ByteWriter(reserving: 256)
-    for part in ["keyfold database key", cluster.text, node.text, scope.keyIDPrefix] {
+  /// What its wrapped keys are bound to.
+  var binding: KeyBinding { KeyBinding(cluster: cluster, node: node) }
+}
+
+/// What a wrapped key is bound to beside its own header: cluster, node and scope, each behind its length.
+struct KeyBinding: Sendable {
+  private let owner: [UInt8]
+
+  init(cluster: ClusterName, node: NodeName) {
+    var writer = ByteWriter()
+    for part in ["keyfold database key", cluster.text, node.text] {
       writer.write(Array(part.utf8), behind: UInt32.self)
     }
+    owner = writer.bytes
+  }
+
+  func bytes(of scope: KeyScope) -> [UInt8] {
+    let prefix = scope.keyIDPrefix
+    var writer = ByteWriter(reserving: owner.count + 4 + prefix.utf8.count)
+    writer.write(owner)
+    writer.write(Array(prefix.utf8), behind: UInt32.self)
     return writer.bytes
   }
 }

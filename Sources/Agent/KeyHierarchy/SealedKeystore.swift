@@ -88,8 +88,9 @@ public struct SealedKeystore: Sendable {
     secrets.reserveCapacity(contents.entries.count)
     do throws(SealingError) {
       let wrapping = try KeyWrapping(parent: master.key, id: master.id.text)
+      let binding = identity.binding
       for entry in contents.entries {
-        let key = try wrapping.unwrap(entry.wrapped, context: identity.binding(of: entry.id.scope))
+        let key = try wrapping.unwrap(entry.wrapped, context: binding.bytes(of: entry.id.scope))
         secrets[entry.id] = Secret(key)
       }
     } catch {

@@ -112,7 +112,7 @@ public struct KeyID: Hashable, Comparable, Sendable, Codable, CustomStringConver
   /// The id's text, `<scope>.<uuid>`.
   public let text: String
   /// What the key encrypts.
-  public var scope: KeyScope { KeyScope(keyIDPrefix: String(text.dropLast(37))) }
+  public var scope: KeyScope { KeyScope(keyIDPrefix: String(decoding: text.utf8.dropLast(37), as: UTF8.self)) }
 
   /// A fresh id for a key of `scope`.
   public static func random(for scope: KeyScope) -> KeyID {

@@ -9,15 +9,20 @@ package struct ByteWriter: Sendable {
   package mutating func write(_ raw: [UInt8]) { bytes += raw }
 
   package mutating func write(_ number: some FixedWidthInteger) {
-    for shift in stride(from: number.bitWidth - 8, through: 0, by: -8) {
-      bytes.append(UInt8(truncatingIfNeeded: number >> shift))
-    }
+    append(UInt64(truncatingIfNeeded: number), bits: number.bitWidth)
   }
 
   /// Bytes behind their length of type `Length`; whoever calls has checked that it fits.
   package mutating func write<Length: FixedWidthInteger>(_ raw: [UInt8], behind: Length.Type) {
-    precondition(Length(exactly: raw.count) != nil, "a length field is too small for what was checked to fit")
-    write(Length(truncatingIfNeeded: raw.count))
+    let count = UInt64(raw.count)
+    precondition(count >> Length.bitWidth == 0, "a length field is too small for what was checked to fit")
+    append(count, bits: Length.bitWidth)
     bytes += raw
+  }
+
+  private mutating func append(_ number: UInt64, bits: Int) {
+    for shift in stride(from: bits - 8, through: 0, by: -8) {
+      bytes.append(UInt8(truncatingIfNeeded: number >> UInt64(shift)))
+    }
   }
 }

@@ -7,6 +7,7 @@ public import Secrets
 /// A parent may wrap 2^32 keys (NIST SP 800-38D, section 8.3); a master key wraps some thousands in its life.
 @safe public struct KeyWrapping: ~Copyable {
   private let context: OpaquePointer
+  private let nonces = NonceSource()
   /// The id of the parent key.
   public let parentKeyID: String
   /// The check value of the parent key.
@@ -38,24 +39,23 @@ public import Secrets
     guard key.count == WrappedKey.keyBytes else {
       throw SealingError(.size, "the key to wrap has \(key.count) bytes instead of \(WrappedKey.keyBytes)")
     }
-    let associated =
-      try WrappedKey.header(
+    let (context, nonces) = unsafe (self.context, self.nonces)
+    return try key.withBytes { (key) throws(SealingError) in
+      try unsafe WrappedKey(
         keyID: id, parentKeyID: parentKeyID, createdAtMilliseconds: createdAtMilliseconds,
-        parentCheckValue: parentCheckValue) + bound
-    var nonce = [UInt8](repeating: 0, count: WrappedKey.nonceBytes)
-    guard unsafe RAND_bytes(&nonce, Int32(nonce.count)) == 1 else { throw Self.failure("has no random numbers") }
-    var ciphertext = [UInt8](repeating: 0, count: WrappedKey.keyBytes)
-    var tag = [UInt8](repeating: 0, count: WrappedKey.tagBytes)
-    let result = key.withBytes { bytes in
-      unsafe bytes.withUnsafeBytes {
-        unsafe kf_gcm_seal(
-          context, nonce, associated, associated.count, $0.baseAddress, $0.count, &ciphertext, &tag)
+        parentCheckValue: parentCheckValue
+      ) { (header, sealed) throws(SealingError) in
+        let associated = header + bound
+        guard let nonce = sealed.baseAddress else { throw Self.failure("got no room for a key") }
+        try unsafe nonces.write(to: nonce)
+        let result = unsafe key.withUnsafeBytes { key in
+          unsafe kf_gcm_seal(
+            context, nonce, associated, associated.count, key.baseAddress, key.count, nonce + WrappedKey.nonceBytes,
+            nonce + WrappedKey.nonceBytes + WrappedKey.keyBytes)
+        }
+        guard result == KF_DONE else { throw Self.failure("can't wrap a key") }
       }
     }
-    guard result == KF_DONE else { throw Self.failure("can't wrap a key") }
-    return WrappedKey(
-      keyID: id, parentKeyID: parentKeyID, createdAtMilliseconds: createdAtMilliseconds,
-      parentCheckValue: parentCheckValue, nonce: nonce, ciphertext: ciphertext, tag: tag)
   }
 
   /// Unwraps a key under the same context.
@@ -68,12 +68,18 @@ public import Secrets
         "key \(wrapped.keyID) was wrapped by key \(wrapped.parentKeyID) with check value \(wrapped.parentCheckValue), "
           + "not by \(parentKeyID) with \(parentCheckValue)")
     }
-    let associated = try wrapped.header() + bound
+    let associated = wrapped.header + bound
     let context = unsafe self.context
     return try unsafe SecretBytes.filled(capacity: WrappedKey.keyBytes) { (target) throws(SealingError) in
-      let result = unsafe kf_gcm_open(
-        context, wrapped.nonce, associated, associated.count, wrapped.ciphertext, wrapped.ciphertext.count, wrapped.tag,
-        target.baseAddress?.assumingMemoryBound(to: UInt8.self))
+      let result = unsafe associated.withUnsafeBytes { associated in
+        unsafe wrapped.sealed.withUnsafeBufferPointer { sealed in
+          guard let nonce = sealed.baseAddress else { return Int32(KF_FAILED) }
+          return unsafe kf_gcm_open(
+            context, nonce, associated.baseAddress, associated.count, nonce + WrappedKey.nonceBytes,
+            WrappedKey.keyBytes, nonce + WrappedKey.nonceBytes + WrappedKey.keyBytes,
+            target.baseAddress?.assumingMemoryBound(to: UInt8.self))
+        }
+      }
       switch Int(result) {
       case KF_DONE: return WrappedKey.keyBytes
       case KF_FORGED:

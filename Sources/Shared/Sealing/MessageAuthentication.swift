@@ -12,7 +12,7 @@ public enum MessageAuthentication {
     var digest = [UInt8](repeating: 0, count: digestBytes)
     let done = unsafe bytes.withUnsafeBufferPointer { bytes in
       unsafe digest.withUnsafeMutableBufferPointer { digest in
-        unsafe EVP_Digest(bytes.baseAddress, bytes.count, digest.baseAddress, nil, EVP_sha256(), nil)
+        unsafe kf_sha256(bytes.baseAddress, bytes.count, digest.baseAddress)
       }
     }
     guard done == 1 else { throw failure() }

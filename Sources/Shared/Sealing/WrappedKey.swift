@@ -13,10 +13,12 @@ public struct WrappedKey: Sendable, Equatable {
   public static let aes256GCM: UInt8 = 1
   /// The longest key id, in bytes.
   public static let maximumIDBytes = 255
-  static let checksumBytes = 8
-  static let nonceBytes = 12
-  static let tagBytes = 16
   static let keyBytes = 32
+  static let nonceBytes = 12
+  private static let tagBytes = 16
+  static let checksumBytes = 8
+  /// Nonce, ciphertext and tag, which follow the header.
+  static let sealedBytes = nonceBytes + keyBytes + tagBytes
 
   /// The wrapped key's id.
   public let keyID: String
@@ -26,51 +28,53 @@ public struct WrappedKey: Sendable, Equatable {
   public let createdAtMilliseconds: Int64
   /// The check value of the key that wrapped it.
   public let parentCheckValue: KeyCheckValue
-  let nonce: [UInt8]
-  let ciphertext: [UInt8]
-  let tag: [UInt8]
+  /// The binary form.
+  public let encoded: [UInt8]
 
-  package init(
-    keyID: String, parentKeyID: String, createdAtMilliseconds: Int64, parentCheckValue: KeyCheckValue, nonce: [UInt8],
-    ciphertext: [UInt8], tag: [UInt8]
+  /// Makes a wrapped key of its fields; `seal` gets the header, and the buffer for nonce, ciphertext and tag.
+  ///
+  /// Throws `size` for an id that is empty or too long, `library`, and what `seal` throws.
+  init(
+    keyID: String, parentKeyID: String, createdAtMilliseconds: Int64, parentCheckValue: KeyCheckValue,
+    sealing seal: (_ header: [UInt8], _ sealed: UnsafeMutableBufferPointer<UInt8>) throws(SealingError) -> Void
+  ) throws(SealingError) {
+    for id in [keyID, parentKeyID] where !(1...Self.maximumIDBytes).contains(id.utf8.count) {
+      throw SealingError(.size, "a key id has \(id.utf8.count) bytes; 1 to \(Self.maximumIDBytes) are possible")
+    }
+    var writer = ByteWriter(reserving: 256)
+    writer.write(Self.format)
+    writer.write(Self.aes256GCM)
+    writer.write(Array(keyID.utf8), behind: UInt8.self)
+    writer.write(Array(parentKeyID.utf8), behind: UInt8.self)
+    writer.write(createdAtMilliseconds)
+    writer.write(parentCheckValue.bytes)
+    let header = writer.bytes
+    var body = header
+    body.reserveCapacity(header.count + Self.sealedBytes + Self.checksumBytes)
+    body.append(contentsOf: repeatElement(0, count: Self.sealedBytes))
+    try unsafe body.withUnsafeMutableBufferPointer { (bytes) throws(SealingError) in
+      try unsafe seal(header, UnsafeMutableBufferPointer(rebasing: bytes[header.count...]))
+    }
+    body += try MessageAuthentication.sha256(body).prefix(Self.checksumBytes)
+    self.init(
+      keyID: keyID, parentKeyID: parentKeyID, createdAtMilliseconds: createdAtMilliseconds,
+      parentCheckValue: parentCheckValue, encoded: body)
+  }
+
+  private init(
+    keyID: String, parentKeyID: String, createdAtMilliseconds: Int64, parentCheckValue: KeyCheckValue, encoded: [UInt8]
   ) {
     self.keyID = keyID
     self.parentKeyID = parentKeyID
     self.createdAtMilliseconds = createdAtMilliseconds
     self.parentCheckValue = parentCheckValue
-    self.nonce = nonce
-    self.ciphertext = ciphertext
-    self.tag = tag
+    self.encoded = encoded
   }
 
   /// What is authenticated and not encrypted, before the caller's context.
-  static func header(
-    keyID: String, parentKeyID: String, createdAtMilliseconds: Int64, parentCheckValue: KeyCheckValue
-  ) throws(SealingError) -> [UInt8] {
-    for id in [keyID, parentKeyID] where !(1...maximumIDBytes).contains(id.utf8.count) {
-      throw SealingError(.size, "a key id has \(id.utf8.count) bytes; 1 to \(maximumIDBytes) are possible")
-    }
-    var writer = ByteWriter(reserving: 256)
-    writer.write(format)
-    writer.write(aes256GCM)
-    writer.write(Array(keyID.utf8), behind: UInt8.self)
-    writer.write(Array(parentKeyID.utf8), behind: UInt8.self)
-    writer.write(createdAtMilliseconds)
-    writer.write(parentCheckValue.bytes)
-    return writer.bytes
-  }
-
-  func header() throws(SealingError) -> [UInt8] {
-    try Self.header(
-      keyID: keyID, parentKeyID: parentKeyID, createdAtMilliseconds: createdAtMilliseconds,
-      parentCheckValue: parentCheckValue)
-  }
-
-  /// The binary form. Throws `library` if OpenSSL has no memory.
-  public func encoded() throws(SealingError) -> [UInt8] {
-    let body = try header() + nonce + ciphertext + tag
-    return body + (try MessageAuthentication.sha256(body)).prefix(Self.checksumBytes)
-  }
+  var header: ArraySlice<UInt8> { encoded.dropLast(Self.sealedBytes + Self.checksumBytes) }
+  /// Nonce, ciphertext and tag.
+  var sealed: ArraySlice<UInt8> { encoded[header.endIndex...].prefix(Self.sealedBytes) }
 
   /// Reads the binary form, which must be the whole of `bytes`.
   ///
@@ -93,12 +97,10 @@ public struct WrappedKey: Sendable, Equatable {
       let parentKeyID = reader.string(behind: UInt8.self, limit: Self.maximumIDBytes), !parentKeyID.isEmpty,
       let created = reader.milliseconds(),
       let check = reader.bytes(KeyCheckValue.byteCount).flatMap(KeyCheckValue.init(bytes:)),
-      let nonce = reader.bytes(Self.nonceBytes), let ciphertext = reader.bytes(Self.keyBytes),
-      let tag = reader.bytes(Self.tagBytes), reader.remaining == Self.checksumBytes
+      reader.remaining == Self.sealedBytes + Self.checksumBytes
     else { throw Self.malformed(bytes.count) }
     self.init(
-      keyID: keyID, parentKeyID: parentKeyID, createdAtMilliseconds: created, parentCheckValue: check, nonce: nonce,
-      ciphertext: ciphertext, tag: tag)
+      keyID: keyID, parentKeyID: parentKeyID, createdAtMilliseconds: created, parentCheckValue: check, encoded: bytes)
   }
 
   private static func malformed(_ count: Int) -> SealingError {

@@ -54,6 +54,9 @@ int kf_page_seal(kf_page_context *context, const uint8_t *nonce, const void *ass
 int kf_page_open(kf_page_context *context, const void *associated, size_t associated_count, const uint8_t *sealed,
                  size_t count, uint8_t *out);
 
+/// SHA-256 (FIPS 180-4): 32 bytes to `out`; 1 if done, else 0.
+int kf_sha256(const void *bytes, size_t count, uint8_t *out);
+
 /// PBKDF2 with HMAC-SHA-256 (RFC 8018, section 5.2) through EVP_KDF: 32 bytes to `out`; 1 if done, else 0. Here,
 /// because OpenSSL's parameters are an array of structs with pointers.
 int kf_pbkdf2_sha256(const void *password, size_t password_count, const uint8_t *salt, size_t salt_count,
