@@ -25,10 +25,12 @@ extension AgentShell {
   private func makeKeys(
     _ settings: KMSSettings, version: UInt64, secret: Secret?, _ assignment: NodeAssignment
   ) -> NodeKeys? {
-    guard secret != nil || !settings.credentials.hasSecret else { return nil }
+    guard secret != nil || !settings.credentials.isGivenToNodes else { return nil }
     do {
       return NodeKeys(
-        service: try factory.service(of: settings, secret: secret, localAddress: configuration.kmsSourceAddress),
+        service: try factory.service(
+          of: settings, secret: secret, localAddress: configuration.kmsSourceAddress,
+          signer: signer(of: settings, secret, as: .version(version))),
         customerKeyID: settings.keyID, settingsVersion: version,
         context: KeyContext(
           project: assignment.project, cluster: assignment.cluster, node: configuration.node, purpose: .masterKey))

@@ -174,6 +174,7 @@ extension AgentShell {
   /// without. What was acknowledged is on a majority's disks.
   func shutDown() async {
     isShutDown = true
+    endSignings("the node is stopping")
     jobQueue.finish()
     await LastWait(limit: Self.closeLimit, logger: logger).run { await close() }
     await factory.shutdown()
