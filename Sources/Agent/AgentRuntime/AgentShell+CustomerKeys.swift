@@ -68,7 +68,9 @@ extension AgentShell {
       guard opened?.id == live else { throw AgentError(.keys, "the engine was closed meanwhile") }
       try checkInForce(keys)
       FailurePoint.reach("cmk.replace.before")
-      try keystore.replaceWrappedMasterKey(wrapped.key, expectedVersion: wrapped.version)
+      try await replace(keystore, as: wrapped.key) {
+        try keystore.replaceWrappedMasterKey(wrapped.key, expectedVersion: wrapped.version)
+      }
       FailurePoint.reach("cmk.replace.after")
       logger.notice("the master key is under another customer key", metadata: ["key": "\(wrapped.key.keyID)"])
       finish(command, .done)
@@ -116,6 +118,7 @@ extension AgentShell {
   /// What the disk holds under some key beside the live generation.
   func otherGenerations(than live: GenerationID?) -> [GenerationReport]? {
     let others = ((try? directory.superseded(by: live)) ?? []).filter { directory.isEncrypted($0) }
-    return others.isEmpty ? nil : others.map { DiskState.report(of: $0, in: directory, logger: logger) }
+    let reports = others.map { DiskState.report(of: $0, in: directory, logger: logger) } + replacementReports
+    return reports.isEmpty ? nil : reports
   }
 }

@@ -139,7 +139,7 @@ extension AgentShell {
   private func takePart(_ generation: OpenGeneration, check: CheckReport?) async throws {
     do {
       guard !isShutDown else { throw AgentError(.data, "the node is stopping") }
-      try directory.markServed(generation.id)
+      try await workshop.run { [directory] in try directory.markServed(generation.id) }
       let member = try await ReplicaMember(
         me: configuration.node, generation: generation, settings: RaftSettings(),
         seed: UInt64.random(in: .min ... .max), network: network, logger: logger,

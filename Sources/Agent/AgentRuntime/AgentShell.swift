@@ -84,6 +84,7 @@ actor AgentShell {
   var progressStartedAt: Int64 = 0
   var reportedKeystoreVersion: UInt64 = 0
   var keystoreWatch = KeystoreWatch()
+  var replacements = Replacements()
   /// Counts closes, and which of them has not ended.
   var closes = (last: 0, open: 0)
   /// The one of them that watches an opening.
