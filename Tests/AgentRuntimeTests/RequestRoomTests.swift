@@ -11,7 +11,7 @@ import Transport
 
 @Suite("Requests of the coordinator that hold secrets")
 struct RequestRoomTests {
-  private func makeShell() throws -> AgentShell {
+  func makeShell() throws -> AgentShell {
     let root = FileManager.default.temporaryDirectory.appendingPathComponent("keyfold-\(UUID().uuidString)").path
     let settings = #"{"node": "node-1", "identity": "", "coordinator": {"address": "", "publicKey": ""}}"#
     let (node, boot) = (NodeName(checked: "node-1"), BootID.random())

@@ -44,7 +44,10 @@ import Testing
       ])
       #expect(reply["n"] == .int32(1))
       try expectNowhere(secrets, cluster)
-      if asking == .awsRole { #expect(try !sessions(cluster).isEmpty, "the role was never used") }
+      if asking == .awsRole {
+        #expect(try !sessions(cluster).isEmpty, "the role was never used")
+        try expectNotInMemory(secrets, of: restarted)
+      }
     }
   }
 
@@ -150,6 +153,16 @@ import Testing
         #expect(try !process.arguments.contains(secret), "the arguments of \(daemon.name)")
       }
     }
+  }
+
+  /// The access key that assumes a role stays with the coordinator: a node that has started, checked and come back with
+  /// it has never had it.
+  private func expectNotInMemory(_ secrets: [String], of node: Daemon) throws {
+    guard ProcessLook.mayReadMemory else { return }
+    let process = ProcessLook(pid: try #require(node.pid))
+    let control = Needle(Array(node.name.utf8), named: "control")
+    let needles = secrets.enumerated().map { Needle(Array($0.element.utf8), named: "secret \($0.offset)") }
+    #expect(try process.found(needles + [control]) == ["control"])
   }
 
   /// The ids of temporary credentials that the KMS was asked with, by its own audit log.

@@ -63,12 +63,12 @@ final class ScriptedCloud: HTTPExchange {
   }
 
   /// The service of settings, with this cloud as the whole network; attempts follow each other without a pause.
-  func service(_ settings: KMSSettings, secret: String? = nil, budget: CallBudget = CallBudget()) throws
-    -> any KeyManagementService
-  {
+  func service(
+    _ settings: KMSSettings, secret: String? = nil, budget: CallBudget = CallBudget(), signer: (any RoleSigner)? = nil
+  ) throws -> any KeyManagementService {
     try ServiceParts(
       settings: settings, secret: try secret.map { Secret(try SecretBytes(copying: Array($0.utf8))) },
-      sessionToken: nil, exchange: self, systemExchange: self, metadataExchange: self,
+      sessionToken: nil, signer: signer, exchange: self, systemExchange: self, metadataExchange: self,
       clock: WallClock { self.now * 1000 }, budget: budget,
       onCall: { record in self.state.withLock { $0.records.append(record) } }, jitter: { 0 },
       rest: { pause in self.state.withLock { $0.rests.append(pause) } }

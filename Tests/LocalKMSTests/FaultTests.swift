@@ -50,6 +50,32 @@ struct FaultTests {
     }
   }
 
+  @Test("a fault of a region strikes what is signed for it, and nothing else")
+  func region() async throws {
+    let folder = TestFolder()
+    try await withLocalKMS(folder.path) { kms in
+      let key = try await kms.admin.createKey(isMultiRegion: true).keyID
+      let replica = try await kms.admin.replicate(key, to: "eu-central-1").keyID
+      var away = kms.settings(replica)
+      away.region = "eu-central-1"
+      let elsewhere = try kms.factory.makeService(settings: away, secret: kms.credentials.secretKey)
+      let home = try kms.service(key)
+      func describe(_ service: any KeyManagementService) async -> KMSError? {
+        await kmsError { () async throws(KMSError) in _ = try await service.describe(deadline: .seconds(1)) }
+      }
+      let number = try await kms.admin.setFault(LocalKMSFault(.error, value: 503, region: kms.ready.region))
+      #expect(try await kms.admin.faults().map(\.region) == [kms.ready.region])
+      #expect(await describe(home)?.kind == .service)
+      #expect(await describe(elsewhere) == nil)
+      #expect(try await ask(kms, vault).hasPrefix("HTTP/1.1 401 "), "other dialects have no regions")
+      try await kms.admin.clearFaults(number)
+      #expect(await describe(home) == nil)
+      await #expect(throws: LocalKMSError.self) {
+        try await kms.admin.setFault(LocalKMSFault(.error, value: 503, dialect: "azure", region: "eu-central-1"))
+      }
+    }
+  }
+
   @Test("a fault ends with its count, its time and clear, and concerns its dialect and callers only")
   func limits() async throws {
     let folder = TestFolder()

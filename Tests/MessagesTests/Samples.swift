@@ -179,10 +179,21 @@ enum Samples {
               use: KeyUse(provider: .aws, operation: .wrap, keyID: "", requestID: "", startedAtMilliseconds: 1)),
           ])),
       .keyUsesTaken(KeyUseMark(boot: boot, through: .max)),
+      .signRole(SignRole(id: command, settings: .version(.max), region: "eu-central-1")),
+      .signRole(SignRole(id: command, settings: .proof(command), region: "")),
+      .roleSignature(RoleSignature(id: command, outcome: .later(milliseconds: .max))),
+      .roleSignature(RoleSignature(id: command, outcome: .declined(reason: "no"))),
     ]
       + (secret("wJalrXUtnFEMI").flatMap { secret in
         assignment.kms.map { .proveSettings(ProveSettings(id: command, settings: $0, secret: secret)) }
       }.map { [$0] } ?? [])
+      + (secret("AWS4-HMAC-SHA256 x").map { authorization in
+        [
+          .roleSignature(
+            RoleSignature(
+              id: command, outcome: .signed(form: "Action=AssumeRole", authorization: authorization, at: -1)))
+        ]
+      } ?? [])
   }
 
   static func envelope(_ body: MessageBody) -> Envelope {

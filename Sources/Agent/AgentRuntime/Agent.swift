@@ -39,6 +39,7 @@ public struct Agent: Service {
         .configuration, "outboundAddresses: \(wrong) is no address and no range of at most a /16 (IPv6: /32)")
     }
     try configuration.checkOplog()
+    try configuration.checkEngine()
     try configuration.checkScrub()
     do throws(ServerError) {
       tls = try configuration.drivers?.tls.map { (tls) throws(ServerError) in

@@ -116,12 +116,15 @@ extension AgentShell {
     do {
       let generation = opened?.id
       FailurePoint.reach("rotate.before")
-      let fresh = try await keys.makeMasterKey()
+      let fresh = HeldFreshKey(try await keys.makeMasterKey())
       FailurePoint.reach("rotate.wrapped")
       guard opened?.id == generation else { throw AgentError(.keys, "the engine was closed meanwhile") }
       try checkInForce(keys)
       // A database key may have been added meanwhile; the replacement itself compares the version again.
-      try keystore.rewrap(under: fresh.key, wrapped: fresh.wrapped, expectedVersion: keystore.version)
+      let version = keystore.version
+      try await replace(keystore, as: fresh.wrapped) {
+        try keystore.rewrap(under: fresh.key, wrapped: fresh.wrapped, expectedVersion: version)
+      }
       FailurePoint.reach("rotate.after")
       logger.notice("master key rotated", metadata: ["masterKey": "\(fresh.key.id)"])
       finish(command, .done)

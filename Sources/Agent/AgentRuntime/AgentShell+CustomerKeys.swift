@@ -25,10 +25,12 @@ extension AgentShell {
   private func makeKeys(
     _ settings: KMSSettings, version: UInt64, secret: Secret?, _ assignment: NodeAssignment
   ) -> NodeKeys? {
-    guard secret != nil || !settings.credentials.hasSecret else { return nil }
+    guard secret != nil || !settings.credentials.isGivenToNodes else { return nil }
     do {
       return NodeKeys(
-        service: try factory.service(of: settings, secret: secret, localAddress: configuration.kmsSourceAddress),
+        service: try factory.service(
+          of: settings, secret: secret, localAddress: configuration.kmsSourceAddress,
+          signer: signer(of: settings, secret, as: .version(version))),
         customerKeyID: settings.keyID, settingsVersion: version,
         context: KeyContext(
           project: assignment.project, cluster: assignment.cluster, node: configuration.node, purpose: .masterKey))
@@ -66,7 +68,9 @@ extension AgentShell {
       guard opened?.id == live else { throw AgentError(.keys, "the engine was closed meanwhile") }
       try checkInForce(keys)
       FailurePoint.reach("cmk.replace.before")
-      try keystore.replaceWrappedMasterKey(wrapped.key, expectedVersion: wrapped.version)
+      try await replace(keystore, as: wrapped.key) {
+        try keystore.replaceWrappedMasterKey(wrapped.key, expectedVersion: wrapped.version)
+      }
       FailurePoint.reach("cmk.replace.after")
       logger.notice("the master key is under another customer key", metadata: ["key": "\(wrapped.key.keyID)"])
       finish(command, .done)
@@ -114,6 +118,7 @@ extension AgentShell {
   /// What the disk holds under some key beside the live generation.
   func otherGenerations(than live: GenerationID?) -> [GenerationReport]? {
     let others = ((try? directory.superseded(by: live)) ?? []).filter { directory.isEncrypted($0) }
-    return others.isEmpty ? nil : others.map { DiskState.report(of: $0, in: directory, logger: logger) }
+    let reports = others.map { DiskState.report(of: $0, in: directory, logger: logger) } + replacementReports
+    return reports.isEmpty ? nil : reports
   }
 }

@@ -139,7 +139,7 @@ extension AgentShell {
   private func takePart(_ generation: OpenGeneration, check: CheckReport?) async throws {
     do {
       guard !isShutDown else { throw AgentError(.data, "the node is stopping") }
-      try directory.markServed(generation.id)
+      try await workshop.run { [directory] in try directory.markServed(generation.id) }
       let member = try await ReplicaMember(
         me: configuration.node, generation: generation, settings: RaftSettings(),
         seed: UInt64.random(in: .min ... .max), network: network, logger: logger,
@@ -174,6 +174,7 @@ extension AgentShell {
   /// without. What was acknowledged is on a majority's disks.
   func shutDown() async {
     isShutDown = true
+    endSignings("the node is stopping")
     jobQueue.finish()
     await LastWait(limit: Self.closeLimit, logger: logger).run { await close() }
     await factory.shutdown()

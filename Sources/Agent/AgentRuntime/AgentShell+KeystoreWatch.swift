@@ -50,6 +50,7 @@ extension AgentShell {
       keystoreWatch = KeystoreWatch()
       return
     }
+    if isReplacing(keystore) { return }
     let path = directory.keystorePath(of: opened.id)
     let mark = Self.mark(of: path)
     if let mark, mark == keystoreWatch.sound { return }

@@ -50,7 +50,8 @@ extension AgentShell {
       let sealed = try SealedKeystore.read(from: directory.keystorePath(of: live.id))
       let trial = NodeKeys(
         service: try factory.makeService(
-          settings: request.settings, secret: request.secret, localAddress: configuration.kmsSourceAddress),
+          settings: request.settings, secret: request.secret, localAddress: configuration.kmsSourceAddress,
+          signer: signer(of: request.settings, request.secret, as: .proof(request.id))),
         customerKeyID: request.settings.keyID, settingsVersion: 0,
         context: KeyContext(
           project: assignment.project, cluster: assignment.cluster, node: configuration.node, purpose: .masterKey))

@@ -84,6 +84,7 @@ actor AgentShell {
   var progressStartedAt: Int64 = 0
   var reportedKeystoreVersion: UInt64 = 0
   var keystoreWatch = KeystoreWatch()
+  var replacements = Replacements()
   /// Counts closes, and which of them has not ended.
   var closes = (last: 0, open: 0)
   /// The one of them that watches an opening.
@@ -92,6 +93,8 @@ actor AgentShell {
   var scrubStatus: ScrubStatus?
   var userRequests = RequestRoom(limit: RequestRoom.userLimit)
   var proofRequests = RequestRoom(limit: RequestRoom.proofLimit)
+  /// Who waits for the coordinator's signature.
+  var signings: [CommandID: Signing] = [:]
   var disk: DiskReport?
   var drivers: (server: DocumentServer, tls: DriverTLSMode)?
   var replicationAddress = ""
@@ -181,6 +184,7 @@ actor AgentShell {
 
   func tick() {
     perform(core.onTick(now: now))
+    endOverdueSignings()
     enforceAddresses()
   }
 
@@ -207,6 +211,9 @@ actor AgentShell {
     case .proveSettings(let request):
       guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
       take(request)
+    case .roleSignature(let signature):
+      guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
+      take(signature)
     case .fault(let fault) where fault.code == .notReady: perform(core.onUnknownLink(now: now))
     case .fault(let fault): logger.warning("the coordinator refused a message", metadata: ["reason": "\(fault.text)"])
     default: logger.warning("an unexpected message", metadata: ["message": "\(envelope.body.name)"])
@@ -228,6 +235,7 @@ actor AgentShell {
 
   func onLink(connected: Bool) {
     network.hearsCoordinator(connected)
+    if !connected { endSignings("the link to the coordinator, which signs for the role, has ended") }
     perform(core.onCoordinator(connected: connected))
     if connected { sayHello() }
   }

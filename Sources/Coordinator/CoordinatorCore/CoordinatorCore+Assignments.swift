@@ -41,7 +41,7 @@ extension CoordinatorCore {
 
   /// The cluster's assignment as one node gets it: without KMS settings if it may not have them. A new initial sync
   /// that was asked for needs them all the same: what it makes is new, and the old generation stays closed.
-  private func tailored(_ assignment: NodeAssignment, for node: NodeName) -> NodeAssignment {
+  func tailored(_ assignment: NodeAssignment, for node: NodeName) -> NodeAssignment {
     guard let reason = refusal(of: node) else { return assignment }
     var own = assignment
     own.notApprovedReason = reason

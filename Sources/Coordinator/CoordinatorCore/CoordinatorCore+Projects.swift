@@ -30,10 +30,13 @@ extension CoordinatorCore {
   /// The shell then wraps and unwraps a canary under them, stores the sealed secret under this version, and calls
   /// `onKMSProven`. Throws `CoordinatorError` if the project is unknown or the settings may not be used: while a key is
   /// revoked, only credentials, endpoint and authority of the same key can change.
-  public func settingsVersion(proposing settings: KMSSettings, for name: ProjectName) throws(CoordinatorError) -> UInt64
-  {
+  /// Private networking that is required goes on being required, unless it is dropped in so many words.
+  public func settingsVersion(
+    proposing settings: KMSSettings, for name: ProjectName, dropsPrivateNetwork: Bool = false
+  ) throws(CoordinatorError) -> UInt64 {
     let project = try self.project(name)
     try Self.check(settings)
+    try Self.checkPrivateNetwork(of: settings, inPlaceOf: project, isDropped: dropsPrivateNetwork)
     try checkKeyChange(of: project, to: settings)
     return project.settingsVersion &+ 1
   }
@@ -43,10 +46,11 @@ extension CoordinatorCore {
   /// The proof counts as a valid check that began at `startedAt`. If they name another key than data is under, the old
   /// key's settings stay beside them, and every cluster gets a plan to change its nodes' keys.
   public mutating func onKMSProven(
-    _ name: ProjectName, settings: KMSSettings, settingsVersion: UInt64, canary: WrappedMasterKey,
-    startedAt: Instant? = nil, now: Instant
+    _ name: ProjectName, settings: KMSSettings, dropsPrivateNetwork: Bool = false, settingsVersion: UInt64,
+    canary: WrappedMasterKey, startedAt: Instant? = nil, now: Instant
   ) throws(CoordinatorError) -> Decision<ProjectRecord> {
-    let expected = try self.settingsVersion(proposing: settings, for: name)
+    let expected = try self.settingsVersion(
+      proposing: settings, for: name, dropsPrivateNetwork: dropsPrivateNetwork)
     guard expected == settingsVersion else {
       throw CoordinatorError(
         .conflict, "The KMS settings of project \(name) were not changed.",
@@ -94,6 +98,23 @@ extension CoordinatorCore {
     do { try settings.validate() } catch {
       throw CoordinatorError(.invalid, "The KMS settings cannot be used.", why: error.description)
     }
+  }
+
+  /// Whoever writes settings without knowing of private networking must not end it by that.
+  private static func checkPrivateNetwork(
+    of settings: KMSSettings, inPlaceOf project: ProjectRecord, isDropped: Bool
+  ) throws(CoordinatorError) {
+    let what = "The KMS settings of project \(project.name) were not changed."
+    if isDropped, settings.privateRanges != nil {
+      throw CoordinatorError(
+        .invalid, what, why: "KMS setting 'private range' may not be given where private networking is dropped.",
+        next: "Say --require-private-networking with its ranges, or --no-private-networking.")
+    }
+    guard project.kms?.privateRanges != nil, settings.privateRanges == nil, !isDropped else { return }
+    throw CoordinatorError(
+      .invalid, what,
+      why: "KMS setting 'private range' is missing: the settings in force require private networking.",
+      next: "Say --require-private-networking with its ranges again, or --no-private-networking.")
   }
 
   /// A CURVE public key is 32 bytes in Z85 (ZeroMQ RFC 32): 40 characters of 85.

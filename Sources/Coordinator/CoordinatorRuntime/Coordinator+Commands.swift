@@ -34,8 +34,10 @@ extension Coordinator {
     if let answer = try answerOnMaintenance(command, of: name) { return answer }
     if let answer = try answerOnAccess(command) { return answer }
     switch command {
-    case .setKMS(let project, let settings):
-      try startProof(of: project, settings: settings, secret: secret, asker: asker, by: name)
+    case .setKMS(let project, let settings, let dropsPrivateNetwork):
+      try startProof(
+        of: project, settings: settings, dropsPrivateNetwork: dropsPrivateNetwork, secret: secret, asker: asker,
+        by: name)
       return nil
     case .checkKMS(let project):
       try startCheck(of: project, asker: asker) { core, now throws(CoordinatorError) in

@@ -54,7 +54,8 @@ extension Coordinator {
   }
 
   func startProof(
-    of project: ProjectName, settings: KMSSettings, secret: Secret?, asker: Asker, by admin: OperatorName
+    of project: ProjectName, settings: KMSSettings, dropsPrivateNetwork: Bool, secret: Secret?, asker: Asker,
+    by admin: OperatorName
   ) throws(OperatorFailure) {
     guard (secret?.count ?? 0 > 0) == settings.credentials.hasSecret else {
       throw OperatorFailure(
@@ -66,7 +67,9 @@ extension Coordinator {
           ? "Give it with --secret-file FILE, or - for standard input." : "Leave out --secret-file.")
     }
     let version: UInt64
-    do { version = try core.settingsVersion(proposing: settings, for: project) } catch { throw Self.failure(error) }
+    do {
+      version = try core.settingsVersion(proposing: settings, for: project, dropsPrivateNetwork: dropsPrivateNetwork)
+    } catch { throw Self.failure(error) }
     guard proofsUnderWay < Self.maximumProofs else {
       throw Self.tooManyCalls("The KMS settings of project \(project) were not changed.")
     }
@@ -77,8 +80,9 @@ extension Coordinator {
           ? (try? self.secret(of: project, version: replaced.settingsVersion)) : nil)
     }
     let proof = KeyJob.Proof(
-      project: project, settings: settings, settingsVersion: version, secret: secret,
-      canary: core.canary(of: project, wrappedBy: settings.keyID), replaced: replaced, startedAt: now, asker: asker,
+      project: project, settings: settings, dropsPrivateNetwork: dropsPrivateNetwork, settingsVersion: version,
+      secret: secret, canary: core.canary(of: project, wrappedBy: settings.keyID), replaced: replaced, startedAt: now,
+      asker: asker,
       admin: admin)
     guard case .enqueued = surroundings.jobs.yield(.prove(proof)) else {
       throw Self.tooManyCalls("The KMS settings of project \(project) were not changed.")
@@ -115,8 +119,8 @@ extension Coordinator {
     let decision: Decision<ProjectRecord>
     do {
       decision = try core.onKMSProven(
-        proof.project, settings: proof.settings, settingsVersion: proof.settingsVersion, canary: canary,
-        startedAt: proof.startedAt, now: now)
+        proof.project, settings: proof.settings, dropsPrivateNetwork: proof.dropsPrivateNetwork,
+        settingsVersion: proof.settingsVersion, canary: canary, startedAt: proof.startedAt, now: now)
     } catch { return .failure(Self.failure(error)) }
     try perform(
       decision.directives,

@@ -24,6 +24,7 @@ extension Coordinator {
     case .userReply(let reply): hear(reply, from: node)
     case .auditHead(let message): try hear(message, from: node)
     case .keyUses(let report): try perform(core.onKeyUses(node, report: report, now: now))
+    case .signRole(let request): try sign(request, for: node)
     case .settingsProof(let proof): try perform(proofDesk.onReply(proof, from: node))
     case .fault(let fault):
       logger.info("a node refused a message", metadata: ["node": "\(node)", "reason": "\(fault)"])

@@ -32,6 +32,7 @@ actor Coordinator {
   var proofsUnderWay = 0
   var userDesk = UserDesk()
   var proofDesk = ProofDesk()
+  var signingPace = SigningPace()
   private var allowed: Set<AllowedPeer> = []
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
@@ -124,11 +125,11 @@ actor Coordinator {
   ) throws(CoordinatorFault) {
     guard let route else { return }
     var kmsSecret: Secret?
-    if assignment.kms?.credentials.hasSecret == true {
+    if assignment.kms?.credentials.isGivenToNodes == true {
       kmsSecret = try secret(of: assignment.project, version: assignment.settingsVersion)
     }
     var formers: [FormerSecret] = []
-    for former in assignment.formerKMS ?? [] where former.settings.credentials.hasSecret {
+    for former in assignment.formerKMS ?? [] where former.settings.credentials.isGivenToNodes {
       let opened = try secret(of: assignment.project, version: former.settingsVersion)
       formers.append(FormerSecret(settingsVersion: former.settingsVersion, secret: opened))
     }

@@ -18,6 +18,8 @@ enum KeyJob: Sendable {
   struct Proof: Sendable {
     let project: ProjectName
     let settings: KMSSettings
+    /// Whether they may require private networking no more.
+    var dropsPrivateNetwork = false
     let settingsVersion: UInt64
     /// Nil if the credentials have none.
     let secret: Secret?

@@ -40,7 +40,8 @@ struct ProofDesk: Sendable {
   ) -> [Directive] {
     trials[id] = Trial(
       proof: proof, canary: canary, deadline: now + Self.patience, needsNode: needsNode, awaited: Set(nodes))
-    let request = ProveSettings(id: id, settings: proof.settings, secret: proof.secret)
+    let secret = proof.settings.credentials.isGivenToNodes ? proof.secret : nil
+    let request = ProveSettings(id: id, settings: proof.settings, secret: secret)
     return nodes.map { .send(request, to: $0) } + settle(id)
   }
 
@@ -53,6 +54,11 @@ struct ProofDesk: Sendable {
     case .nothingToProve: break
     }
     return settle(reply.id)
+  }
+
+  /// The settings of a trial that waits for this node, nil if none of this id does.
+  func proof(_ id: CommandID, awaiting node: NodeName) -> KeyJob.Proof? {
+    trials[id].flatMap { $0.awaited.contains(node) ? $0.proof : nil }
   }
 
   /// Time passed: nodes that are away are not waited for, and those that stay silent have not proven anything.

@@ -49,13 +49,13 @@ final class FaultBoard: Sendable {
   }
 
   /// What happens to a request; counts it. Of the faults that end a request the first one set does.
-  func effects(on dialect: Dialect, from address: String) -> FaultEffects {
+  func effects(on dialect: Dialect, from address: String, region: String? = nil) -> FaultEffects {
     let now = clock.nowSeconds
     return state.withLock { state in
       var effects = FaultEffects()
       for index in state.faults.indices where Self.concerns(state.faults[index], address, now) {
         let fault = state.faults[index]
-        guard dialect.isMeant(by: fault.dialect) else { continue }
+        guard dialect.isMeant(by: fault.dialect), fault.region == nil || fault.region == region else { continue }
         switch fault.kind {
         case .latency: effects.delayMilliseconds += fault.value
         case .clockSkew: effects.clockOffsetSeconds += Int64(fault.value)
@@ -123,7 +123,7 @@ extension EngineCall {
     }
     var fault = LocalKMSFault(
       kind, value: try fields.integer("Value") ?? 0, dialect: try fields.text("Dialect"),
-      client: try fields.text("Client"), count: try fields.integer("Count"))
+      client: try fields.text("Client"), region: try fields.text("Region"), count: try fields.integer("Count"))
     if let seconds = try fields.integer("Seconds") {
       guard (1...31_536_000).contains(seconds) else { throw .validation("Seconds must be at least 1") }
       fault.endSeconds = nowSeconds + Int64(seconds)
@@ -154,6 +154,7 @@ extension EngineCall {
         .init("Number", .integer(Int64(fault.number))), .init("Kind", .string(fault.kind.rawValue)),
         .init("Value", .integer(Int64(fault.value))), .init("Dialect", fault.dialect.map { .string($0) } ?? .null),
         .init("Client", fault.client.map { .string($0) } ?? .null),
+        .init("Region", fault.region.map { .string($0) } ?? .null),
         .init("Remaining", fault.remaining.map { .integer(Int64($0)) } ?? .null),
         .init("End", fault.endSeconds.map { .integer($0) } ?? .null),
       ])

@@ -67,7 +67,7 @@ enum KMSAction: String, Sendable, CaseIterable {
     case .createRole: ["Name", "Trusted", "ExternalId"]
     case .deleteRole: ["Name"]
     case .setMachine: ["Role", "Client", "ServiceAccount"]
-    case .setFault: ["Kind", "Value", "Dialect", "Client", "Count", "Seconds"]
+    case .setFault: ["Kind", "Value", "Dialect", "Client", "Region", "Count", "Seconds"]
     case .clearFaults: ["Number"]
     case .listFaults: []
     case .createIdentity: ["Kind", "Administrator", "Endpoint"]

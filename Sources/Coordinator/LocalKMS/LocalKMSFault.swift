@@ -37,6 +37,8 @@ public struct LocalKMSFault: Sendable, Equatable {
   public var dialect: String?
   /// The address, or IPv4 range `A.B.C.D/N`, of the callers it is for; nil for all.
   public var client: String?
+  /// The region of AWS that the requests it is for are signed for; nil for all requests, signed or not.
+  public var region: String?
   /// For how many more requests (connections, for the certificate); nil without limit.
   public var remaining: Int?
   /// When it ends, seconds since 1970; nil without limit.
@@ -46,11 +48,15 @@ public struct LocalKMSFault: Sendable, Equatable {
   public static let dialects = ["aws", "azure", "google", "tokens", "metadata"]
 
   /// Makes a fault; the limits are checked by the server.
-  public init(_ kind: Kind, value: Int = 0, dialect: String? = nil, client: String? = nil, count: Int? = nil) {
+  public init(
+    _ kind: Kind, value: Int = 0, dialect: String? = nil, client: String? = nil, region: String? = nil,
+    count: Int? = nil
+  ) {
     self.kind = kind
     self.value = value
     self.dialect = dialect
     self.client = client
+    self.region = region
     remaining = count
   }
 
@@ -72,6 +78,9 @@ public struct LocalKMSFault: Sendable, Equatable {
     }
     guard kind != .wrongCertificate || dialect == nil else {
       return "a certificate is shown before a dialect is spoken"
+    }
+    guard region == nil || (kind != .wrongCertificate && [nil, "aws", "tokens"].contains(dialect)) else {
+      return "only requests of AWS's dialect name a region"
     }
     guard client.map({ AddressRange($0) != nil }) ?? true else { return "the client must be an address or A.B.C.D/N" }
     guard remaining.map({ (1...1_000_000_000).contains($0) }) ?? true else { return "the count must be at least 1" }

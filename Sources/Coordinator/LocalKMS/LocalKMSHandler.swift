@@ -40,7 +40,8 @@ final class LocalKMSHandler: ChannelInboundHandler {
       return context.close(promise: nil)
     }
     let effects = engine.faults.effects(
-      on: LocalKMSEngine.dialect(of: request, at: door), from: request.clientAddress)
+      on: LocalKMSEngine.dialect(of: request, at: door), from: request.clientAddress,
+      region: (try? RequestVerifier.claim(of: request))?.scope.region)
     let delay = TimeAmount.milliseconds(Int64(effects.delayMilliseconds))
     context.eventLoop.assumeIsolated().scheduleTask(in: delay) {
       switch effects.ending {

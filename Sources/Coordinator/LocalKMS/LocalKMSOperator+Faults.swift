@@ -12,6 +12,7 @@ extension LocalKMSOperator {
     ]
     if let dialect = fault.dialect { members.append(.init("Dialect", .string(dialect))) }
     if let client = fault.client { members.append(.init("Client", .string(client))) }
+    if let region = fault.region { members.append(.init("Region", .string(region))) }
     if let count = fault.remaining { members.append(.init("Count", .integer(Int64(count)))) }
     if let lasting { members.append(.init("Seconds", .integer(lasting.components.seconds))) }
     let answer = try await send(.setFault, members)
@@ -37,7 +38,8 @@ extension LocalKMSOperator {
       }
       var fault = LocalKMSFault(
         kind, value: number("Value") ?? 0, dialect: item.member("Dialect")?.text(in: bytes),
-        client: item.member("Client")?.text(in: bytes), count: number("Remaining"))
+        client: item.member("Client")?.text(in: bytes), region: item.member("Region")?.text(in: bytes),
+        count: number("Remaining"))
       fault.number = number("Number") ?? 0
       fault.endSeconds = number("End").map { Int64($0) }
       faults.append(fault)

@@ -16,17 +16,9 @@ struct PrivateNetworkOptions: ParsableArguments {
 
   @Flag(name: .long, help: "Require it no more, where the settings in force do.") var noPrivateNetworking = false
 
-  /// The ranges, nil if private networking is not required; settings that require it are not left out by oversight.
-  func ranges(inForce: [IPRange]?) throws(OperatorFailure) -> [IPRange]? {
-    let wanted = try ranges()
-    guard wanted == nil, inForce != nil, !noPrivateNetworking else { return wanted }
-    throw OperatorFailure(
-      .invalid, what: "The settings in force require private networking, and these do not.",
-      next: "Say --require-private-networking with its ranges again, or --no-private-networking.")
-  }
-
-  /// The ranges, nil if private networking is not required.
-  private func ranges() throws(OperatorFailure) -> [IPRange]? {
+  /// The ranges, nil if private networking is not required; the coordinator sees to it that it is not dropped by
+  /// oversight.
+  func ranges() throws(OperatorFailure) -> [IPRange]? {
     guard requirePrivateNetworking == !privateRange.isEmpty else {
       throw OperatorFailure(
         .invalid, what: "--require-private-networking and --private-range go together.",

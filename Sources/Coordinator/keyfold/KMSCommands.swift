@@ -96,9 +96,12 @@ struct KMSCommands: ParsableCommand {
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
       var (settings, secret) = try localKMS.map { try local($0) } ?? given()
-      settings.privateRanges = try network.ranges(inForce: try await rangesInForce(session))
-      guard case .kms(let kms) = try await session.ask(.setKMS(project: project, settings: settings), secret: secret)
-      else { throw OperatorFailure.unexpectedAnswer() }
+      settings.privateRanges = try network.ranges()
+      let command = OperatorCommand.setKMS(
+        project: project, settings: settings, dropsPrivateNetwork: network.noPrivateNetworking)
+      guard case .kms(let kms) = try await session.ask(command, secret: secret) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
       terminal.show(kms) { kms, palette in
         ["The key wrapped and unwrapped a test value; project \(kms.project) uses it now."]
           + (kms.formerKeys == nil
@@ -106,16 +109,6 @@ struct KMSCommands: ParsableCommand {
             : ["Nodes are being put under it. Keep the key before it until it is not needed: keyfold keys needed"])
           + ProjectRendering.kms(kms, palette)
       }
-    }
-
-    /// The private ranges of the settings in force; nil if there are none, and only then.
-    private func rangesInForce(_ session: OperatorSession) async throws -> [IPRange]? {
-      do {
-        guard case .kms(let view) = try await session.ask(.showKMS(project: project)) else {
-          throw OperatorFailure.unexpectedAnswer()
-        }
-        return view.privateNetwork?.ranges
-      } catch let failure as OperatorFailure where failure.code == .notFound { return nil }
     }
   }
 

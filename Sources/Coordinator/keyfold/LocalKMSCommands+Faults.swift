@@ -10,6 +10,7 @@ private struct FaultRow: Encodable {
   let value: Int
   let dialect: String?
   let client: String?
+  let region: String?
   let remaining: Int?
   let endAt: OperatorTime?
 
@@ -19,15 +20,17 @@ private struct FaultRow: Encodable {
     value = fault.value
     dialect = fault.dialect
     client = fault.client
+    region = fault.region
     remaining = fault.remaining
     endAt = fault.endSeconds.map { OperatorTime(milliseconds: $0 * 1000) }
   }
 
   static func lines(_ faults: [FaultRow], _ palette: Palette) -> [String] {
-    var table = Table("fault", "kind", "value", "for", "from", "left", "ends")
+    var table = Table("fault", "kind", "value", "for", "region", "from", "left", "ends")
     for fault in faults {
       table.rows.append([
         "\(fault.number)", Table.Cell(fault.kind, .warning), "\(fault.value)", "\(fault.dialect ?? "all")",
+        "\(fault.region ?? "all")",
         "\(fault.client ?? "everybody")", "\(fault.remaining.map { "\($0)" } ?? "-")",
         "\(fault.endAt?.description ?? "-")",
       ])
@@ -48,6 +51,7 @@ extension LocalKMSCommands {
           keyfold local-kms fault set timeout --for 600
           keyfold local-kms fault set throttle --value 30 --dialect azure --count 20
           keyfold local-kms fault set deny --from 127.0.0.2
+          keyfold local-kms fault set error --region eu-central-1
           keyfold local-kms fault list
           keyfold local-kms fault clear
         """,
@@ -82,6 +86,7 @@ extension LocalKMSCommands {
       name: .customLong("from"),
       help: ArgumentHelp("Strike callers from this address or IPv4 range only.", valueName: "address[/bits]"))
     var client: String?
+    @Option(name: .long, help: "Strike requests signed for this region only (AWS's dialect).") var region: String?
     @Option(name: .long, help: "End after this many requests (connections, for wrong-certificate).") var count: Int?
     @Option(name: .customLong("for"), help: ArgumentHelp("End after this many seconds.", valueName: "seconds"))
     var seconds: Int?
@@ -98,7 +103,8 @@ extension LocalKMSCommands {
     func perform(_ kms: LocalKMSOperator, _ terminal: Terminal) async throws {
       let usual: [LocalKMSFault.Kind: Int] = [.latency: 2000, .error: 503, .throttle: 10, .clockSkew: 600]
       let fault = LocalKMSFault(
-        kind, value: value ?? usual[kind] ?? 0, dialect: dialect, client: client, count: count)
+        kind, value: value ?? usual[kind] ?? 0, dialect: dialect, client: client, region: region,
+        count: count)
       let number = try await kms.setFault(fault, lasting: seconds.map { .seconds($0) })
       terminal.show(["number": number]) { _, _ in
         ["Fault \(number) is in force. End it with: keyfold local-kms fault clear \(number)"]

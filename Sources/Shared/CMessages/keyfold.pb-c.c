@@ -3029,7 +3029,97 @@ void   keyfold__v1__key_uses_taken__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__key_uses_taken__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[36] =
+void   keyfold__v1__sign_role__init
+                     (Keyfold__V1__SignRole         *message)
+{
+  static const Keyfold__V1__SignRole init_value = KEYFOLD__V1__SIGN_ROLE__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__sign_role__get_packed_size
+                     (const Keyfold__V1__SignRole *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__sign_role__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__sign_role__pack
+                     (const Keyfold__V1__SignRole *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__sign_role__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__sign_role__pack_to_buffer
+                     (const Keyfold__V1__SignRole *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__sign_role__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__SignRole *
+       keyfold__v1__sign_role__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__SignRole *)
+     protobuf_c_message_unpack (&keyfold__v1__sign_role__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__sign_role__free_unpacked
+                     (Keyfold__V1__SignRole *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__sign_role__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   keyfold__v1__role_signature__init
+                     (Keyfold__V1__RoleSignature         *message)
+{
+  static const Keyfold__V1__RoleSignature init_value = KEYFOLD__V1__ROLE_SIGNATURE__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__role_signature__get_packed_size
+                     (const Keyfold__V1__RoleSignature *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__role_signature__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__role_signature__pack
+                     (const Keyfold__V1__RoleSignature *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__role_signature__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__role_signature__pack_to_buffer
+                     (const Keyfold__V1__RoleSignature *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__role_signature__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__RoleSignature *
+       keyfold__v1__role_signature__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__RoleSignature *)
+     protobuf_c_message_unpack (&keyfold__v1__role_signature__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__role_signature__free_unpacked
+                     (Keyfold__V1__RoleSignature *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__role_signature__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[38] =
 {
   {
     "protocol_version",
@@ -3463,6 +3553,30 @@ static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[3
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "sign_role",
+    121,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Envelope, body_case),
+    offsetof(Keyfold__V1__Envelope, sign_role),
+    &keyfold__v1__sign_role__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "role_signature",
+    122,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Envelope, body_case),
+    offsetof(Keyfold__V1__Envelope, role_signature),
+    &keyfold__v1__role_signature__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   20,   /* field[20] = append_entries */
@@ -3490,7 +3604,9 @@ static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   0,   /* field[0] = protocol_version */
   32,   /* field[32] = prove_settings */
   18,   /* field[18] = request_vote */
+  37,   /* field[37] = role_signature */
   33,   /* field[33] = settings_proof */
+  36,   /* field[36] = sign_role */
   25,   /* field[25] = sync_begin */
   26,   /* field[26] = sync_chunk */
   27,   /* field[27] = sync_credit */
@@ -3502,7 +3618,7 @@ static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   19,   /* field[19] = vote_response */
   9,   /* field[9] = welcome */
 };
-static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[8 + 1] =
+static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[9 + 1] =
 {
   { 1, 0 },
   { 8, 6 },
@@ -3512,7 +3628,8 @@ static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[8 + 1] =
   { 50, 29 },
   { 70, 32 },
   { 100, 34 },
-  { 0, 36 }
+  { 121, 36 },
+  { 0, 38 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
 {
@@ -3522,10 +3639,10 @@ const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
   "Keyfold__V1__Envelope",
   "keyfold.v1",
   sizeof(Keyfold__V1__Envelope),
-  36,
+  38,
   keyfold__v1__envelope__field_descriptors,
   keyfold__v1__envelope__field_indices_by_name,
-  8,  keyfold__v1__envelope__number_ranges,
+  9,  keyfold__v1__envelope__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -9058,6 +9175,199 @@ const ProtobufCMessageDescriptor keyfold__v1__key_uses_taken__descriptor =
   (ProtobufCMessageInit) keyfold__v1__key_uses_taken__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor keyfold__v1__sign_role__field_descriptors[4] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SignRole, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "settings_version",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SignRole, settings_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "proof",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SignRole, proof),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "region",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__SignRole, region),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__sign_role__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+  2,   /* field[2] = proof */
+  3,   /* field[3] = region */
+  1,   /* field[1] = settings_version */
+};
+static const ProtobufCIntRange keyfold__v1__sign_role__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__sign_role__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.SignRole",
+  "SignRole",
+  "Keyfold__V1__SignRole",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__SignRole),
+  4,
+  keyfold__v1__sign_role__field_descriptors,
+  keyfold__v1__sign_role__field_indices_by_name,
+  1,  keyfold__v1__sign_role__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__sign_role__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__role_signature__field_descriptors[7] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RoleSignature, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "outcome",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RoleSignature, outcome),
+    &keyfold__v1__sign_outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "form",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RoleSignature, form),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "authorization",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Keyfold__V1__RoleSignature, opt_authorization_case),
+    offsetof(Keyfold__V1__RoleSignature, authorization),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "signed_at",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RoleSignature, signed_at),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wait_ms",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RoleSignature, wait_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__RoleSignature, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__role_signature__field_indices_by_name[] = {
+  3,   /* field[3] = authorization */
+  2,   /* field[2] = form */
+  0,   /* field[0] = id */
+  1,   /* field[1] = outcome */
+  6,   /* field[6] = reason */
+  4,   /* field[4] = signed_at */
+  5,   /* field[5] = wait_ms */
+};
+static const ProtobufCIntRange keyfold__v1__role_signature__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__role_signature__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.RoleSignature",
+  "RoleSignature",
+  "Keyfold__V1__RoleSignature",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__RoleSignature),
+  7,
+  keyfold__v1__role_signature__field_descriptors,
+  keyfold__v1__role_signature__field_indices_by_name,
+  1,  keyfold__v1__role_signature__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__role_signature__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue keyfold__v1__phase__enum_values_by_number[10] =
 {
   { "PHASE_UNSPECIFIED", "KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED", 0 },
@@ -9502,5 +9812,37 @@ const ProtobufCEnumDescriptor keyfold__v1__key_operation__descriptor =
   keyfold__v1__key_operation__enum_values_by_name,
   1,
   keyfold__v1__key_operation__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue keyfold__v1__sign_outcome__enum_values_by_number[4] =
+{
+  { "SIGN_OUTCOME_UNSPECIFIED", "KEYFOLD__V1__SIGN_OUTCOME__SIGN_OUTCOME_UNSPECIFIED", 0 },
+  { "SIGN_OUTCOME_SIGNED", "KEYFOLD__V1__SIGN_OUTCOME__SIGN_OUTCOME_SIGNED", 1 },
+  { "SIGN_OUTCOME_LATER", "KEYFOLD__V1__SIGN_OUTCOME__SIGN_OUTCOME_LATER", 2 },
+  { "SIGN_OUTCOME_DECLINED", "KEYFOLD__V1__SIGN_OUTCOME__SIGN_OUTCOME_DECLINED", 3 },
+};
+static const ProtobufCIntRange keyfold__v1__sign_outcome__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex keyfold__v1__sign_outcome__enum_values_by_name[4] =
+{
+  { "SIGN_OUTCOME_DECLINED", 3 },
+  { "SIGN_OUTCOME_LATER", 2 },
+  { "SIGN_OUTCOME_SIGNED", 1 },
+  { "SIGN_OUTCOME_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor keyfold__v1__sign_outcome__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "keyfold.v1.SignOutcome",
+  "SignOutcome",
+  "Keyfold__V1__SignOutcome",
+  "keyfold.v1",
+  4,
+  keyfold__v1__sign_outcome__enum_values_by_number,
+  4,
+  keyfold__v1__sign_outcome__enum_values_by_name,
+  1,
+  keyfold__v1__sign_outcome__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

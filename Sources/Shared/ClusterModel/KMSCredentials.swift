@@ -56,6 +56,13 @@ public enum KMSCredentials: Sendable, Equatable {
     }
   }
 
+  /// Whether the secret half stays with the coordinator, which signs for nodes in place of giving it to them: that of
+  /// the access key that assumes a role.
+  public var isKeptFromNodes: Bool { kind == .awsRole && hasSecret }
+
+  /// Whether nodes are given the secret half: where there is one, and they can't do without.
+  public var isGivenToNodes: Bool { hasSecret && !isKeptFromNodes }
+
   /// Whether they come from the metadata service of the machine a process runs on.
   public var isOfMachine: Bool { !hasSecret }
 

@@ -42,7 +42,8 @@ extension OperatorCommand {
       OperatorPermission(.orgOwner, in: .installation)
     case .addMember(let project, _, _), .removeMember(let project, _):
       OperatorPermission(.anyOwner, in: .project(project))
-    case .setKMS(let project, _), .removeKMS(let project), .setAlerts(let project, _), .setKeyAlert(let project, _, _),
+    case .setKMS(let project, _, _), .removeKMS(let project), .setAlerts(let project, _),
+      .setKeyAlert(let project, _, _),
       .setMaintenance(let project, _), .setOwners(let project, _):
       OperatorPermission(.project(.projectOwner), in: .project(project))
     case .addAccess(let project, _, _, _, _), .removeAccess(let project, _), .dropAccessList(let project):

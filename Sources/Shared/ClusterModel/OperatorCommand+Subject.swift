@@ -5,7 +5,7 @@ extension OperatorCommand {
   public var subject: String {
     switch self {
     case .createProject(let name, _), .showProject(let name): name.text
-    case .setKMS(let project, _), .showKMS(let project), .checkKMS(let project), .removeKMS(let project),
+    case .setKMS(let project, _, _), .showKMS(let project), .checkKMS(let project), .removeKMS(let project),
       .setAlerts(let project, _), .setOwners(let project, _), .setKeyAlert(let project, _, _),
       .setMaintenance(let project, _), .listMembers(let project):
       project.text

@@ -11,7 +11,8 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   /// Show one project.
   case showProject(name: ProjectName)
   /// Prove these KMS settings and then use them for the project; the secret part of the credentials travels beside.
-  case setKMS(project: ProjectName, settings: KMSSettings)
+  /// Settings in force that require private networking are replaced by others only if they do too, or if it is dropped.
+  case setKMS(project: ProjectName, settings: KMSSettings, dropsPrivateNetwork: Bool = false)
   /// Show a project's KMS settings, without the secret.
   case showKMS(project: ProjectName)
   /// Check the project's key now and tell the verdict.

@@ -20,15 +20,15 @@ enum AWSCredentialSource: Sendable {
   /// Forgets credentials that were refused; false if there are no others to be had.
   func drop(_ call: KMSCall) -> Bool {
     guard case .role(let role) = self else { return false }
-    role.sessions.drop(AWSRole.scope(call))
+    role.sessions.drop(role.scope(call))
     return true
   }
 }
 
 /// A role that is assumed (STS API reference, AssumeRole), each session narrowed to one encryption context.
 ///
-/// The narrowing is a session policy: a session that leaks unwraps one node's key and no other. It does not bind who
-/// holds the access key itself, who could ask for a wider session; with the machine's own role nobody holds one.
+/// The narrowing is a session policy: a session that leaks unwraps one node's key and no other. Who holds the access key
+/// itself could ask for a wider one: that is the coordinator, which signs what its nodes send; nodes hold sessions only.
 struct AWSRole: Sendable {
   /// How long a session holds, in seconds: the shortest STS grants: a role taken away is seen soon.
   static let sessionSeconds: Int64 = 900
@@ -37,40 +37,35 @@ struct AWSRole: Sendable {
   enum Source: Sendable {
     case accessKey(AWSCredentials)
     case machine(AWSMachine)
+    case signer(any RoleSigner)
   }
 
-  let arn: String
-  let externalID: String?
+  let role: AssumedRole
   let source: Source
-  let key: KeyARN
-  let endpoint: HTTPEndpoint
   let transport: KMSTransport
   let sessions: CredentialCache<AWSCredentials>
 
-  init(
-    arn: String, externalID: String?, source: Source, key: KeyARN, endpoint: HTTPEndpoint, transport: KMSTransport
-  ) {
-    self.arn = arn
-    self.externalID = externalID
+  init(role: AssumedRole, source: Source, transport: KMSTransport) {
+    self.role = role
     self.source = source
-    self.key = key
-    self.endpoint = endpoint
     self.transport = transport
     sessions = CredentialCache(clock: transport.clock)
   }
 
-  /// Calls with the same encryption context share a session.
-  static func scope(_ call: KMSCall) -> String {
-    String(decoding: JSONValue.texts(call.context?.pairs ?? [:]).encoded(), as: UTF8.self)
+  /// Calls with the same encryption context share a session; all calls of a node do, whose signer knows one context.
+  func scope(_ call: KMSCall) -> String {
+    if case .signer = source { return "" }
+    return String(decoding: JSONValue.texts(call.context?.pairs ?? [:]).encoded(), as: UTF8.self)
   }
 
   func session(for call: KMSCall, timeout: Duration) async throws(KMSError) -> (AWSCredentials, isFresh: Bool) {
     let start = ContinuousClock.now
-    let (credentials, isFresh) = try await sessions.current(Self.scope(call), for: call) {
+    let (credentials, isFresh) = try await sessions.current(scope(call), for: call) {
       () throws(KMSError) in
       var left: Duration { timeout - start.duration(to: .now) }
       switch source {
       case .accessKey(let own): return try await assume(call, own, timeout: left)
+      case .signer(let signer): return try await assume(call, signer, within: left)
       case .machine(let machine):
         let (held, isFresh) = try await machine.credentials(for: call, timeout: left)
         do throws(KMSError) { return try await assume(call, held, timeout: left) } catch {
@@ -88,59 +83,59 @@ struct AWSRole: Sendable {
   private func assume(_ call: KMSCall, _ own: AWSCredentials, timeout: Duration) async throws(KMSError)
     -> CredentialCache<AWSCredentials>.Issued
   {
-    let body = ByteBuffer(string: form(call))
-    let signer = AWSSigner(service: "sts", region: key.region, credentials: own, clock: transport.clock)
+    let body = ByteBuffer(string: role.form(call.context, seconds: Self.sessionSeconds))
     let headers: [(name: String, value: String)]
-    do {
-      headers = try signer.headers(
-        endpoint, [(name: "Content-Type", value: "application/x-www-form-urlencoded; charset=utf-8")], body: body)
-    } catch { throw call.error(.localFailure, error.description) }
+    do { headers = try role.headers(body, signedWith: own, clock: transport.clock) } catch {
+      throw call.error(.localFailure, error.description)
+    }
+    return try await ask(call, headers, body, signedAt: nil, timeout: timeout)
+  }
+
+  /// Sends, from this machine, what somebody else has signed.
+  private func assume(_ call: KMSCall, _ signer: any RoleSigner, within timeout: Duration) async throws(KMSError)
+    -> CredentialCache<AWSCredentials>.Issued
+  {
+    let start = ContinuousClock.now
+    let signed: SignedRoleRequest
+    do throws(RoleSignerFailure) {
+      signed = try await signer.signedRequest(region: role.key.region, within: timeout)
+    } catch { throw Self.failure(error, of: call) }
+    return try await ask(
+      call, role.headers(signed), ByteBuffer(string: signed.form), signedAt: signed.signedAtSeconds,
+      timeout: timeout - start.duration(to: .now))
+  }
+
+  /// Whoever signs says nothing of the role or the key: only the role's issuer does.
+  private static func failure(_ failure: RoleSignerFailure, of call: KMSCall) -> KMSError {
+    switch failure {
+    case .unreachable(let detail): return call.error(.network, detail)
+    case .declined(let detail): return call.error(.localFailure, detail)
+    case .busy(let wait):
+      var error = call.error(.throttled, "the coordinator signs for others first")
+      error.retryAfter = wait
+      return error
+    }
+  }
+
+  private func ask(
+    _ call: KMSCall, _ headers: [(name: String, value: String)], _ body: ByteBuffer, signedAt: Int64?,
+    timeout: Duration
+  ) async throws(KMSError) -> CredentialCache<AWSCredentials>.Issued {
     var answer = try await transport.send(
-      call, HTTPQuestion(.post, endpoint.url, headers: headers, body: body), timeout: timeout)
+      call, HTTPQuestion(.post, role.endpoint.url, headers: headers, body: body), timeout: timeout)
     defer { SecretWiping.wipe(&answer.body) }
     guard answer.status == 200 else {
       let refusal = AWSRefusal(answer)
-      let (kind, detail) = refusal.classified(nowSeconds: transport.clock.nowSeconds)
+      var (kind, detail) = refusal.classified(nowSeconds: transport.clock.nowSeconds)
+      if let signedAt, let skew = AnswerClock(dateSeconds: refusal.dateSeconds, nowSeconds: signedAt).skew {
+        (kind, detail) = (.clockSkew, "as of the time it was signed, by the coordinator, \(skew)")
+      }
       var error = call.error(
-        kind, code: refusal.code, requestID: refusal.requestID, "the role \(arn) cannot be assumed: \(detail)")
+        kind, code: refusal.code, requestID: refusal.requestID, "the role \(role.arn) cannot be assumed: \(detail)")
       error.retryAfter = RetryAfter.read(answer, nowSeconds: transport.clock.nowSeconds)
       throw error
     }
     return try session(in: answer, call)
-  }
-
-  /// The parameters of AssumeRole.
-  private func form(_ call: KMSCall) -> String {
-    let who = call.context.map { $0.node?.text ?? "coordinator" } ?? "describe"
-    var fields = [
-      ("Action", "AssumeRole"), ("Version", "2011-06-15"), ("RoleArn", arn),
-      ("RoleSessionName", String("keyfold-\(who)".prefix(64))), ("DurationSeconds", String(Self.sessionSeconds)),
-      ("Policy", policy(call.context)),
-    ]
-    if let externalID { fields.append(("ExternalId", externalID)) }
-    return fields.map { "\($0.0)=\(PercentEncoding.text($0.1))" }.joined(separator: "&")
-  }
-
-  /// What a session may do: describe this key, and use it with exactly this context.
-  func policy(_ context: KeyContext?) -> String {
-    let resource =
-      key.isMultiRegion ? "arn:\(key.partition):kms:*:\(key.account):key/\(key.id)" : key.description
-    func statement(_ actions: [String], _ condition: [JSONValue.Member]) -> JSONValue {
-      .object(
-        [
-          .init("Effect", .string("Allow")), .init("Action", .array(actions.map { .string($0) })),
-          .init("Resource", .string(resource)),
-        ] + condition)
-    }
-    var statements = [statement(["kms:DescribeKey"], [])]
-    if let context {
-      let pairs = Dictionary(uniqueKeysWithValues: context.pairs.map { ("kms:EncryptionContext:\($0.key)", $0.value) })
-      statements.append(
-        statement(
-          ["kms:Encrypt", "kms:Decrypt"], [.init("Condition", .object([.init("StringEquals", .texts(pairs))]))]))
-    }
-    let policy = JSONValue.object([.init("Version", .string("2012-10-17")), .init("Statement", .array(statements))])
-    return String(decoding: policy.encoded(), as: UTF8.self)
   }
 
   private func session(in answer: HTTPAnswer, _ call: KMSCall) throws(KMSError)

@@ -15,6 +15,7 @@ struct KeptServices: Sendable {
     let settings: KMSSettings
     let secret: Secret?
     let localAddress: String?
+    let signer: String?
     let service: any KeyManagementService
     var usedAt: ContinuousClock.Instant
   }
@@ -26,11 +27,13 @@ struct KeptServices: Sendable {
 
   /// The service of these very settings and secret, if there is one.
   mutating func find(
-    _ settings: KMSSettings, _ secret: Secret?, _ localAddress: String?, now: ContinuousClock.Instant
+    _ settings: KMSSettings, _ secret: Secret?, _ localAddress: String?, _ signer: String? = nil,
+    now: ContinuousClock.Instant
   ) -> (any KeyManagementService)? {
     kept.removeAll { now - $0.usedAt > Self.idleLimit }
     let index = kept.firstIndex {
-      $0.settings == settings && $0.localAddress == localAddress && Self.isSame($0.secret, secret)
+      $0.settings == settings && $0.localAddress == localAddress && $0.signer == signer
+        && Self.isSame($0.secret, secret)
     }
     guard let index else { return nil }
     kept[index].usedAt = now
@@ -39,13 +42,14 @@ struct KeptServices: Sendable {
 
   mutating func keep(
     _ service: any KeyManagementService, of settings: KMSSettings, _ secret: Secret?, _ localAddress: String?,
-    now: ContinuousClock.Instant
+    _ signer: String? = nil, now: ContinuousClock.Instant
   ) {
     if kept.count >= Self.maximum, let oldest = kept.indices.min(by: { kept[$0].usedAt < kept[$1].usedAt }) {
       kept.remove(at: oldest)
     }
     kept.append(
-      Kept(settings: settings, secret: secret, localAddress: localAddress, service: service, usedAt: now))
+      Kept(
+        settings: settings, secret: secret, localAddress: localAddress, signer: signer, service: service, usedAt: now))
   }
 
   private static func isSame(_ one: Secret?, _ other: Secret?) -> Bool {
@@ -60,11 +64,12 @@ extension KeyManagementFactory {
   ///
   /// Settings that are to be proven get a service of their own, from `makeService`. Throws what it throws.
   public func service(
-    of settings: KMSSettings, secret: Secret?, localAddress: String? = nil
+    of settings: KMSSettings, secret: Secret?, localAddress: String? = nil, signer: (any RoleSigner)? = nil
   ) throws(KMSError) -> any KeyManagementService {
-    if let service = kept.withLock({ $0.find(settings, secret, localAddress, now: .now) }) { return service }
-    let service = try makeService(settings: settings, secret: secret, localAddress: localAddress)
-    kept.withLock { $0.keep(service, of: settings, secret, localAddress, now: .now) }
+    let name = signer?.name
+    if let service = kept.withLock({ $0.find(settings, secret, localAddress, name, now: .now) }) { return service }
+    let service = try makeService(settings: settings, secret: secret, localAddress: localAddress, signer: signer)
+    kept.withLock { $0.keep(service, of: settings, secret, localAddress, name, now: .now) }
     return service
   }
 }

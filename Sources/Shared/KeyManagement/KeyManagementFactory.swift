@@ -57,34 +57,39 @@ public final class KeyManagementFactory: Sendable {
 
   /// Makes the service of `settings` with the secret half of its credentials, or throws what is wrong with them.
   ///
-  /// `secret` is nil for credentials that have none, those of the machine itself. `sessionToken` belongs to temporary
-  /// access keys of AWS. `localAddress` is the address of this machine that connections come from, nil for the system's
+  /// `secret` is nil for credentials that have none, those of the machine itself, and where `signer` stands in for it:
+  /// with the access key that assumes a role. `sessionToken` belongs to temporary access keys of AWS. `localAddress` is the address of this machine that connections come from, nil for the system's
   /// choice. Nothing is sent yet. Settings that name other regions of the key make a `FallbackService`.
   public func makeService(
-    settings: KMSSettings, secret: Secret?, sessionToken: Secret? = nil, localAddress: String? = nil
+    settings: KMSSettings, secret: Secret?, sessionToken: Secret? = nil, localAddress: String? = nil,
+    signer: (any RoleSigner)? = nil
   ) throws(KMSError) -> any KeyManagementService {
     var replicas: [FallbackService.Replica] = []
     for replica in settings.replicas ?? [] {
       guard let own = settings.settings(of: replica) else { continue }
-      let service = try makeOne(own, secret: secret, sessionToken: sessionToken, localAddress: localAddress)
+      let service = try makeOne(
+        own, secret: secret, sessionToken: sessionToken, localAddress: localAddress, signer: signer)
       replicas.append(FallbackService.Replica(region: replica.region, service: service))
     }
-    let own = try makeOne(settings, secret: secret, sessionToken: sessionToken, localAddress: localAddress)
+    let own = try makeOne(
+      settings, secret: secret, sessionToken: sessionToken, localAddress: localAddress, signer: signer)
     return replicas.isEmpty ? own : FallbackService(own: own, replicas: replicas)
   }
 
   /// Makes the service of one region.
   private func makeOne(
-    _ settings: KMSSettings, secret: Secret?, sessionToken: Secret?, localAddress: String?
+    _ settings: KMSSettings, secret: Secret?, sessionToken: Secret?, localAddress: String?,
+    signer: (any RoleSigner)?
   ) throws(KMSError) -> any KeyManagementService {
     do { try settings.validate() } catch { throw Self.fault(settings, error.description) }
-    if settings.credentials.hasSecret, secret?.count ?? 0 == 0 {
+    let isSignedFor = signer != nil && settings.credentials.isKeptFromNodes
+    if settings.credentials.hasSecret, !isSignedFor, secret?.count ?? 0 == 0 {
       throw Self.fault(settings, "the secret of the \(settings.credentials.kind.rawValue) credentials is missing")
     }
     let service: any KeyManagementService
     do {
       let parts = ServiceParts(
-        settings: settings, secret: secret, sessionToken: sessionToken,
+        settings: settings, secret: secret, sessionToken: sessionToken, signer: isSignedFor ? signer : nil,
         exchange: try makeExchange(for: settings, settings.certificateAuthorityPEM, localAddress),
         systemExchange: try makeExchange(for: settings, nil, localAddress),
         metadataExchange: try makeExchange(for: settings, nil, nil, isNear: true),

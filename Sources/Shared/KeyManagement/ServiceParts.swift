@@ -8,6 +8,8 @@ struct ServiceParts {
   let settings: KMSSettings
   let secret: Secret?
   let sessionToken: Secret?
+  /// Who signs in place of a secret that is kept from here, nil if it is not.
+  var signer: (any RoleSigner)?
   /// Reaches the KMS, and an issuer given in the settings, with the settings' certificate authority.
   let exchange: any HTTPExchange
   /// Reaches the provider's own issuer, with the system's authorities.
@@ -46,26 +48,24 @@ struct ServiceParts {
       key: key,
       client: AWSClient(
         transport: transport(account: "\(key.account) \(key.region)"), endpoint: endpoint, region: key.region,
-        credentials: try awsCredentials(key)))
+        credentials: try awsCredentials()))
   }
 
-  private func awsCredentials(_ key: KeyARN) throws -> AWSCredentialSource {
+  private func awsCredentials() throws -> AWSCredentialSource {
     func accessKey(_ id: String) throws -> AWSCredentials {
       guard let secret else { throw missingSecret }
       return AWSCredentials(accessKeyID: id, secretKey: secret, sessionToken: sessionToken)
     }
     switch settings.credentials {
     case .awsAccessKey(let id): return .fixed(try accessKey(id))
-    case .awsRole(let arn, let externalID, let id):
+    case .awsRole(_, _, let id):
       let source: AWSRole.Source =
-        if let id { .accessKey(try accessKey(id)) } else {
+        if let signer { .signer(signer) } else if let id { .accessKey(try accessKey(id)) } else {
           .machine(AWSMachine(endpoint: try metadata("169.254.169.254"), transport: metadataTransport))
         }
-      let (endpoint, transport) = try issuer(
-        try HTTPEndpoint(service: "sts", region: key.region, partition: key.partition))
+      let role = try AssumedRole(settings)
       return .role(
-        AWSRole(
-          arn: arn, externalID: externalID, source: source, key: key, endpoint: endpoint, transport: transport))
+        AWSRole(role: role, source: source, transport: issuing(issuerExchange, at: role.endpoint.authority)))
     default: throw foreignCredentials
     }
   }

@@ -72,6 +72,8 @@ extension MessageBody: WireMapped {
     case KEYFOLD__V1__ENVELOPE__BODY_SETTINGS_PROOF: self = .settingsProof(try wire.value("settings_proof"))
     case KEYFOLD__V1__ENVELOPE__BODY_KEY_USES: self = .keyUses(try wire.value("key_uses"))
     case KEYFOLD__V1__ENVELOPE__BODY_KEY_USES_TAKEN: self = .keyUsesTaken(try wire.value("key_uses_taken"))
+    case KEYFOLD__V1__ENVELOPE__BODY_SIGN_ROLE: self = .signRole(try wire.value("sign_role"))
+    case KEYFOLD__V1__ENVELOPE__BODY_ROLE_SIGNATURE: self = .roleSignature(try wire.value("role_signature"))
     default: throw MessageError(.unknownMessage, "a message of a kind unknown here")
     }
   }
@@ -106,6 +108,8 @@ extension MessageBody: WireMapped {
     case .settingsProof(let value): try wire.set("settings_proof", value)
     case .keyUses(let value): try wire.set("key_uses", value)
     case .keyUsesTaken(let value): try wire.set("key_uses_taken", value)
+    case .signRole(let value): try wire.set("sign_role", value)
+    case .roleSignature(let value): try wire.set("role_signature", value)
     }
   }
 }

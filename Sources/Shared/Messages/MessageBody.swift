@@ -50,6 +50,10 @@ public enum MessageBody: Sendable {
   case keyUses(KeyUseReport)
   /// Coordinator to agent: up to where it has them on disk.
   case keyUsesTaken(KeyUseMark)
+  /// Agent to coordinator: sign a request to assume a role.
+  case signRole(SignRole)
+  /// Coordinator to agent: the signature, or why there is none.
+  case roleSignature(RoleSignature)
 
   /// The kind of message, for logs and counters; carries no content.
   public var name: String {
@@ -82,6 +86,8 @@ public enum MessageBody: Sendable {
     case .settingsProof: "settings proof"
     case .keyUses: "key uses"
     case .keyUsesTaken: "key uses taken"
+    case .signRole: "sign role"
+    case .roleSignature: "role signature"
     }
   }
 }

@@ -84,6 +84,8 @@ typedef struct Keyfold__V1__SettingsProof Keyfold__V1__SettingsProof;
 typedef struct Keyfold__V1__KeyUses Keyfold__V1__KeyUses;
 typedef struct Keyfold__V1__KeyUse Keyfold__V1__KeyUse;
 typedef struct Keyfold__V1__KeyUsesTaken Keyfold__V1__KeyUsesTaken;
+typedef struct Keyfold__V1__SignRole Keyfold__V1__SignRole;
+typedef struct Keyfold__V1__RoleSignature Keyfold__V1__RoleSignature;
 
 
 /* --- enums --- */
@@ -203,6 +205,13 @@ typedef enum _Keyfold__V1__KeyOperation {
   KEYFOLD__V1__KEY_OPERATION__KEY_OPERATION_OTHER = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__KEY_OPERATION)
 } Keyfold__V1__KeyOperation;
+typedef enum _Keyfold__V1__SignOutcome {
+  KEYFOLD__V1__SIGN_OUTCOME__SIGN_OUTCOME_UNSPECIFIED = 0,
+  KEYFOLD__V1__SIGN_OUTCOME__SIGN_OUTCOME_SIGNED = 1,
+  KEYFOLD__V1__SIGN_OUTCOME__SIGN_OUTCOME_LATER = 2,
+  KEYFOLD__V1__SIGN_OUTCOME__SIGN_OUTCOME_DECLINED = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__SIGN_OUTCOME)
+} Keyfold__V1__SignOutcome;
 
 /* --- messages --- */
 
@@ -235,7 +244,9 @@ typedef enum {
   KEYFOLD__V1__ENVELOPE__BODY_PROVE_SETTINGS = 70,
   KEYFOLD__V1__ENVELOPE__BODY_SETTINGS_PROOF = 71,
   KEYFOLD__V1__ENVELOPE__BODY_KEY_USES = 100,
-  KEYFOLD__V1__ENVELOPE__BODY_KEY_USES_TAKEN = 101
+  KEYFOLD__V1__ENVELOPE__BODY_KEY_USES_TAKEN = 101,
+  KEYFOLD__V1__ENVELOPE__BODY_SIGN_ROLE = 121,
+  KEYFOLD__V1__ENVELOPE__BODY_ROLE_SIGNATURE = 122
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__ENVELOPE__BODY__CASE)
 } Keyfold__V1__Envelope__BodyCase;
 
@@ -304,6 +315,8 @@ struct  Keyfold__V1__Envelope
     Keyfold__V1__SettingsProof *settings_proof;
     Keyfold__V1__KeyUses *key_uses;
     Keyfold__V1__KeyUsesTaken *key_uses_taken;
+    Keyfold__V1__SignRole *sign_role;
+    Keyfold__V1__RoleSignature *role_signature;
   };
 };
 #define KEYFOLD__V1__ENVELOPE__INIT \
@@ -1639,6 +1652,59 @@ struct  Keyfold__V1__KeyUsesTaken
     , (char *)protobuf_c_empty_string, 0 }
 
 
+struct  Keyfold__V1__SignRole
+{
+  ProtobufCMessage base;
+  char *id;
+  uint64_t settings_version;
+  /*
+   * the id of the trial whose settings are meant, in place of a version; empty for none
+   */
+  char *proof;
+  /*
+   * where the role's issuer is asked
+   */
+  char *region;
+};
+#define KEYFOLD__V1__SIGN_ROLE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__sign_role__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+typedef enum {
+  KEYFOLD__V1__ROLE_SIGNATURE__OPT_AUTHORIZATION__NOT_SET = 0,
+  KEYFOLD__V1__ROLE_SIGNATURE__OPT_AUTHORIZATION_AUTHORIZATION = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__ROLE_SIGNATURE__OPT_AUTHORIZATION__CASE)
+} Keyfold__V1__RoleSignature__OptAuthorizationCase;
+
+struct  Keyfold__V1__RoleSignature
+{
+  ProtobufCMessage base;
+  char *id;
+  Keyfold__V1__SignOutcome outcome;
+  /*
+   * the body of the request
+   */
+  char *form;
+  /*
+   * the coordinator's clock, Unix seconds
+   */
+  int64_t signed_at;
+  /*
+   * how long to wait before asking again
+   */
+  uint64_t wait_ms;
+  char *reason;
+  Keyfold__V1__RoleSignature__OptAuthorizationCase opt_authorization_case;
+  union {
+    ProtobufCBinaryData authorization;
+  };
+};
+#define KEYFOLD__V1__ROLE_SIGNATURE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__role_signature__descriptor) \
+    , (char *)protobuf_c_empty_string, KEYFOLD__V1__SIGN_OUTCOME__SIGN_OUTCOME_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, KEYFOLD__V1__ROLE_SIGNATURE__OPT_AUTHORIZATION__NOT_SET, {0} }
+
+
 /* Keyfold__V1__Envelope methods */
 void   keyfold__v1__envelope__init
                      (Keyfold__V1__Envelope         *message);
@@ -2915,6 +2981,44 @@ Keyfold__V1__KeyUsesTaken *
 void   keyfold__v1__key_uses_taken__free_unpacked
                      (Keyfold__V1__KeyUsesTaken *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__SignRole methods */
+void   keyfold__v1__sign_role__init
+                     (Keyfold__V1__SignRole         *message);
+size_t keyfold__v1__sign_role__get_packed_size
+                     (const Keyfold__V1__SignRole   *message);
+size_t keyfold__v1__sign_role__pack
+                     (const Keyfold__V1__SignRole   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__sign_role__pack_to_buffer
+                     (const Keyfold__V1__SignRole   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__SignRole *
+       keyfold__v1__sign_role__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__sign_role__free_unpacked
+                     (Keyfold__V1__SignRole *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__RoleSignature methods */
+void   keyfold__v1__role_signature__init
+                     (Keyfold__V1__RoleSignature         *message);
+size_t keyfold__v1__role_signature__get_packed_size
+                     (const Keyfold__V1__RoleSignature   *message);
+size_t keyfold__v1__role_signature__pack
+                     (const Keyfold__V1__RoleSignature   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__role_signature__pack_to_buffer
+                     (const Keyfold__V1__RoleSignature   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__RoleSignature *
+       keyfold__v1__role_signature__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__role_signature__free_unpacked
+                     (Keyfold__V1__RoleSignature *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Keyfold__V1__Envelope_Closure)
@@ -3121,6 +3225,12 @@ typedef void (*Keyfold__V1__KeyUse_Closure)
 typedef void (*Keyfold__V1__KeyUsesTaken_Closure)
                  (const Keyfold__V1__KeyUsesTaken *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__SignRole_Closure)
+                 (const Keyfold__V1__SignRole *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__RoleSignature_Closure)
+                 (const Keyfold__V1__RoleSignature *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -3139,6 +3249,7 @@ extern const ProtobufCEnumDescriptor    keyfold__v1__fault_code__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__user_outcome__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__proof_outcome__descriptor;
 extern const ProtobufCEnumDescriptor    keyfold__v1__key_operation__descriptor;
+extern const ProtobufCEnumDescriptor    keyfold__v1__sign_outcome__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__nothing__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__epoch__descriptor;
@@ -3207,6 +3318,8 @@ extern const ProtobufCMessageDescriptor keyfold__v1__settings_proof__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__key_uses__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__key_use__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__key_uses_taken__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__sign_role__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__role_signature__descriptor;
 
 PROTOBUF_C__END_DECLS
 
