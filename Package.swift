@@ -203,15 +203,18 @@ let package = Package(
       name: "MailSink", dependencies: [nioCore, nioPosix, nioTLS, nioTLSEvents], path: "Tests/MailSink",
       swiftSettings: house),
     tests("MailTests", ["ClusterModel", "Mail", "MailSink", "Secrets"]),
+    // Many agents on real sockets in one process.
+    .target(
+      name: "FleetPeers", dependencies: ["AgentCore", "CZeroMQ", "ClusterModel", "Messages"],
+      path: "Tests/FleetPeers", swiftSettings: house),
     tests("CoordinatorCoreTests", ["ClusterModel", "CoordinatorCore"]),
     tests("AuditTrailTests", ["AuditTrail", "ClusterModel"]),
     tests("StateStoreTests", ["AuditTrail", "ClusterModel", "CoordinatorCore", "StateStore", sqlite]),
     tests(
       "CoordinatorRuntimeTests",
       [
-        "ClusterModel", "CoordinatorCore", "CoordinatorRuntime", "DaemonRuntime", "KeyManagement", "MailSink",
-        "Messages",
-        "Secrets", "Transport",
+        "ClusterModel", "CoordinatorCore", "CoordinatorRuntime", "DaemonRuntime", "FleetPeers", "KeyManagement",
+        "MailSink", "Messages", "Secrets", "Transport",
         logging,
       ]),
     tests(
@@ -239,8 +242,9 @@ let package = Package(
     .executableTarget(
       name: "keyfold-bench",
       dependencies: [
-        "CCrypto", "ClusterModel", "EncryptedStore", "KeyHierarchy", "Replication", "ReplicationCore", "Sealing",
-        "Secrets", arguments, logging,
+        "CCrypto", "CZeroMQ", "ClusterModel", "DaemonRuntime", "EncryptedStore", "FleetPeers", "KeyHierarchy",
+        "Messages",
+        "Replication", "ReplicationCore", "Sealing", "Secrets", "Transport", arguments, logging,
       ],
       path: "Tests/Bench", swiftSettings: house),
   ]

@@ -9,6 +9,7 @@ struct Bench: AsyncParsableCommand {
     abstract: "Measures what encryption costs; each figure is a median of interleaved pairs.",
     subcommands: [
       SealingBench.self, StoreBench.self, CopyBench.self, CommitBench.self, SyncBench.self, RotateBench.self,
-      Probe.self,
+      FleetBench.self,
+      BareRouter.self, Probe.self,
     ])
 }

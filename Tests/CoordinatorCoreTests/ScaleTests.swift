@@ -96,7 +96,7 @@ struct ScaleTests {
       })
   }
 
-  @Test("makes one IP list of a thousand hellos, not one for each")
+  @Test("makes one IP list of a thousand hellos, not one for each, and tells each node of its own cluster")
   func addresses() throws {
     var crowd = try Crowd(clusters: 340)
     let said = crowd.greet()
@@ -104,12 +104,17 @@ struct ScaleTests {
     #expect(Set(versions).count <= 1, "\(Set(versions).sorted())")
     crowd.now = crowd.now + .seconds(1)
     let told = crowd.core.onTick(now: crowd.now).compactMap { directive -> NodeName? in
-      guard case .sendIPList(let node, let list) = directive, list.nodes.count == 1020,
-        list.nodes.allSatisfy({ $0.address.hasPrefix("10.0.") })
+      guard case .sendIPList(let node, let list) = directive,
+        let cluster = crowd.core.nodeRecords[node]?.cluster,
+        Set(list.nodes.map(\.node)) == Set(crowd.core.clusterRecords[cluster]?.nodes ?? []),
+        list.nodes.allSatisfy({ $0.cluster == cluster && $0.address.hasPrefix("10.0.") }),
+        list.version == crowd.core.ipList.version
       else { return nil }
       return node
     }
     #expect(Set(told).count == 1020, "the tick tells everybody")
+    let view = crowd.core.ipListView(now: crowd.now)
+    #expect(view.list.nodes.count == 1020 && view.clusters?.count == 340, "operators see all of it")
   }
 
   @Test("orders all nodes to close at the word that confirms a revocation, and says it once")

@@ -75,12 +75,14 @@ extension CoordinatorCore {
     for (node, contact) in other.contacts { note(address: contact.address, of: node) }
   }
 
-  /// The list as a node gets it: of the access lists its own project's, each entry with the time it still has.
+  /// The list as a node gets it, under the version of the whole: its own cluster's addresses, the control plane's and
+  /// its own project's access list, each entry with the time it still has. What other clusters have is none of its
+  /// business, and of a fleet's list would not fit into a message.
   private func tailored(_ list: IPList, for node: NodeName) -> IPList {
-    guard list.access != nil else { return list }
-    var own = list
-    let project = nodeRecords[node].flatMap { $0.cluster ?? $0.intendedCluster }
-      .flatMap { clusterRecords[$0] }.flatMap { projectRecords[$0.project] }
+    let cluster = nodeRecords[node].flatMap { $0.cluster ?? $0.intendedCluster }
+    var own = IPList(
+      version: list.version, nodes: cluster.map { list.entries(of: $0) } ?? [], controlPlane: list.controlPlane)
+    let project = cluster.flatMap { clusterRecords[$0] }.flatMap { projectRecords[$0.project] }
     own.access = project.flatMap { project in
       project.accessList.map { entries in
         [
@@ -171,5 +173,17 @@ extension CoordinatorCore {
       .map { self.view(ofAccessTo: $0, now: now) }
     view.controlPlane = controlPlane.compactMap { ControlPlaneAddress($0) }
     return view
+  }
+}
+
+extension IPList {
+  /// A cluster's entries, found by halves: they stand together, as the list is ordered by cluster.
+  fileprivate func entries(of cluster: ClusterName) -> [Entry] {
+    var (low, high) = (0, nodes.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if nodes[middle].cluster < cluster { low = middle + 1 } else { high = middle }
+    }
+    return Array(nodes[low...].prefix { $0.cluster == cluster })
   }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /// The versioned list of addresses by which nodes, control plane and KMS find and admit one another.
+///
+/// The coordinator keeps the whole; a node gets the part that is its own, under the same version.
 public struct IPList: Sendable, Codable, Equatable {
   /// One address of one node.
   public struct Entry: Sendable, Codable, Equatable {
