@@ -179,6 +179,8 @@ enum Samples {
               use: KeyUse(provider: .aws, operation: .wrap, keyID: "", requestID: "", startedAtMilliseconds: 1)),
           ])),
       .keyUsesTaken(KeyUseMark(boot: boot, through: .max)),
+      .enrolNode(EnrolNode(node: node, publicKey: String(repeating: "k", count: 40))),
+      .enrolmentResult(EnrolmentResult(enrolled: false, reason: "it was used already")),
     ]
       + (secret("wJalrXUtnFEMI").flatMap { secret in
         assignment.kms.map { .proveSettings(ProveSettings(id: command, settings: $0, secret: secret)) }

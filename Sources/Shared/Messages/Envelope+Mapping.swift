@@ -72,6 +72,8 @@ extension MessageBody: WireMapped {
     case KEYFOLD__V1__ENVELOPE__BODY_SETTINGS_PROOF: self = .settingsProof(try wire.value("settings_proof"))
     case KEYFOLD__V1__ENVELOPE__BODY_KEY_USES: self = .keyUses(try wire.value("key_uses"))
     case KEYFOLD__V1__ENVELOPE__BODY_KEY_USES_TAKEN: self = .keyUsesTaken(try wire.value("key_uses_taken"))
+    case KEYFOLD__V1__ENVELOPE__BODY_ENROL_NODE: self = .enrolNode(try wire.value("enrol_node"))
+    case KEYFOLD__V1__ENVELOPE__BODY_ENROLMENT_RESULT: self = .enrolmentResult(try wire.value("enrolment_result"))
     default: throw MessageError(.unknownMessage, "a message of a kind unknown here")
     }
   }
@@ -106,6 +108,8 @@ extension MessageBody: WireMapped {
     case .settingsProof(let value): try wire.set("settings_proof", value)
     case .keyUses(let value): try wire.set("key_uses", value)
     case .keyUsesTaken(let value): try wire.set("key_uses_taken", value)
+    case .enrolNode(let value): try wire.set("enrol_node", value)
+    case .enrolmentResult(let value): try wire.set("enrolment_result", value)
     }
   }
 }

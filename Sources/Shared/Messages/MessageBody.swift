@@ -50,6 +50,10 @@ public enum MessageBody: Sendable {
   case keyUses(KeyUseReport)
   /// Coordinator to agent: up to where it has them on disk.
   case keyUsesTaken(KeyUseMark)
+  /// Holder of a one-time token to coordinator: let this node in.
+  case enrolNode(EnrolNode)
+  /// Coordinator to the holder of a token: how that ended.
+  case enrolmentResult(EnrolmentResult)
 
   /// The kind of message, for logs and counters; carries no content.
   public var name: String {
@@ -82,6 +86,8 @@ public enum MessageBody: Sendable {
     case .settingsProof: "settings proof"
     case .keyUses: "key uses"
     case .keyUsesTaken: "key uses taken"
+    case .enrolNode: "enrol node"
+    case .enrolmentResult: "enrolment result"
     }
   }
 }
