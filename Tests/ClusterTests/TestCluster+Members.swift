@@ -4,12 +4,18 @@ import Synchronization
 
 /// Nodes that are not there from the beginning.
 extension TestCluster {
-  /// An agent that is enrolled for the cluster and runs, and belongs to nothing yet.
+  /// An agent that enrolled itself for the cluster with a token and runs, and belongs to nothing yet.
   func makeSpare(_ name: String, kmsSourceAddress: String? = nil, with settings: [String: String] = [:]) async throws
     -> Daemon
   {
     let identity = "\(root)/\(name).key"
-    let key = try run(["keyfold-agent", "init", "--identity", identity]).output.trimmingCharacters(in: .newlines)
+    try operate(
+      "node", "token", "create", name, "--cluster", Self.name, "--project", Self.project, "--file", identity + ".token")
+    // Twice: the second time as if the first answer had been lost.
+    for _ in 1...2 {
+      let joined = try run(["keyfold-agent", "join", "--token", identity + ".token", "--identity", identity])
+      guard joined.status == 0 else { throw TestFailure("keyfold-agent join: \(joined.output)") }
+    }
     var fields: [String: Any] = [
       "node": name, "identity": identity, "cacheMegabytes": 64, "checkpointSeconds": 2,
       "coordinator": [
@@ -20,7 +26,6 @@ extension TestCluster {
     ]
     fields["kmsSourceAddress"] = kmsSourceAddress
     try write(fields, to: name + ".json")
-    try operate("node", "enroll", name, "--cluster", Self.name, "--key", key)
     let data = "\(root)/nodes/\(name)"
     let daemon = Daemon(
       name, executable: ["keyfold-agent", "run", "--config", "\(root)/\(name).json", "--data", data], data: data,

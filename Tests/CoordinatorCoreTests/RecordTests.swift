@@ -21,6 +21,11 @@ struct RecordTests {
     try bench.order { core, now throws(CoordinatorError) in
       try core.setOwners(["a@example.org"], of: Bench.project, now: now)
     }
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.createToken(
+        for: NodeName(checked: "later"), cluster: nil, publicKey: Bench.publicKey(70), minutes: 60,
+        by: OperatorName(checked: "root"), now: now)
+    }
     try bench.order { core, now throws(CoordinatorError) in try core.setMailServer(MailTests.server, now: now) }
     bench.verdict(.revoked(.keyDisabled, detail: "off"))
     bench.check(1, .revoked(.keyDisabled, detail: "off"))

@@ -20,7 +20,10 @@ private func everyCommand(user: DriverUserName) -> [(OperatorCommand, RequiredRo
 
     (.createProject(name: ProjectName(checked: "new"), owners: []), .orgOwner),
     (.enrollNode(name: node, cluster: orders, publicKey: "k"), .orgOwner), (.revokeNode(name: node), .orgOwner),
-    (.addOperator(name: ada, publicKey: "k"), .orgOwner), (.removeOperator(name: ada), .orgOwner),
+    (.createToken(node: node, cluster: orders, project: nil, publicKey: "k", minutes: 1), .orgOwner),
+    (.listTokens, .orgOwner),
+    (.withdrawToken(node: node), .orgOwner), (.addOperator(name: ada, publicKey: "k"), .orgOwner),
+    (.removeOperator(name: ada), .orgOwner),
     (.setOperatorRole(name: ada, role: .orgOwner), .orgOwner), (.adopt(withoutMajority: false), .orgOwner),
     (.readAudit(after: nil, limit: 1), .orgOwner), (.setMail(server: MailTests.server), .orgOwner),
     (.showMail, .orgOwner), (.testMail(to: "a@example.org"), .orgOwner),

@@ -20,6 +20,8 @@ struct RoleHelpTests {
       .createProject(name: project, owners: []), .listProjects, .showProject(name: project),
       .setKMS(project: project, settings: settings), .showKMS(project: project), .checkKMS(project: project),
       .removeKMS(project: project), .retireKey(keyID: "k"), .enrollNode(name: node, cluster: nil, publicKey: "k"),
+      .createToken(node: node, cluster: nil, project: nil, publicKey: "k", minutes: 1), .listTokens,
+      .withdrawToken(node: node),
       .listNodes(cluster: nil), .showNode(name: node), .resyncNode(name: node), .approveNode(name: node),
       .revokeNode(name: node), .createCluster(name: cluster, project: project, nodes: []), .listClusters,
       .changeCluster(name: cluster, change: ClusterChange(), present: nil, isDryRun: true), .showCluster(name: cluster),

@@ -183,6 +183,8 @@ enum Samples {
       .signRole(SignRole(id: command, settings: .proof(command), region: "")),
       .roleSignature(RoleSignature(id: command, outcome: .later(milliseconds: .max))),
       .roleSignature(RoleSignature(id: command, outcome: .declined(reason: "no"))),
+      .enrolNode(EnrolNode(node: node, publicKey: String(repeating: "k", count: 40))),
+      .enrolmentResult(EnrolmentResult(enrolled: false, reason: "it was used already")),
     ]
       + (secret("wJalrXUtnFEMI").flatMap { secret in
         assignment.kms.map { .proveSettings(ProveSettings(id: command, settings: $0, secret: secret)) }

@@ -12,6 +12,8 @@ public struct AgentError: Error, Sendable, CustomStringConvertible {
     case data
     /// The keystore or the KMS refused.
     case keys
+    /// The coordinator did not enrol the node.
+    case enrolment
   }
 
   /// The kind of failure.

@@ -15,10 +15,10 @@ struct KeyfoldAgent: AsyncParsableCommand {
     commandName: "keyfold-agent",
     abstract: "Runs one node of a Keyfold cluster.",
     discussion: """
-      A node gets its identity once, is enrolled by an operator, and then runs under the coordinator's orders:
+      A node gets its identity once, is enrolled with a one-time token, and then runs under the coordinator's orders:
 
-        keyfold-agent init --identity /etc/keyfold/node-1.key
-        keyfold node enroll node-1 --key PUBLIC-KEY
+        keyfold node token create node-1 --file node-1.token
+        keyfold-agent join --token node-1.token --identity /etc/keyfold/node-1.key --config /etc/keyfold/node-1.json
         keyfold-agent run --config /etc/keyfold/node-1.json --data /var/lib/keyfold/node-1
 
       EXIT CODES
@@ -26,7 +26,7 @@ struct KeyfoldAgent: AsyncParsableCommand {
         1  it was tried and failed; the log says why
         2  the command line or the configuration makes no sense
       """,
-    version: KeyfoldVersion.text, subcommands: [Initialize.self, Run.self])
+    version: KeyfoldVersion.text, subcommands: [Initialize.self, Join.self, Run.self])
 
   static func main() async {
     do {
@@ -70,18 +70,19 @@ struct Initialize: ParsableCommand {
   var json = false
 
   func run() throws {
-    let key: CurvePublicKey
-    if FileManager.default.fileExists(atPath: identity) {
-      key = try CurveIdentity.load(from: identity).publicKey
-    } else {
-      let fresh = try CurveIdentity.generate()
-      try SecretFile.create(identity, holding: try fresh.secretKeyText())
-      key = fresh.publicKey
-    }
+    let key = try Self.identity(at: identity)
     let encoder = JSONEncoder()
     encoder.outputFormatting = .withoutEscapingSlashes
     let text = json ? String(decoding: try encoder.encode(["publicKey": key.text]), as: UTF8.self) : key.text
     try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+  }
+
+  /// The public key of the pair in a file, which is made if there is none.
+  static func identity(at path: String) throws -> CurvePublicKey {
+    if FileManager.default.fileExists(atPath: path) { return try CurveIdentity.load(from: path).publicKey }
+    let fresh = try CurveIdentity.generate()
+    try SecretFile.create(path, holding: try fresh.secretKeyText())
+    return fresh.publicKey
   }
 }
 

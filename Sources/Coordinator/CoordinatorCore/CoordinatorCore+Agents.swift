@@ -108,6 +108,7 @@ extension CoordinatorCore {
     for project in projectRecords.keys.sorted() { scheduleCheck(of: project, now: now) }
     growOlder(now: now)
     endAccess(now: now)
+    attendTokens(now: now)
     if addressesAreStale { refreshAddresses(now: now) }
     for node in contacts.filter({ $0.value.second != nil }).keys.sorted() { judgeSecond(of: node, now: now) }
     for cluster in clusterRecords.keys.sorted() {

@@ -2,13 +2,22 @@
 public import ClusterModel
 
 extension CoordinatorCore {
-  /// Admits a node; the same node with the same key twice changes nothing but the cluster it is meant for.
+  /// Admits a node; the same node with the same key twice changes nothing but the cluster and project it is meant for.
   ///
-  /// Throws `CoordinatorError` if the key is none, belongs to somebody else, or the node has another key already.
+  /// Throws `CoordinatorError` if the key is none, belongs to somebody else, the node has another key already, or the
+  /// cluster is of another project.
   public mutating func enrollNode(
-    _ name: NodeName, cluster: ClusterName?, publicKey: String, now: Instant
+    _ name: NodeName, cluster: ClusterName?, project: ProjectName? = nil, publicKey: String, now: Instant
   ) throws(CoordinatorError) -> Decision<NodeRecord> {
+    let node = try enroll(name, cluster: cluster, project: project, publicKey: publicKey, now: now)
+    return Decision(node, flush())
+  }
+
+  mutating func enroll(
+    _ name: NodeName, cluster: ClusterName?, project: ProjectName?, publicKey: String, now: Instant
+  ) throws(CoordinatorError) -> NodeRecord {
     try Self.check(publicKey: publicKey)
+    let owner = try owner(of: name, cluster: cluster, project: project)
     if let known = nodeRecords[name] {
       guard known.publicKey == publicKey else {
         throw CoordinatorError(
@@ -20,32 +29,56 @@ extension CoordinatorCore {
           .refused, "Node \(name) was not enrolled.", why: "Its key was revoked, for good.",
           next: "Make a new identity on it (keyfold-agent init) and enroll it under a new name.")
       }
-      return try reenroll(known, cluster: cluster)
+      return try reenroll(known, cluster: cluster, owner: owner)
     }
     try checkUnused(publicKey: publicKey, by: "node \(name)")
     guard nodeRecords.count < CoordinatorLimits.maximumNodes else {
       throw CoordinatorError(.refused, "There are \(CoordinatorLimits.maximumNodes) nodes, the most allowed.")
     }
-    let node = NodeRecord(name: name, publicKey: publicKey, enrolledAt: now, intendedCluster: cluster)
+    var node = NodeRecord(name: name, publicKey: publicKey, enrolledAt: now, intendedCluster: cluster)
+    node.project = owner
     put(node)
     contacts[name] = Contact(report: nil)
     sends.append(.allowListChanged)
-    return Decision(node, flush())
+    return node
   }
 
   private mutating func reenroll(
-    _ known: NodeRecord, cluster: ClusterName?
-  ) throws(CoordinatorError) -> Decision<NodeRecord> {
-    guard let cluster, cluster != known.cluster, cluster != known.intendedCluster else { return Decision(known, []) }
-    if let present = known.cluster {
-      throw CoordinatorError(
-        .refused, "Node \(known.name) was not moved to cluster \(cluster).", why: "It belongs to cluster \(present).",
-        next: "Enroll another node for \(cluster).")
-    }
+    _ known: NodeRecord, cluster: ClusterName?, owner: ProjectName?
+  ) throws(CoordinatorError) -> NodeRecord {
     var node = known
-    node.intendedCluster = cluster
+    if let present = known.cluster {
+      if let cluster, cluster != present {
+        throw CoordinatorError(
+          .refused, "Node \(known.name) was not moved to cluster \(cluster).",
+          why: "It belongs to cluster \(present).", next: "Enroll another node for \(cluster).")
+      }
+      if let owner, owner != clusterRecords[present]?.project {
+        throw CoordinatorError(
+          .refused, "Node \(known.name) was not moved to project \(owner).", why: "It belongs to cluster \(present).",
+          next: "Take it out first: keyfold cluster remove-node \(present) \(known.name) --confirm")
+      }
+    } else if let cluster {
+      node.intendedCluster = cluster
+    } else if let owner, let meant = node.intendedCluster.flatMap({ clusterRecords[$0]?.project }), meant != owner {
+      node.intendedCluster = nil
+    }
+    if let owner { node.project = owner }
     put(node)
-    return Decision(node, flush())
+    return node
+  }
+
+  /// The project that a node is enrolled for: the one that is named, else that of its cluster if there is one already.
+  func owner(
+    of node: NodeName, cluster: ClusterName?, project: ProjectName?
+  ) throws(CoordinatorError) -> ProjectName? {
+    let present = cluster.flatMap { clusterRecords[$0]?.project }
+    guard let project else { return present }
+    _ = try self.project(project)
+    guard let cluster, let present, present != project else { return project }
+    throw CoordinatorError(
+      .conflict, "Node \(node) was not enrolled.",
+      why: "Cluster \(cluster) belongs to project \(present), not to \(project).", next: "Name one of the two.")
   }
 
   /// Makes a cluster of enrolled, unused nodes and the plan that forms its shard; no names mean all enrolled for it.
@@ -60,7 +93,9 @@ extension CoordinatorCore {
         .alreadyExists, "Cluster \(name) exists already.", next: "See it with: keyfold cluster show \(name)")
     }
     _ = try self.project(project)
-    let reserved = nodeRecords.values.filter { $0.intendedCluster == name && $0.cluster == nil }.map(\.name).sorted()
+    let reserved = nodeRecords.values.filter {
+      $0.intendedCluster == name && $0.cluster == nil && ($0.project ?? project) == project
+    }.map(\.name).sorted()
     let nodes = named.isEmpty ? reserved : named
     let most = clusterClass.features.maximumNodes
     guard (1...most).contains(nodes.count), Set(nodes).count == nodes.count else {
@@ -69,7 +104,7 @@ extension CoordinatorCore {
         why: "nodes: a cluster of class \(clusterClass.rawValue) has 1 to \(most) different nodes, not \(nodes.count).",
         next: "Enroll nodes with: keyfold node enroll NODE --cluster \(name) --key KEY")
     }
-    for node in nodes { try checkUsable(node, for: name) }
+    for node in nodes { try checkUsable(node, for: name, of: project) }
     for node in nodes {
       guard var record = nodeRecords[node] else { continue }
       record.cluster = name
@@ -91,7 +126,7 @@ extension CoordinatorCore {
   /// The record of an enrolled node that is free and empty; throws `CoordinatorError` with why it can't be taken.
   @discardableResult
   func checkUsable(
-    _ node: NodeName, for cluster: ClusterName, refusal: String? = nil
+    _ node: NodeName, for cluster: ClusterName, of project: ProjectName? = nil, refusal: String? = nil
   ) throws(CoordinatorError) -> NodeRecord {
     let refusal = refusal ?? "Cluster \(cluster) was not made."
     guard let record = nodeRecords[node] else {
@@ -103,6 +138,12 @@ extension CoordinatorCore {
       throw CoordinatorError(
         .refused, refusal, why: "The key of node \(node) was revoked, for good.",
         next: "Make a new identity on it (keyfold-agent init) and enroll it under a new name.")
+    }
+    if let owner = record.project, owner != project ?? clusterRecords[cluster]?.project {
+      // Whose it is, is not told to whoever has no part in that project.
+      throw CoordinatorError(
+        .refused, refusal, why: "Node \(node) belongs to another project.",
+        next: "Name another node, or ask an org owner to enroll it for this one.")
     }
     if let other = record.cluster ?? (record.intendedCluster == cluster ? nil : record.intendedCluster) {
       throw CoordinatorError(

@@ -46,9 +46,11 @@ extension CoordinatorCore {
     }
   }
 
-  /// The project of the cluster a node is in, or meant for; nil for a node of none.
+  /// The project of the cluster a node is in, else its own, else that of the cluster it is meant for; nil for a node of
+  /// none.
   func projectOfNode(_ node: NodeRecord) -> ProjectName? {
-    (node.cluster ?? node.intendedCluster).flatMap { clusterRecords[$0]?.project }
+    node.cluster.flatMap { clusterRecords[$0]?.project } ?? node.project
+      ?? node.intendedCluster.flatMap { clusterRecords[$0]?.project }
   }
 
   // MARK: The refusal

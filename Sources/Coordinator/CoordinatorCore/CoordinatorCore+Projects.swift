@@ -138,7 +138,8 @@ extension CoordinatorCore {
   func checkUnused(publicKey: String, by subject: String) throws(CoordinatorError) {
     let node = nodeRecords.values.first { $0.publicKey == publicKey }.map { "node \($0.name)" }
     let known = operatorRecords.values.first { $0.publicKey == publicKey }.map { "operator \($0.name)" }
-    guard let owner = node ?? known, owner != subject else { return }
+    let token = tokenRecords[publicKey].map { "a token for node \($0.node)" }
+    guard let owner = node ?? known ?? token, owner != subject else { return }
     throw CoordinatorError(
       .refused, "The public key was not accepted for \(subject).", why: "It belongs to \(owner).",
       next: "Make a key of its own with: keyfold-agent init")

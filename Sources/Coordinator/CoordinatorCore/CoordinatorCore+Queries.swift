@@ -25,6 +25,7 @@ extension CoordinatorCore {
     for known in operatorRecords.values where known.revokedAt == nil {
       allowed[known.publicKey] = .operatorKey(known.name)
     }
+    for token in tokenRecords.values where token.isHeard { allowed[token.publicKey] = .applicant(token.publicKey) }
     return allowed
   }
 
@@ -32,6 +33,7 @@ extension CoordinatorCore {
   public var revokedKeys: Set<String> {
     Set(nodeRecords.values.filter { $0.revokedAt != nil }.map(\.publicKey))
       .union(operatorRecords.values.filter { $0.revokedAt != nil }.map(\.publicKey))
+      .union(tokenRecords.values.filter { !$0.isHeard }.map(\.publicKey))
   }
 
   /// The project's record; throws `CoordinatorError` if there is none.
@@ -103,4 +105,6 @@ public enum AllowedPeer: Sendable, Hashable {
   case node(NodeName)
   /// An operator.
   case operatorKey(OperatorName)
+  /// Whoever holds the token with this public half, which opens one node's enrolment and nothing else.
+  case applicant(String)
 }

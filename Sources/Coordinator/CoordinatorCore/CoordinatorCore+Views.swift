@@ -38,6 +38,7 @@ extension CoordinatorCore {
       secondBoot: waitingReport(of: node.name)?.boot,
       nowMilliseconds: now.milliseconds)
     view.restartProofAgeSeconds = restartProofAge(of: node.name, now: now).map { $0.wholeMilliseconds / 1000 }
+    view.project = node.project
     view.revokedAt = node.revokedAt.map { OperatorTime(milliseconds: $0.milliseconds) }
     return view
   }

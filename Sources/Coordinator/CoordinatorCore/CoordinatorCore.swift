@@ -25,6 +25,8 @@ public struct CoordinatorCore: Sendable {
   var restoration: RestorationRecord?
   var mailRecords: [String: MailRecord] = [:]
   var mailServer: MailServerRecord?
+  /// By the tokens' public halves.
+  var tokenRecords: [String: TokenRecord] = [:]
 
   /// What is looked for in these records at each input.
   var index = RecordIndex()
@@ -99,6 +101,7 @@ public struct CoordinatorCore: Sendable {
     case .restoration(let found): restoration = found
     case .mail(let mail): mailRecords[mail.id] = mail
     case .mailServer(let record): mailServer = record
+    case .token(let token): tokenRecords[token.publicKey] = token
     }
   }
 
@@ -166,6 +169,7 @@ extension CoordinatorCore {
     case .restoration: restoration.map { .restoration($0) }
     case .mail: mailRecords[key.id].map { .mail($0) }
     case .mailServer: mailServer.map { .mailServer($0) }
+    case .token: tokenRecords[key.id].map { .token($0) }
     }
   }
 

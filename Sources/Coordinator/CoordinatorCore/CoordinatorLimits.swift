@@ -140,6 +140,12 @@ public enum CoordinatorLimits {
   public static let maximumNodes = 10_000
   /// The most operators of one coordinator, removed ones included: their keys stay refused.
   public static let maximumOperators = 1000
+  /// Tokens for enrolment that are remembered at once.
+  public static let maximumTokens = 1000
+  /// How long a token is remembered after its end, so that whoever comes with it hears what became of it.
+  public static let tokenMemory = Duration.seconds(24 * 60 * 60)
+  /// How often a token may be refused before nobody is heard with it any more.
+  public static let tokenRefusals = 5
   /// The most projects of one coordinator.
   public static let maximumProjects = 1000
   /// The most mail addresses of one project's owners.

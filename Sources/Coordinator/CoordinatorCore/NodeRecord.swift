@@ -11,6 +11,8 @@ public struct NodeRecord: Sendable, Codable, Equatable {
   public let enrolledAt: Instant
   /// The cluster it is meant for, nil if for any.
   public var intendedCluster: ClusterName?
+  /// The project whose clusters alone may take it; nil if any may, as in a store from before nodes had one.
+  public var project: ProjectName?
   /// The cluster it belongs to, nil if none yet.
   public var cluster: ClusterName?
   /// Its last report that changed anything worth remembering; the newest of all is `CoordinatorCore.report(of:)`.

@@ -5,7 +5,7 @@ internal import Foundation
 /// The kinds of records; the raw value is what the store keeps.
 public enum RecordKind: String, Sendable, Codable, CaseIterable {
   case project, cluster, node, keys, plan, alert, ipList = "ip-list", operatorKey = "operator"
-  case restoration, mail, mailServer = "mail-server"
+  case restoration, mail, mailServer = "mail-server", token
 }
 
 /// Where one record is kept.
@@ -52,6 +52,8 @@ public enum StateRecord: Sendable, Equatable {
   case mail(MailRecord)
   /// The mail server.
   case mailServer(MailServerRecord)
+  /// A one-time token for a node's enrolment.
+  case token(TokenRecord)
 
   /// The id of the only mail server.
   static let mailServerID = "current"
@@ -74,6 +76,7 @@ public enum StateRecord: Sendable, Equatable {
     case .restoration: RecordKey(kind: .restoration, id: Self.restorationID)
     case .mail(let record): RecordKey(kind: .mail, id: record.id)
     case .mailServer: RecordKey(kind: .mailServer, id: Self.mailServerID)
+    case .token(let record): RecordKey(kind: .token, id: record.publicKey)
     }
   }
 
@@ -94,6 +97,7 @@ public enum StateRecord: Sendable, Equatable {
       case .restoration(let record): try [UInt8](encoder.encode(record))
       case .mail(let record): try [UInt8](encoder.encode(record))
       case .mailServer(let record): try [UInt8](encoder.encode(record))
+      case .token(let record): try [UInt8](encoder.encode(record))
       }
     } catch {
       throw CoordinatorError(.damagedState, "The \(key.kind.rawValue) \(key.id) has no JSON.", why: "\(error)")
@@ -118,6 +122,7 @@ public enum StateRecord: Sendable, Equatable {
         case .restoration: .restoration(try decoder.decode(RestorationRecord.self, from: data))
         case .mail: .mail(try decoder.decode(MailRecord.self, from: data))
         case .mailServer: .mailServer(try decoder.decode(MailServerRecord.self, from: data))
+        case .token: .token(try decoder.decode(TokenRecord.self, from: data))
         }
     } catch {
       throw CoordinatorError(

@@ -7,7 +7,8 @@ extension OperatorCommand {
   /// Whether it changes something or asks a KMS.
   var isOrder: Bool {
     switch self {
-    case .setKMS, .checkKMS, .createProject, .enrollNode, .createCluster, .startCluster, .shutdownCluster,
+    case .setKMS, .checkKMS, .createProject, .enrollNode, .createToken, .withdrawToken, .createCluster, .startCluster,
+      .shutdownCluster,
       .restartCluster, .encryptCluster, .stepDown, .rotateKeys, .resyncNode, .createUser, .removeUser, .setUserPassword,
       .decryptCluster, .removeKMS, .addNode, .removeNode, .approveNode, .adopt, .recover, .tryAgain, .setAlerts,
       .setKeyAlert, .setMaintenance, .deferRotation, .setOwners, .setMail, .testMail, .retireKey, .revokeNode,
@@ -17,7 +18,7 @@ extension OperatorCommand {
     case .changeCluster(_, _, _, let isDryRun): !isDryRun
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
       .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery,
-      .listPastAlerts, .showMail, .keysNeeded, .showRotations, .listOperators, .listMembers, .listAccess:
+      .listPastAlerts, .showMail, .keysNeeded, .showRotations, .listOperators, .listTokens, .listMembers, .listAccess:
       false
     }
   }
@@ -31,6 +32,7 @@ extension Coordinator {
   ) throws -> OperatorAnswer? {
     if let answer = try answerOnTrust(command, of: name) { return answer }
     if let answer = try answerOnRoles(command) { return answer }
+    if let answer = try answerOnTokens(command, of: name) { return answer }
     if let answer = try answerOnMaintenance(command, of: name) { return answer }
     if let answer = try answerOnAccess(command) { return answer }
     switch command {
@@ -96,9 +98,9 @@ extension Coordinator {
       return .project(view(of: project))
     case .retireKey(let key):
       return .keyNeed(try performed { () throws(CoordinatorError) in try core.retireKey(key, now: now) })
-    case .enrollNode(let name, let cluster, let key):
+    case .enrollNode(let name, let cluster, let key, let project):
       let node = try performed { () throws(CoordinatorError) in
-        try core.enrollNode(name, cluster: cluster, publicKey: key, now: now)
+        try core.enrollNode(name, cluster: cluster, project: project, publicKey: key, now: now)
       }
       return .node(core.view(of: node, now: now))
     case .createCluster(let name, let project, let nodes, let clusterClass):

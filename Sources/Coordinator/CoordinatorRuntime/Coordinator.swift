@@ -54,6 +54,7 @@ actor Coordinator {
       switch inbound.peer {
       case .node(let name) where allowed.contains(.node(name)): try hear(name, inbound)
       case .operator(let name) where allowed.contains(.operatorKey(name)): try answer(name, inbound)
+      case .applicant(let token) where allowed.contains(.applicant(token.text)): try hear(applicant: token, inbound)
       default:
         logger.debug("message of a peer that is not on the list was dropped", metadata: ["peer": "\(inbound.peer)"])
       }
@@ -110,6 +111,7 @@ actor Coordinator {
       switch peer {
       case .node(let name): identities[key] = .node(name)
       case .operatorKey(let name): identities[key] = .operator(name)
+      case .applicant: identities[key] = .applicant(key)
       }
     }
     return identities

@@ -9,17 +9,18 @@ struct NodeCommands: ParsableCommand {
     commandName: "node", abstract: "Nodes: one agent process each, known by its CURVE key.",
     discussion: """
         keyfold node enroll node-a --cluster orders --key KEY
+        keyfold node token create node-b --cluster orders --file node-b.token
         keyfold node list
         keyfold node show node-a
       """,
-    subcommands: [Enroll.self, List.self, Show.self, Resync.self, Approve.self, Revoke.self])
+    subcommands: [Enroll.self, TokenCommands.self, List.self, Show.self, Resync.self, Approve.self, Revoke.self])
 
   struct Enroll: OperatorSubcommand {
     static let configuration = CommandConfiguration(
       abstract: "Admits a node by its public key.",
       discussion: """
         'keyfold-agent init' on the node makes its key pair and prints the public key. Until it is enrolled, an agent \
-        never completes a handshake.
+        never completes a handshake. 'keyfold node token create' does it without copying keys.
 
         Role: org owner.
 
@@ -32,6 +33,10 @@ struct NodeCommands: ParsableCommand {
       transform: Parse.cluster)
     var cluster: ClusterName?
     @Option(
+      name: .long, help: "The project whose clusters alone may take it (default: its cluster's, or any).",
+      transform: Parse.project)
+    var project: ProjectName?
+    @Option(
       name: .long, parsing: .unconditional,
       help: ArgumentHelp("The node's CURVE public key: 40 characters of Z85.", valueName: "key"))
     var key: String
@@ -39,10 +44,14 @@ struct NodeCommands: ParsableCommand {
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
       let command = OperatorCommand.enrollNode(
-        name: name, cluster: cluster, publicKey: key.trimmingCharacters(in: .whitespacesAndNewlines))
+        name: name, cluster: cluster, publicKey: key.trimmingCharacters(in: .whitespacesAndNewlines),
+        project: project)
       guard case .node(let node) = try await session.ask(command) else { throw OperatorFailure.unexpectedAnswer() }
       terminal.show(node) { node, _ in
-        ["Node \(node.name) may connect now\(node.cluster.map { "; it is meant for cluster \($0)" } ?? "")."]
+        [
+          "Node \(node.name) may connect now\(node.cluster.map { "; it is meant for cluster \($0)" } ?? "")"
+            + "\(node.project.map { "; it belongs to project \($0)" } ?? "")."
+        ]
       }
     }
   }

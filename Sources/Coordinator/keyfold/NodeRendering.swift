@@ -19,6 +19,7 @@ enum NodeRendering {
     let own: [(String, Table.Cell?)] = [
       ("node", "\(node.name)"),
       ("cluster", "\(node.cluster?.text ?? "none yet")"),
+      ("project", node.project.map { "\($0)" }),
       ("phase", phase(node)),
       ("reason", node.reason.map { "\($0)" }),
       ("role", node.role.map { "\($0.rawValue)" }),

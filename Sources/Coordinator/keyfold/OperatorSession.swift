@@ -47,6 +47,9 @@ struct OperatorSession {
     }
   }
 
+  /// Where this command reaches the coordinator, and by which key it knows it.
+  var coordinator: (address: String, key: String) { (file.coordinator, file.coordinatorKey) }
+
   /// Ends the connection.
   func close() { link.close() }
 

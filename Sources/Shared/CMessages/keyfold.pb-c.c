@@ -3119,7 +3119,97 @@ void   keyfold__v1__role_signature__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__role_signature__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[38] =
+void   keyfold__v1__enrol_node__init
+                     (Keyfold__V1__EnrolNode         *message)
+{
+  static const Keyfold__V1__EnrolNode init_value = KEYFOLD__V1__ENROL_NODE__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__enrol_node__get_packed_size
+                     (const Keyfold__V1__EnrolNode *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__enrol_node__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__enrol_node__pack
+                     (const Keyfold__V1__EnrolNode *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__enrol_node__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__enrol_node__pack_to_buffer
+                     (const Keyfold__V1__EnrolNode *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__enrol_node__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__EnrolNode *
+       keyfold__v1__enrol_node__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__EnrolNode *)
+     protobuf_c_message_unpack (&keyfold__v1__enrol_node__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__enrol_node__free_unpacked
+                     (Keyfold__V1__EnrolNode *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__enrol_node__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   keyfold__v1__enrolment_result__init
+                     (Keyfold__V1__EnrolmentResult         *message)
+{
+  static const Keyfold__V1__EnrolmentResult init_value = KEYFOLD__V1__ENROLMENT_RESULT__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__enrolment_result__get_packed_size
+                     (const Keyfold__V1__EnrolmentResult *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__enrolment_result__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__enrolment_result__pack
+                     (const Keyfold__V1__EnrolmentResult *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__enrolment_result__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__enrolment_result__pack_to_buffer
+                     (const Keyfold__V1__EnrolmentResult *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__enrolment_result__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__EnrolmentResult *
+       keyfold__v1__enrolment_result__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__EnrolmentResult *)
+     protobuf_c_message_unpack (&keyfold__v1__enrolment_result__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__enrolment_result__free_unpacked
+                     (Keyfold__V1__EnrolmentResult *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__enrolment_result__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[40] =
 {
   {
     "protocol_version",
@@ -3554,6 +3644,30 @@ static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[3
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "enrol_node",
+    102,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Envelope, body_case),
+    offsetof(Keyfold__V1__Envelope, enrol_node),
+    &keyfold__v1__enrol_node__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "enrolment_result",
+    103,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Envelope, body_case),
+    offsetof(Keyfold__V1__Envelope, enrolment_result),
+    &keyfold__v1__enrolment_result__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "sign_role",
     121,
     PROTOBUF_C_LABEL_NONE,
@@ -3588,6 +3702,8 @@ static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   12,   /* field[12] = command_result */
   2,   /* field[2] = correlation_id */
   6,   /* field[6] = deadline_ms */
+  36,   /* field[36] = enrol_node */
+  37,   /* field[37] = enrolment_result */
   5,   /* field[5] = epoch */
   17,   /* field[17] = fault */
   10,   /* field[10] = heartbeat */
@@ -3604,9 +3720,9 @@ static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   0,   /* field[0] = protocol_version */
   32,   /* field[32] = prove_settings */
   18,   /* field[18] = request_vote */
-  37,   /* field[37] = role_signature */
+  39,   /* field[39] = role_signature */
   33,   /* field[33] = settings_proof */
-  36,   /* field[36] = sign_role */
+  38,   /* field[38] = sign_role */
   25,   /* field[25] = sync_begin */
   26,   /* field[26] = sync_chunk */
   27,   /* field[27] = sync_credit */
@@ -3628,8 +3744,8 @@ static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[9 + 1] =
   { 50, 29 },
   { 70, 32 },
   { 100, 34 },
-  { 121, 36 },
-  { 0, 38 }
+  { 121, 38 },
+  { 0, 40 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
 {
@@ -3639,7 +3755,7 @@ const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
   "Keyfold__V1__Envelope",
   "keyfold.v1",
   sizeof(Keyfold__V1__Envelope),
-  38,
+  40,
   keyfold__v1__envelope__field_descriptors,
   keyfold__v1__envelope__field_indices_by_name,
   9,  keyfold__v1__envelope__number_ranges,
@@ -9366,6 +9482,108 @@ const ProtobufCMessageDescriptor keyfold__v1__role_signature__descriptor =
   keyfold__v1__role_signature__field_indices_by_name,
   1,  keyfold__v1__role_signature__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__role_signature__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__enrol_node__field_descriptors[2] =
+{
+  {
+    "node",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__EnrolNode, node),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "public_key",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__EnrolNode, public_key),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__enrol_node__field_indices_by_name[] = {
+  0,   /* field[0] = node */
+  1,   /* field[1] = public_key */
+};
+static const ProtobufCIntRange keyfold__v1__enrol_node__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__enrol_node__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.EnrolNode",
+  "EnrolNode",
+  "Keyfold__V1__EnrolNode",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__EnrolNode),
+  2,
+  keyfold__v1__enrol_node__field_descriptors,
+  keyfold__v1__enrol_node__field_indices_by_name,
+  1,  keyfold__v1__enrol_node__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__enrol_node__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__enrolment_result__field_descriptors[2] =
+{
+  {
+    "enrolled",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__EnrolmentResult, enrolled),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__EnrolmentResult, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__enrolment_result__field_indices_by_name[] = {
+  0,   /* field[0] = enrolled */
+  1,   /* field[1] = reason */
+};
+static const ProtobufCIntRange keyfold__v1__enrolment_result__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__enrolment_result__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.EnrolmentResult",
+  "EnrolmentResult",
+  "Keyfold__V1__EnrolmentResult",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__EnrolmentResult),
+  2,
+  keyfold__v1__enrolment_result__field_descriptors,
+  keyfold__v1__enrolment_result__field_indices_by_name,
+  1,  keyfold__v1__enrolment_result__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__enrolment_result__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue keyfold__v1__phase__enum_values_by_number[10] =

@@ -42,6 +42,8 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   case coordinator(CoordinatorView)
   /// All operators, also those that were removed.
   case operators([OperatorView])
+  /// Tokens for enrolment.
+  case tokens([EnrolmentTokenView])
   /// Who has which role in a project.
   case members([ProjectMembership])
   /// Decisions on whom to trust.

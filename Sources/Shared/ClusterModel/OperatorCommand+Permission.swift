@@ -40,6 +40,7 @@ extension OperatorCommand {
     case .createProject, .enrollNode, .setMail, .showMail, .testMail, .revokeNode, .addOperator, .removeOperator,
       .setOperatorRole, .adopt, .readAudit:
       OperatorPermission(.orgOwner, in: .installation)
+    case .createToken, .listTokens, .withdrawToken: OperatorPermission(.orgOwner, in: .installation)
     case .addMember(let project, _, _), .removeMember(let project, _):
       OperatorPermission(.anyOwner, in: .project(project))
     case .setKMS(let project, _, _), .removeKMS(let project), .setAlerts(let project, _),
@@ -76,7 +77,15 @@ extension OperatorCommand {
     case .addOperator(_, _, let role), .setOperatorRole(_, let role): role.title
     case .addMember(_, _, let role): role.title
     case .changeCluster(_, let change, _, _): change.description
+    case .createToken(_, let cluster, let project, let key, let minutes):
+      "for \(minutes) min, \(Self.purpose(cluster, project)), token \(key)"
+    case .enrollNode(_, let cluster, _, let project): project == nil ? nil : Self.purpose(cluster, project)
     default: nil
     }
+  }
+
+  private static func purpose(_ cluster: ClusterName?, _ project: ProjectName?) -> String {
+    let cluster = cluster.map { "cluster \($0)" } ?? "any cluster"
+    return cluster + (project.map { " of project \($0)" } ?? "")
   }
 }

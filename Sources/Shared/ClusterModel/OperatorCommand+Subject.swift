@@ -11,8 +11,8 @@ extension OperatorCommand {
       project.text
     case .addAccess(let project, let range, _, _, _), .removeAccess(let project, let range): "\(project): \(range)"
     case .dropAccessList(let project), .listAccess(let project): project.text
-    case .enrollNode(let name, _, _), .showNode(let name), .resyncNode(let name), .approveNode(let name),
-      .revokeNode(let name):
+    case .enrollNode(let name, _, _, _), .showNode(let name), .resyncNode(let name), .approveNode(let name),
+      .revokeNode(let name), .createToken(let name, _, _, _, _), .withdrawToken(let name):
       name.text
     case .addOperator(let name, _, _), .removeOperator(let name), .setOperatorRole(let name, _): name.text
     case .addMember(let project, let name, _), .removeMember(let project, let name): "\(project): \(name)"
@@ -37,7 +37,7 @@ extension OperatorCommand {
     case .setMail(let server): server.host
     case .testMail(let address): address
     case .listProjects, .listClusters, .showIPList, .listAlerts, .listPastAlerts, .showMail, .readAudit,
-      .keysNeeded, .listOperators:
+      .keysNeeded, .listOperators, .listTokens:
       ""
     }
   }

@@ -17,8 +17,16 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   case showKMS(project: ProjectName)
   /// Check the project's key now and tell the verdict.
   case checkKMS(project: ProjectName)
-  /// Admit a node: its name, the cluster it is meant for (nil for any) and its CURVE public key in Z85.
-  case enrollNode(name: NodeName, cluster: ClusterName?, publicKey: String)
+  /// Admit a node: its name, the cluster it is meant for (nil for any), its CURVE public key in Z85, and the project
+  /// whose clusters alone may take it (nil for the cluster's, or any).
+  case enrollNode(name: NodeName, cluster: ClusterName?, publicKey: String, project: ProjectName? = nil)
+  /// Let a node enrol itself once, within so many minutes, by a token whose public half this is; the secret half stays
+  /// with whoever asks.
+  case createToken(node: NodeName, cluster: ClusterName?, project: ProjectName?, publicKey: String, minutes: Int)
+  /// List tokens, also those that were used or expired not long ago.
+  case listTokens
+  /// Take back the token of a node that nobody has used.
+  case withdrawToken(node: NodeName)
   /// List nodes, all of them or one cluster's.
   case listNodes(cluster: ClusterName?)
   /// Show one node.
@@ -144,6 +152,7 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .showKMS: "kms show"
     case .checkKMS: "kms check"
     case .enrollNode: "node enroll"
+    case .createToken, .listTokens, .withdrawToken: tokenCommandName
     case .listNodes: "node list"
     case .showNode: "node show"
     case .resyncNode: "node resync"
@@ -201,6 +210,14 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .readAudit: "audit"
     case .showRecovery: "cluster recover"
     case .recover: "cluster recover --confirm"
+    }
+  }
+
+  private var tokenCommandName: String {
+    switch self {
+    case .createToken: "node token create"
+    case .withdrawToken: "node token withdraw"
+    default: "node token list"
     }
   }
 }

@@ -6,6 +6,8 @@ public struct NodeView: Sendable, Codable, Equatable {
   public var name: NodeName
   /// The cluster it belongs to, or is meant for until then; nil if for any.
   public var cluster: ClusterName?
+  /// The project whose clusters alone may take it, nil if any may.
+  public var project: ProjectName?
   /// Its CURVE public key in Z85.
   public var publicKey: String
   /// When it was enrolled.

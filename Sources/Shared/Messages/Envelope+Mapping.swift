@@ -74,6 +74,8 @@ extension MessageBody: WireMapped {
     case KEYFOLD__V1__ENVELOPE__BODY_KEY_USES_TAKEN: self = .keyUsesTaken(try wire.value("key_uses_taken"))
     case KEYFOLD__V1__ENVELOPE__BODY_SIGN_ROLE: self = .signRole(try wire.value("sign_role"))
     case KEYFOLD__V1__ENVELOPE__BODY_ROLE_SIGNATURE: self = .roleSignature(try wire.value("role_signature"))
+    case KEYFOLD__V1__ENVELOPE__BODY_ENROL_NODE: self = .enrolNode(try wire.value("enrol_node"))
+    case KEYFOLD__V1__ENVELOPE__BODY_ENROLMENT_RESULT: self = .enrolmentResult(try wire.value("enrolment_result"))
     default: throw MessageError(.unknownMessage, "a message of a kind unknown here")
     }
   }
@@ -110,6 +112,8 @@ extension MessageBody: WireMapped {
     case .keyUsesTaken(let value): try wire.set("key_uses_taken", value)
     case .signRole(let value): try wire.set("sign_role", value)
     case .roleSignature(let value): try wire.set("role_signature", value)
+    case .enrolNode(let value): try wire.set("enrol_node", value)
+    case .enrolmentResult(let value): try wire.set("enrolment_result", value)
     }
   }
 }

@@ -54,6 +54,10 @@ public enum MessageBody: Sendable {
   case signRole(SignRole)
   /// Coordinator to agent: the signature, or why there is none.
   case roleSignature(RoleSignature)
+  /// Holder of a one-time token to coordinator: let this node in.
+  case enrolNode(EnrolNode)
+  /// Coordinator to the holder of a token: how that ended.
+  case enrolmentResult(EnrolmentResult)
 
   /// The kind of message, for logs and counters; carries no content.
   public var name: String {
@@ -88,6 +92,8 @@ public enum MessageBody: Sendable {
     case .keyUsesTaken: "key uses taken"
     case .signRole: "sign role"
     case .roleSignature: "role signature"
+    case .enrolNode: "enrol node"
+    case .enrolmentResult: "enrolment result"
     }
   }
 }

@@ -9,13 +9,17 @@ public enum PeerIdentity: Hashable, Sendable, CustomStringConvertible {
   case `operator`(OperatorName)
   /// The coordinator.
   case coordinator
+  /// Whoever holds a one-time token for a node's enrolment, known by the token's public half.
+  case applicant(CurvePublicKey)
 
-  /// The text form, `node:NAME`, `operator:NAME` or `coordinator`; the first part of the connection's User-Id.
+  /// The text form, `node:NAME`, `operator:NAME`, `token:KEY` or `coordinator`; the first part of the connection's
+  /// User-Id.
   public var text: String {
     switch self {
     case .node(let name): "node:\(name)"
     case .operator(let name): "operator:\(name)"
     case .coordinator: "coordinator"
+    case .applicant(let key): "token:\(key)"
     }
   }
 
@@ -27,6 +31,8 @@ public enum PeerIdentity: Hashable, Sendable, CustomStringConvertible {
       self = .node(name)
     } else if text.hasPrefix("operator:"), let name = try? OperatorName(String(text.dropFirst(9))) {
       self = .operator(name)
+    } else if text.hasPrefix("token:"), let key = try? CurvePublicKey(String(text.dropFirst(6))) {
+      self = .applicant(key)
     } else {
       return nil
     }

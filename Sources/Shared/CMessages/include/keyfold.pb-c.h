@@ -86,6 +86,8 @@ typedef struct Keyfold__V1__KeyUse Keyfold__V1__KeyUse;
 typedef struct Keyfold__V1__KeyUsesTaken Keyfold__V1__KeyUsesTaken;
 typedef struct Keyfold__V1__SignRole Keyfold__V1__SignRole;
 typedef struct Keyfold__V1__RoleSignature Keyfold__V1__RoleSignature;
+typedef struct Keyfold__V1__EnrolNode Keyfold__V1__EnrolNode;
+typedef struct Keyfold__V1__EnrolmentResult Keyfold__V1__EnrolmentResult;
 
 
 /* --- enums --- */
@@ -245,6 +247,8 @@ typedef enum {
   KEYFOLD__V1__ENVELOPE__BODY_SETTINGS_PROOF = 71,
   KEYFOLD__V1__ENVELOPE__BODY_KEY_USES = 100,
   KEYFOLD__V1__ENVELOPE__BODY_KEY_USES_TAKEN = 101,
+  KEYFOLD__V1__ENVELOPE__BODY_ENROL_NODE = 102,
+  KEYFOLD__V1__ENVELOPE__BODY_ENROLMENT_RESULT = 103,
   KEYFOLD__V1__ENVELOPE__BODY_SIGN_ROLE = 121,
   KEYFOLD__V1__ENVELOPE__BODY_ROLE_SIGNATURE = 122
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__ENVELOPE__BODY__CASE)
@@ -315,6 +319,8 @@ struct  Keyfold__V1__Envelope
     Keyfold__V1__SettingsProof *settings_proof;
     Keyfold__V1__KeyUses *key_uses;
     Keyfold__V1__KeyUsesTaken *key_uses_taken;
+    Keyfold__V1__EnrolNode *enrol_node;
+    Keyfold__V1__EnrolmentResult *enrolment_result;
     Keyfold__V1__SignRole *sign_role;
     Keyfold__V1__RoleSignature *role_signature;
   };
@@ -1705,6 +1711,28 @@ struct  Keyfold__V1__RoleSignature
     , (char *)protobuf_c_empty_string, KEYFOLD__V1__SIGN_OUTCOME__SIGN_OUTCOME_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, KEYFOLD__V1__ROLE_SIGNATURE__OPT_AUTHORIZATION__NOT_SET, {0} }
 
 
+struct  Keyfold__V1__EnrolNode
+{
+  ProtobufCMessage base;
+  char *node;
+  char *public_key;
+};
+#define KEYFOLD__V1__ENROL_NODE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__enrol_node__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Keyfold__V1__EnrolmentResult
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean enrolled;
+  char *reason;
+};
+#define KEYFOLD__V1__ENROLMENT_RESULT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__enrolment_result__descriptor) \
+    , 0, (char *)protobuf_c_empty_string }
+
+
 /* Keyfold__V1__Envelope methods */
 void   keyfold__v1__envelope__init
                      (Keyfold__V1__Envelope         *message);
@@ -3019,6 +3047,44 @@ Keyfold__V1__RoleSignature *
 void   keyfold__v1__role_signature__free_unpacked
                      (Keyfold__V1__RoleSignature *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__EnrolNode methods */
+void   keyfold__v1__enrol_node__init
+                     (Keyfold__V1__EnrolNode         *message);
+size_t keyfold__v1__enrol_node__get_packed_size
+                     (const Keyfold__V1__EnrolNode   *message);
+size_t keyfold__v1__enrol_node__pack
+                     (const Keyfold__V1__EnrolNode   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__enrol_node__pack_to_buffer
+                     (const Keyfold__V1__EnrolNode   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__EnrolNode *
+       keyfold__v1__enrol_node__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__enrol_node__free_unpacked
+                     (Keyfold__V1__EnrolNode *message,
+                      ProtobufCAllocator *allocator);
+/* Keyfold__V1__EnrolmentResult methods */
+void   keyfold__v1__enrolment_result__init
+                     (Keyfold__V1__EnrolmentResult         *message);
+size_t keyfold__v1__enrolment_result__get_packed_size
+                     (const Keyfold__V1__EnrolmentResult   *message);
+size_t keyfold__v1__enrolment_result__pack
+                     (const Keyfold__V1__EnrolmentResult   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__enrolment_result__pack_to_buffer
+                     (const Keyfold__V1__EnrolmentResult   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__EnrolmentResult *
+       keyfold__v1__enrolment_result__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__enrolment_result__free_unpacked
+                     (Keyfold__V1__EnrolmentResult *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Keyfold__V1__Envelope_Closure)
@@ -3231,6 +3297,12 @@ typedef void (*Keyfold__V1__SignRole_Closure)
 typedef void (*Keyfold__V1__RoleSignature_Closure)
                  (const Keyfold__V1__RoleSignature *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__EnrolNode_Closure)
+                 (const Keyfold__V1__EnrolNode *message,
+                  void *closure_data);
+typedef void (*Keyfold__V1__EnrolmentResult_Closure)
+                 (const Keyfold__V1__EnrolmentResult *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -3320,6 +3392,8 @@ extern const ProtobufCMessageDescriptor keyfold__v1__key_use__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__key_uses_taken__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__sign_role__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__role_signature__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__enrol_node__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__enrolment_result__descriptor;
 
 PROTOBUF_C__END_DECLS
 
