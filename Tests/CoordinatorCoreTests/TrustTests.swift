@@ -35,6 +35,7 @@ struct TrustTests {
     #expect(refused.kms == nil && refused.notApprovedReason?.contains("version 4, but version 5 is recorded") == true)
     #expect(bench.record?.assignment?.notApprovedReason == nil, "it stands in no record")
     #expect(bench.openAlerts.contains(.keystoreDistrusted))
+    #expect(bench.core.custody(of: node, settingsVersion: 1) == nil, "nor is anything signed for it")
     bench.change(2) { $0.phase = .notApproved(reason: refused.notApprovedReason ?? "") }
     bench.followAssignment()
     bench.pass(.seconds(30))
@@ -42,6 +43,10 @@ struct TrustTests {
     reborn(&bench) { $0.keystoreVersion = 5 }
     #expect(bench.assignments(to: node).first?.kms == Bench.settings)
     #expect(bench.core.nodeRecords[node]?.distrust == nil)
+    let custody = try #require(bench.core.custody(of: node, settingsVersion: 1))
+    #expect(custody.settings == Bench.settings && custody.context.node == node)
+    #expect(bench.core.custody(of: node, settingsVersion: 2) == nil)
+    #expect(bench.core.custody(of: NodeName(checked: "stranger"), settingsVersion: 1) == nil)
   }
 
   @Test("what a crash may leave is trusted: later database keys; a rotation or re-sync that was asked for")

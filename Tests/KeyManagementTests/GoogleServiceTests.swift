@@ -163,7 +163,7 @@ struct GoogleServiceTests {
 }
 
 /// A service account with a key of its own.
-@safe private final class TestAccount {
+@safe final class TestAccount {
   private let key: OpaquePointer
   let file: String
 

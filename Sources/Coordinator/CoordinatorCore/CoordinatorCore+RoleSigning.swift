@@ -11,7 +11,7 @@ public struct NodeCustody: Sendable, Equatable {
   public let context: KeyContext
 }
 
-/// For whom a role may be assumed: a node gets a signature where others get the secret, so the same rules hold for both.
+/// For whom a role may be assumed: a node gets a signature where others get the secret, and by the same rules.
 extension CoordinatorCore {
   /// The settings of a version as a node has them; nil if it has none of that version, or may not have them.
   public func custody(of node: NodeName, settingsVersion version: UInt64) -> NodeCustody? {

@@ -20,7 +20,7 @@ extension Coordinator {
   private func signature(_ request: SignRole, for node: NodeName) throws(CoordinatorFault) -> RoleSignature.Outcome {
     let settings: KMSSettings
     let context: KeyContext
-    var secret: Secret?
+    var given: Secret?
     switch request.settings {
     case .version(let version):
       guard let custody = core.custody(of: node, settingsVersion: version) else {
@@ -28,24 +28,23 @@ extension Coordinator {
           reason: "version \(version) of the KMS settings is not this node's, or it may not have them now")
       }
       (settings, context) = (custody.settings, custody.context)
-      guard settings.credentials.isKeptFromNodes else { return Self.notSigned }
-      secret = try self.secret(of: context.project, version: version)
     case .proof(let id):
       guard let proof = proofDesk.proof(id, awaiting: node),
         let own = core.proverContext(of: node, in: proof.project, now: now)
       else { return .declined(reason: "no trial of KMS settings waits for this node") }
-      (settings, context, secret) = (proof.settings, own, proof.secret)
-      guard settings.credentials.isKeptFromNodes else { return Self.notSigned }
+      (settings, context, given) = (proof.settings, own, proof.secret)
     }
-    guard let secret else { return .declined(reason: "the stored secret can't be opened with this root key") }
+    guard settings.credentials.isKeptFromNodes else {
+      return .declined(reason: "these settings name no role to sign for")
+    }
     if let wait = signingPace.take(settings.credentials.summary, by: node, now: now) {
       return .later(milliseconds: wait)
     }
+    if case .version(let version) = request.settings { given = try secret(of: context.project, version: version) }
+    guard let secret = given else { return .declined(reason: "the stored secret can't be opened with this root key") }
     do {
       let signed = try SignedRoleRequest.sign(settings, secret: secret, region: request.region, context: context)
       return .signed(form: signed.form, authorization: signed.authorization, at: signed.signedAtSeconds)
     } catch { return .declined(reason: error.description) }
   }
-
-  private static let notSigned = RoleSignature.Outcome.declined(reason: "these settings name no role to sign for")
 }

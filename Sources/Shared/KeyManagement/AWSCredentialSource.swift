@@ -27,8 +27,8 @@ enum AWSCredentialSource: Sendable {
 
 /// A role that is assumed (STS API reference, AssumeRole), each session narrowed to one encryption context.
 ///
-/// The narrowing is a session policy: a session that leaks unwraps one node's key and no other. Who holds the access key
-/// itself could ask for a wider one: that is the coordinator, which signs what its nodes send; nodes hold sessions only.
+/// The narrowing is a session policy: a session that leaks unwraps one node's key and no other. Who holds the access
+/// key itself could ask for a wider one: the coordinator, which signs what its nodes send; they hold sessions only.
 struct AWSRole: Sendable {
   /// How long a session holds, in seconds: the shortest STS grants: a role taken away is seen soon.
   static let sessionSeconds: Int64 = 900

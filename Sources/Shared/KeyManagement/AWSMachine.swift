@@ -103,9 +103,12 @@ struct AWSMachine: Sendable {
 /// A metadata service that gives nothing: a fact of this machine, which says nothing of the key.
 enum MetadataRefusal {
   static func error(_ call: KMSCall, _ status: Int, _ question: String) -> KMSError {
-    status == 429 || status >= 500
-      ? call.error(.service, "the machine's metadata service answered with HTTP status \(status)")
-      : call.error(
+    switch status {
+    case 429: call.error(.throttled, "the machine's metadata service asks for fewer calls")
+    case 500...: call.error(.service, "the machine's metadata service answered with HTTP status \(status)")
+    default:
+      call.error(
         .unlisted, "the machine's metadata service gives no credentials (HTTP status \(status)); \(question)")
+    }
   }
 }

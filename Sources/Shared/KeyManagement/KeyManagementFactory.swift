@@ -58,8 +58,9 @@ public final class KeyManagementFactory: Sendable {
   /// Makes the service of `settings` with the secret half of its credentials, or throws what is wrong with them.
   ///
   /// `secret` is nil for credentials that have none, those of the machine itself, and where `signer` stands in for it:
-  /// with the access key that assumes a role. `sessionToken` belongs to temporary access keys of AWS. `localAddress` is the address of this machine that connections come from, nil for the system's
-  /// choice. Nothing is sent yet. Settings that name other regions of the key make a `FallbackService`.
+  /// with the access key that assumes a role. `sessionToken` belongs to temporary access keys of AWS. `localAddress` is
+  /// the address of this machine that connections come from, nil for the system's choice. Nothing is sent yet. Settings
+  /// that name other regions of the key make a `FallbackService`.
   public func makeService(
     settings: KMSSettings, secret: Secret?, sessionToken: Secret? = nil, localAddress: String? = nil,
     signer: (any RoleSigner)? = nil
