@@ -78,7 +78,7 @@ extension CoordinatorCore {
   }
 
   /// Makes a plan where a node is plain or encrypted against what its cluster is to be: a command of a plan that was
-  /// given up may arrive after everything else, and a store that was restored may know what is wanted and no plan for it.
+  /// given up may arrive after everything else, and a restored store may know what is wanted and no plan for it.
   mutating func reconcileEncryption(_ cluster: ClusterRecord, now: Instant) {
     // A rotation waits for a node that is plain, and must not keep it so.
     guard cluster.running, openPlans(of: cluster.name).allSatisfy({ $0.kind == .rotateMasterKeys }) else { return }
