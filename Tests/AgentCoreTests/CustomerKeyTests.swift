@@ -44,6 +44,18 @@ import Testing
     #expect(life.core.generation?.masterKeyID == Life.masterKey)
   }
 
+  @Test("is kept only if its settings are in force still: whoever hears of newer ones lets go of these")
+  func replaced() {
+    var life = Life.serving()
+    #expect(life.core.isInForce(settingsVersion: 1))
+    _ = life.core.onAssignment(Self.assignment, now: 0)
+    #expect(!life.core.isInForce(settingsVersion: 1) && life.core.isInForce(settingsVersion: 2))
+    var taken = Life.assignment(version: 3, settings: 2)
+    taken.kms = nil
+    _ = life.core.onAssignment(taken, now: 0)
+    #expect(!life.core.isInForce(settingsVersion: 2))
+  }
+
   @Test("waits until the node serves")
   func closed() {
     var life = Life()

@@ -26,8 +26,7 @@ import Testing
     try cluster.useMail(sink)
     let arn = try cluster.useKey()
     try cluster.operate("cluster", "encrypt", TestCluster.name, "--wait", "--timeout", "120")
-    let client = try await cluster.client(try await cluster.primary())
-    try client.succeed(["insert": "k", "$db": "keys", "documents": [["_id": 7]]])
+    try await cluster.insert(7, into: "k", of: "keys")
     let pids = cluster.nodes.map(\.pid)
     let before = try Self.boots(cluster)
     try cluster.operate("local-kms", "disable", arn, "--data", cluster.root + "/kms")
@@ -116,11 +115,10 @@ import Testing
       let alerts = (try cluster.query("alert", "list") as? [String: Any])?["alerts"] as? [[String: Any]]
       #expect(alerts?.contains { $0["title"] as? String == "KMS network access denied" } == true)
       let lost = try await cluster.primary()
-      let fresh = ["insert": "k", "$db": "fresh", "documents": [["_id": 1]]] as Document
-      try await cluster.client(lost).succeed(fresh)
+      try await cluster.insert(1, into: "k", of: "fresh")
       lost.kill9()
       let primary = try await cluster.primary()
-      try await cluster.client(primary).succeed(["insert": "k", "$db": "fresher", "documents": [["_id": 2]]])
+      try await cluster.insert(2, into: "k", of: "fresher")
       let reply = try await cluster.client(primary).succeed(["count": "k", "query": ["_id": 1], "$db": "fresh"])
       #expect(reply["n"] == .int32(1))
       try await lost.start()

@@ -62,8 +62,7 @@ import Testing
   }
 
   private func insert(_ id: Int, _ cluster: TestCluster) async throws {
-    let client = try await cluster.client(try await cluster.primary())
-    try client.succeed(["insert": "k", "$db": "keys", "documents": [["_id": .integer(id)]]])
+    try await cluster.insert(id, into: "k", of: "keys")
   }
 
   private func expect(_ id: Int, on node: Daemon, _ cluster: TestCluster) async throws {

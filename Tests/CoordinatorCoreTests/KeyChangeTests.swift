@@ -345,4 +345,19 @@ struct LedgerTests {
         "node node-2 (has not reported since the key was replaced)"
       ])
   }
+
+  @Test("a key that no report of the new settings shows is let go at once: what it wraps later nobody could open")
+  func letGoByReports() throws {
+    var bench = try Bench()
+    try bench.serve(3)
+    var record = try #require(bench.record)
+    record.encryptionWanted = true
+    bench.core.put(record)
+    try bench.name(Bench.secondSettings)
+    bench.pass(.seconds(1))
+    #expect(bench.former.map(\.isNeeded) == [true])
+    bench.followAssignment()
+    bench.pass(.seconds(2))
+    #expect(bench.former.map(\.isNeeded) == [false])
+  }
 }

@@ -195,6 +195,7 @@ struct RestorationTests {
     try bench.serve(3, encrypted: true)
     try bench.order { core, now throws(CoordinatorError) in try core.rotateMasterKeys(Bench.cluster, now: now) }
     try bench.restart()
+    bench.reports[Bench.node(2)]?.boot = .random()
     bench.reports[Bench.node(2)]?.assignmentVersion = 0
     bench.hello(Bench.node(2))
     bench.pass(.seconds(30), silent: [Bench.node(1), Bench.node(3)])

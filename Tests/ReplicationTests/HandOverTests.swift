@@ -68,8 +68,12 @@ private final class Pauses: Sendable {
         for writer in 1...4 { group.addTask { try await pauses.write(to: shard, from: writer * 1_000_000) } }
         try await pauses.progress(by: 50)
         var longest: [Duration] = []
+        var calm: [Duration] = []
         for _ in 0..<6 {
           let old = try await shard.primary()
+          pauses.begin()
+          try await pauses.progress(by: 50)
+          calm.append(pauses.longest)
           pauses.begin()
           try await eventually("a hand-over") { await old.member.handOver() == nil }
           try await eventually("another primary") { try await shard.primary().name != old.name }
@@ -78,9 +82,10 @@ private final class Pauses: Sendable {
         }
         pauses.stop()
         try await group.waitForAll()
-        // One of six may fall on a moment in which the machine does something else.
-        let limit = longest.sorted()[4]
-        #expect(limit < .milliseconds(500), "the pauses: \(longest)")
+        // A busy machine makes each of the steps of a hand-over wait as long as the writes before it did. One of six
+        // may fall on a moment in which the machine does something else.
+        let broken = zip(longest, calm).count { $0 >= max(.milliseconds(500), $1 * 10) }
+        #expect(broken <= 1, "the pauses: \(longest), without a hand-over: \(calm)")
       }
       let expected = [0] + pauses.acknowledged
       for (name, _, member) in shard.members {

@@ -8,7 +8,11 @@ struct ClusterSimulationTests {
   /// Seeds that every run of the tests plays; `deploy/simulate` plays fresh ones.
   static let seeds: ClosedRange<UInt64> = 1...80
   /// Seeds that once showed a bug, in the code or in the simulation.
-  static let regressions: [UInt64] = [3, 33, 1008, 1088, 2198, 2232, 2471, 2784, 3063, 21013, 22951, 23096]
+  static let regressions: [UInt64] = [
+    3, 33, 1008, 1088, 2198, 2232, 2471, 2784, 3063, 21013, 21348, 22951, 23096, 50022,
+    900_000_110, 900_000_228, 900_000_333, 900_000_386, 900_001_155, 910_000_584, 910_000_713, 930_000_491, 930_000_855,
+    930_002_242,
+  ]
 
   @Test("under every fault, and settles once they end")
   func keepsEveryPromise() {

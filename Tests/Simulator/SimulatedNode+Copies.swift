@@ -81,7 +81,10 @@ extension SimulatedNode {
     of source: SimulatedNode, _ done: @escaping (CopySnapshot?, SimulatedMember?) throws -> Void
   ) {
     var isAnswered = false
+    let life = process
     let answer = { [unowned self] (snapshot: CopySnapshot?, member: SimulatedMember?) in
+      // Whoever asked may be gone by the time that the question arrives.
+      guard process === life else { return }
       later(source === self ? 0 : world.dice.within(1...20)) { _ in
         guard !isAnswered else { return }
         isAnswered = true

@@ -17,7 +17,7 @@ extension SimulatedNode {
   }
 
   func isInForce(_ used: UsedKey, _ life: AgentProcess) -> Bool {
-    settingsInForce(life) == used
+    life.core.isInForce(settingsVersion: used.version)
   }
 
   /// The settings that unwrap what is stored: those in force, or former ones.

@@ -122,6 +122,7 @@ extension SimulatedNode {
   }
 
   private func reply(_ result: CommandResult) {
+    world.note("\(name) answers \(result.command.text.prefix(4)): \(result.outcome)")
     let name = name
     toCoordinator { $0.hearResult(result, of: name, link: $1) }
   }

@@ -222,7 +222,7 @@ extension SimulatedWorld {
 
   private func unsettled(_ node: SimulatedNode, _ cluster: ClusterRecord) -> String? {
     guard let life = node.process, node.isServing else {
-      return "\(node.name) does not serve: \(node.process?.core.phase.name ?? "dead")"
+      return "\(node.name) does not serve: \(node.process?.core.phase.name ?? "dead"); \(rollCall)"
     }
     if life.core.assignment != cluster.assignment { return "\(node.name) follows an old assignment" }
     if life.ipListVersion != coordinator.core?.ipList.version { return "\(node.name) holds an old IP list" }

@@ -159,10 +159,13 @@ extension SimulatedWorld {
 
   /// A majority of the machines is gone: some for good, some until an operator has gone on without them.
   private func loseMajority() {
-    guard !hasLostMajority, hasCluster, nodes.allSatisfy(\.hasWholeDisk) else { return }
+    let members = memberNodes
+    guard !hasLostMajority, hasCluster, members.count > 2, !changesMembers, members.allSatisfy(\.hasWholeDisk) else {
+      return
+    }
     hasLostMajority = true
-    let count = Int(dice.within(Int64(majority)...Int64(nodes.count - 1)))
-    for node in nodes.shuffled(using: &dice).prefix(count) {
+    let count = Int(dice.within(Int64(majority)...Int64(members.count - 1)))
+    for node in members.shuffled(using: &dice).prefix(count) {
       node.isAway = true
       if node.process != nil { node.crash(backIn: 100...20_000) }
       if dice.chance(400) {

@@ -64,9 +64,11 @@ extension SimulatedWorld {
   /// The machine is gone, and never comes back; an operator lets go of it once it is out of its shard.
   private func loseForGood(_ node: SimulatedNode) {
     after(dice.within(0...20_000)) { [unowned self] in
-      guard isFaulty, memberNodes.count(where: { !$0.isWell && $0 !== node }) == 0 else { return }
+      // Two others are a majority, also if it has been made a voter and nobody has been told yet.
+      let others = memberNodes.filter { $0 !== node }
+      guard isFaulty, others.count > 1, others.allSatisfy(\.isWell) else { return }
       note("\(node.name) is gone for good")
-      node.isAway = true
+      (node.isAway, node.isGoneForGood) = (true, true)
       if node.process != nil { node.crash(backIn: 100...1000) }
       decideSoon { $0.abandon(node) }
     }
@@ -76,6 +78,10 @@ extension SimulatedWorld {
   private func abandon(_ node: SimulatedNode) -> Bool {
     guard let cluster = storedCluster else { return true }
     if !cluster.nodes.contains(node.name), cluster.joining != node.name, cluster.leaving != node.name { return true }
+    // It had joined before it was gone: it is taken out first.
+    if cluster.nodes.contains(node.name) ? !changesMembers : cluster.joining == node.name {
+      _ = remove(node, isOften: false)
+    }
     let decided = coordinator.order {
       try $0.removeNode(node.name, from: Self.cluster, abandoned: true, now: $1)
     }

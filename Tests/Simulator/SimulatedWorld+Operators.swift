@@ -47,8 +47,15 @@ extension SimulatedWorld {
   /// they want.
   func onRestored() {
     finishedPlans = []
+    // What was open in the copy is seen by whoever looks at it.
+    for alert in coordinator.records.values.compactMap({ if case .alert(let alert) = $0 { alert } else { nil } })
+      .sorted(by: { $0.id < $1.id }) where alert.closedAt == nil
+    {
+      decideSoon(on: alert)
+    }
     orders.append { world in
       if world.storedCluster?.encryptionWanted == true { return true }
+      if world.storedCluster?.running == false { _ = world.orderStart() }
       _ = world.coordinator.order { try $0.encryptCluster(Self.cluster, now: $1) }
       return false
     }
@@ -82,17 +89,21 @@ extension SimulatedWorld {
   /// False until the shard has gone on.
   private func recover() -> Bool {
     guard let view = try? coordinator.core?.recoveryView(of: Self.cluster, now: coordinator.now) else { return false }
+    let named = storedPlans.first { $0.kind == .recover && $0.isOpen }?.steps.first?.node
+    // The node that it was to go on from died before it was told.
+    let isInVain = named.map { coordinator.core?.isHeard($0, now: coordinator.now) == false } ?? false
     guard view.obstacle == nil, let best = view.best, let chosen = view.members.first(where: { $0.node == best }) else {
+      if view.obstacle != nil { return false }
       // A node that was started since waits for a majority that never comes.
-      if view.obstacle == nil { _ = coordinator.order { try $0.adopt(withoutMajority: true, by: Self.admin, now: $1) } }
+      _ = coordinator.order { try $0.adopt(withoutMajority: true, by: Self.admin, now: $1) }
+      // It was left behind for nothing, and nothing else is left.
+      if isInVain, approvedAfterLoss == nil, let left = memberNodes.first(where: { isDistrusted($0.name) }) {
+        approvedAfterLoss = left.name
+        _ = approve(left.name)
+      }
       return false
     }
-    if let open = storedPlans.first(where: { $0.kind == .recover && $0.isOpen }) {
-      // It waits for a node that died before it was told.
-      guard let named = open.steps.first?.node, named != best,
-        coordinator.core?.isHeard(named, now: coordinator.now) == false
-      else { return false }
-    }
+    if named != nil, named == best || !isInVain { return false }
     note("an operator recovers from \(best): \(chosen.loss)")
     guard coordinator.order({ try $0.recover(Self.cluster, from: best, by: Self.admin, now: $1) }) != nil else {
       return false
@@ -112,7 +123,7 @@ extension SimulatedWorld {
 
   /// Machines that were gone come back, with whatever is on their disks.
   private func bringBack() {
-    for node in nodes where node.isAway {
+    for node in nodes where node.isAway && !node.isGoneForGood {
       after(dice.within(0...60_000)) { [unowned node] in
         node.isAway = false
         node.start()

@@ -10,6 +10,8 @@ final class SimulatedWorld {
   static let epochStart: Int64 = 1_790_000_000_000
   static let project = ProjectName(checked: "shop")
   static let cluster = ClusterName(checked: "orders")
+  /// More events than any seed needs, many times over: a run that goes in circles ends here.
+  static let maximumEvents: UInt64 = 10_000_000
   /// How many lines of the trace are kept, unless all are.
   static let traceLines = 40
 
@@ -74,7 +76,7 @@ final class SimulatedWorld {
   var now: Int64 { timeline.now }
   var coordinatorPlace: Int { nodes.count }
   var clientPlace: Int { nodes.count + 1 }
-  var majority: Int { nodes.count / 2 + 1 }
+  var majority: Int { memberNodes.count / 2 + 1 }
 
   func fail(_ text: String) {
     if violation == nil { violation = text }
@@ -118,6 +120,7 @@ final class SimulatedWorld {
       let action = actions[slot]
       actions[slot] = nil
       action?()
+      if timeline.taken > Self.maximumEvents { fail("\(Self.maximumEvents) events, and no end of it") }
     }
     if violation == nil { timeline.rest(until: end) }
   }

@@ -74,7 +74,7 @@ package struct SimulationProfile: Sendable {
     restores = coordinatorCrashes && !majorityLoss && dice.chance(250)
     keyChanges = dice.chance(400)
     // A store from before a node left would have it back.
-    memberChanges = !restores && !majorityLoss && dice.chance(300)
+    memberChanges = !restores && dice.chance(300)
     spares = memberChanges ? Int(dice.within(1...2)) : 0
   }
 

@@ -39,10 +39,17 @@ struct InterruptionTests {
     stage.listener.close()
     try await events.disconnected()
     let again = Mailbox<ListenerEvent>()
-    let listener = MessageListener(
-      port: stage.port, identity: stage.server, allowList: stage.allowList, limits: Stage.limits, logger: Stage.quiet,
-      onEvent: { again.put($0) })
-    try listener.start()
+    var listener: MessageListener?
+    while listener == nil {
+      let next = MessageListener(
+        port: stage.port, identity: stage.server, allowList: stage.allowList, limits: Stage.limits, logger: Stage.quiet,
+        onEvent: { again.put($0) })
+      // Another process may have been given the port meanwhile, for a link of its own.
+      do throws(TransportError) {
+        try next.start()
+        listener = next
+      } catch { if error.code != .address { throw error } }
+    }
     try await events.connected()
     try link.send(Stage.heartbeat(1))
     _ = try await again.message()

@@ -3,6 +3,14 @@ internal import ClusterModel
 
 /// Changing the customer key above the master key.
 extension AgentCore {
+  /// Whether settings of this version are in force here, so that what their key wrapped may be kept.
+  ///
+  /// A report that follows an assignment says that nothing is under the key before it, and the coordinator then lets go
+  /// of that key's settings: what the old key wraps after such a report could not be opened again.
+  public func isInForce(settingsVersion: UInt64) -> Bool {
+    assignment.map { $0.kms != nil && $0.settingsVersion == settingsVersion } ?? false
+  }
+
   /// The master key in use is to be wrapped by the key of these settings, which have to be the ones in force here.
   mutating func onRewrap(
     _ command: NodeCommand, expecting: GenerationID, settingsVersion: UInt64

@@ -48,7 +48,7 @@ extension AgentShell {
   /// Throws if other settings came into force while a key was made under these: what they wrapped is dropped, so that
   /// nothing is put under a key that was replaced.
   func checkInForce(_ used: NodeKeys) throws(AgentError) {
-    guard keys?.settingsVersion == used.settingsVersion else {
+    guard core.isInForce(settingsVersion: used.settingsVersion) else {
       throw AgentError(.keys, "the KMS settings were changed meanwhile; nothing was changed here")
     }
   }

@@ -43,7 +43,11 @@ extension AgentShell {
     case .destroyEverything: await destroyEverything()
     case .keepAuditHeads: await keepAuditHeads()
     case .keepKeyUses: try? await workshop.run { [keyUses] in keyUses.keep() }
-    case .damaged(let id, let report): if id == opened?.id { perform(core.onEngineFailed(report)) }
+    case .damaged(let id, let report):
+      // The member goes over to a new generation before this shell hears of it: damage of the old one is its end, and
+      // damage of the new one counts from then on.
+      let live = await member?.liveGeneration.id ?? opened?.id
+      if id == live { perform(core.onEngineFailed(report)) }
     }
   }
 

@@ -266,6 +266,10 @@ extension ReplicaMember {
   /// which the copy's owner will catch up, 0 if it has not begun.
   public func openCopy(for index: UInt64 = 0) throws(MemberError) -> any CopySource {
     guard !isClosed else { throw MemberError(.closed, "the node is closing") }
+    // What it holds may be of no single moment before it has passed the end of its own copy.
+    guard core.isReadable else {
+      throw MemberError(.syncFailed, "this member has not caught up since its own copy: copy from another")
+    }
     openCopies.removeAll { $0.isFinished }
     let hold = holdOplog(after: index == 0 ? core.appliedIndex : min(index, core.appliedIndex))
     let copy = try SnapshotReader(generation, hold: hold) { [weak self] index in

@@ -174,9 +174,7 @@ extension CoordinatorCore {
   private func isStale(_ report: NodeReport, of node: NodeName) -> Bool {
     guard let known = contacts[node]?.report else { return false }
     // What a process holds under which key counts as of the settings it says it follows.
-    if known.boot == report.boot, report.assignmentVersion > 0, report.assignmentVersion < known.assignmentVersion {
-      return true
-    }
+    if known.boot == report.boot, report.assignmentVersion < known.assignmentVersion { return true }
     if let generation = report.generation {
       let isFormer = nodeRecords[node]?.formerGenerations.contains(generation.id) == true
       if isFormer, known.generation?.id != generation.id { return true }

@@ -14,7 +14,7 @@ extension CoordinatorCore {
       let own = tailored(wanted, for: node)
       // What a refused node gets may change under one version: a copy that was ordered brings it the KMS settings.
       let isNews = changed || (own.notApprovedReason != nil && own != contact.assignmentSent)
-      guard isNews || isOlder || isAtOdds(report, refusal: own.notApprovedReason) else { continue }
+      guard isNews || isOlder || isAtOdds(report, own) else { continue }
       if !isNews, let sent = contact.assignmentSentAt, now.isWithin(CoordinatorLimits.versionResend, after: sent) {
         continue
       }
@@ -31,10 +31,13 @@ extension CoordinatorCore {
   }
 
   /// Whether a node does not yet live by what was decided on it.
-  private func isAtOdds(_ report: NodeReport, refusal: String?) -> Bool {
-    switch report.phase {
-    case .notApproved: refusal == nil
-    case .awaitingSettings, .awaitingKMS: refusal != nil
+  private func isAtOdds(_ report: NodeReport, _ own: NodeAssignment) -> Bool {
+    let isRefused = own.notApprovedReason != nil
+    // Settings for a copy come under the version it has: what brought them may be lost, or overtaken by what did not.
+    if isRefused, own.kms != nil, report.work == nil { return true }
+    return switch report.phase {
+    case .notApproved: !isRefused
+    case .awaitingSettings, .awaitingKMS: isRefused
     case .empty, .opening, .serving, .disabled, .stopped, .failed: false
     }
   }

@@ -35,6 +35,12 @@ extension CoordinatorCore {
       put(plan)
       return "waiting for \(node): it has to prove again that it can start"
     }
+    if step.kind == .rotateMasterKey, report.generation?.encrypted == false {
+      // It was copied into a plain generation meanwhile; what the order names is gone, and comes to nothing.
+      release(&plan.steps[index])
+      put(plan)
+      return "waiting for \(node): it is plain"
+    }
     if let reason = underWay(step, report) { return reason }
     if let reason = pauseForKMS(index, of: plan, now: now) { return reason }
     guard let delivery = deliveries[command.id], delivery.hellos == contact.hellos else {

@@ -3,12 +3,6 @@ internal import ClusterModel
 
 /// Nodes that leave, or are gone for good: what was to be done at them must hold nobody up.
 extension CoordinatorCore {
-  /// Whether a step was for a node that was taken out of the cluster since: nothing is left to be done there.
-  func isLeftOver(_ step: PlanStep, of plan: PlanRecord, in cluster: ClusterRecord) -> Bool {
-    guard let node = step.node, !step.kind.isForPrimary, node != plan.subject else { return false }
-    return !cluster.members.contains(node)
-  }
-
   /// The plan to remove a node that can go on while nothing else can, or while only that node is still asked for
   /// something: what hangs may hang because of it, and ends once it is out.
   func removal(
@@ -36,7 +30,14 @@ extension CoordinatorCore {
 
   /// Whether a plan has something to begin, or nothing left to wait for.
   func canGoOn(_ plan: PlanRecord, in cluster: ClusterRecord, now: Instant) -> Bool {
-    if case .wait = move(of: plan, in: cluster, now: now) { return false }
-    return true
+    switch move(of: plan, in: cluster, now: now) {
+    case .wait: return false
+    case .begin(let indices):
+      // What can't be named yet, a rotation at a node that is plain for now, can't be begun either.
+      return indices.contains { index in
+        plan.steps[index].node.map { action(for: plan.steps[index], at: $0, in: cluster) != nil } ?? true
+      }
+    case .insert, .rollBack, .none: return true
+    }
   }
 }

@@ -22,7 +22,9 @@ extension CoordinatorCore {
     }
     cluster.encryptionWanted = false
     put(cluster)
-    supersede(.encrypt, on: name, by: "the cluster is to be decrypted", now: now)
+    for kind in [PlanKind.encrypt, .rotateMasterKeys] {
+      supersede(kind, on: name, by: "the cluster is to be decrypted", now: now)
+    }
     return order(.decrypt, on: cluster, now: now)
   }
 
@@ -75,12 +77,11 @@ extension CoordinatorCore {
     return nil
   }
 
-  /// Makes a plan where a node is plain or encrypted against what its cluster is: a command of a plan that was given up
-  /// may arrive after everything else.
+  /// Makes a plan where a node is plain or encrypted against what its cluster is to be: a command of a plan that was
+  /// given up may arrive after everything else, and a restored store may know what is wanted and no plan for it.
   mutating func reconcileEncryption(_ cluster: ClusterRecord, now: Instant) {
-    guard cluster.running, cluster.encrypted == cluster.encryptionWanted, openPlans(of: cluster.name).isEmpty else {
-      return
-    }
+    // A rotation waits for a node that is plain, and must not keep it so.
+    guard cluster.running, openPlans(of: cluster.name).allSatisfy({ $0.kind == .rotateMasterKeys }) else { return }
     let strayed = cluster.nodes.filter { node in
       guard isServing(node, now: now), nodeRecords[node]?.distrust == nil,
         let generation = contacts[node]?.report?.generation

@@ -70,7 +70,11 @@ extension CoordinatorCore {
     case .handOver:
       let reasons = others.map { blocker(at: $0, in: cluster, now: now) }
       return reasons.contains(nil) ? nil : reasons.compactMap { $0 }.first
-    case .formShard, .awaitPrimary, .stop, .start, .proveKMS, .forceSoleVoter, .admit, .retire, .leave: return nil
+    case .proveKMS:
+      // What can't serve has nothing to prove, and the copy or the start that it needs has to get the lease.
+      guard let phase = contacts[node]?.report?.phase, phase != .serving else { return nil }
+      return "waiting for \(node): \(Self.words(phase))"
+    case .formShard, .awaitPrimary, .stop, .start, .forceSoleVoter, .admit, .retire, .leave: return nil
     }
   }
 

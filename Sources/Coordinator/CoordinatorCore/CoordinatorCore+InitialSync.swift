@@ -21,7 +21,13 @@ extension CoordinatorCore {
         .conflict, "Node \(name) has a plan for an initial sync already, which is not finished: \(plan.id).",
         next: "Watch it with: keyfold plan watch \(plan.id)")
     }
-    guard try openCluster(cluster, for: .initialSync).nodes.count > 1 else {
+    let members = try openCluster(cluster, for: .initialSync).nodes
+    guard members.contains(name) else {
+      throw CoordinatorError(
+        .refused, "Node \(name) was not re-synced.", why: "It is joining cluster \(cluster), or leaving it.",
+        next: "Watch that with: keyfold plan list --cluster \(cluster)")
+    }
+    guard members.count > 1 else {
       throw CoordinatorError(
         .refused, "Node \(name) was not re-synced.", why: "Cluster \(cluster) has no other member to copy from.")
     }

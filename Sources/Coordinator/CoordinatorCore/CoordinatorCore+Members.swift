@@ -47,12 +47,19 @@ extension CoordinatorCore {
     return id
   }
 
-  /// Takes a node out of a running cluster for good, and has it destroy its keys and files. One that is gone can be
-  /// `abandoned` once it is out of the shard: nobody proves then that it destroyed them.
+  /// Takes a node out of a running cluster for good, and has it destroy its keys and files; one that still joins is
+  /// taken back by the plan by which it does. One that is gone can be `abandoned` once it is out of the shard: nobody
+  /// proves then that it destroyed them.
   public mutating func removeNode(
     _ node: NodeName, from name: ClusterName, abandoned: Bool = false, now: Instant
   ) throws(CoordinatorError) -> Decision<PlanID> {
     if abandoned { return try abandon(node, of: name, now: now) }
+    if let plan = openPlans(of: name).first(where: { $0.kind == .addNode && $0.subject == node }), plan.undoing == nil {
+      // It still joins, or died over it: it is taken back at once instead of when its time is up.
+      turnRound(plan, because: "an operator took \(node) back", now: now)
+      advance(name, now: now)
+      return Decision(plan.id, flush())
+    }
     try refuseOtherChange(of: name)
     let cluster = try openCluster(name, for: .removeNode)
     let refusal = "Node \(node) was not removed from cluster \(name)."
@@ -198,25 +205,30 @@ extension CoordinatorCore {
       age(of: plan) > .milliseconds(deadline),
       contacts[node]?.report?.work == nil || unheard(node, now: now) != nil
     else { return false }
-    var plan = plan
-    let reason = "\(node) could not join in time: \(waiting[plan.id] ?? "its copy did not end")"
+    turnRound(
+      plan, because: "\(node) could not join in time: \(waiting[plan.id] ?? "its copy did not end")", now: now)
+    return true
+  }
+
+  private mutating func turnRound(_ given: PlanRecord, because reason: String, now: Instant) {
+    guard let node = given.subject, let cluster = clusterRecords[given.cluster] else { return }
+    var plan = given
     for index in plan.steps.indices where plan.steps[index].state == .running { release(&plan.steps[index]) }
     plan.steps = plan.steps.filter { $0.state == .done }
     plan.steps += [PlanStep(.retire, subject: node), PlanStep(.leave, node)]
     plan.undoing = Self.bounded(reason)
     put(plan)
     audit("node given up", on: node.text, "cluster \(cluster.name): \(reason)", now: now)
-    guard let project = projectRecords[cluster.project] else { return true }
+    guard let project = projectRecords[cluster.project] else { return }
     write(
       "\(plan.id).given-up", to: project,
-      subject: "Node \(node) could not join cluster \(cluster.name) and is given up",
+      subject: "Node \(node) did not join cluster \(cluster.name) and is given up",
       text: """
-        Node \(node) was to be added to cluster \(cluster.name), and could not join in time. It leaves again, and what
-        it has is destroyed, keys first; the cluster is as before.
+        Node \(node) was to be added to cluster \(cluster.name), and did not join. It leaves again, and what it has is
+        destroyed, keys first; the cluster is as before.
 
         Reason  \(reason)
         """, answers: nil, now: now)
-    return true
   }
 
   // MARK: Who belongs to the cluster

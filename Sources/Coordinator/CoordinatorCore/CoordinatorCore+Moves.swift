@@ -18,9 +18,7 @@ enum PlanMove: Equatable {
 /// Deciding what comes next, from the newest reports alone; changes nothing.
 extension CoordinatorCore {
   func move(of plan: PlanRecord, in cluster: ClusterRecord, now: Instant) -> PlanMove {
-    let pending = plan.steps.indices.filter {
-      plan.steps[$0].state == .pending && !isLeftOver(plan.steps[$0], of: plan, in: cluster)
-    }
+    let pending = plan.steps.indices.filter { plan.steps[$0].state == .pending }
     if pending.isEmpty { return .none }
     if let lockout = cluster.lockout { return .wait("the cluster is disabled: \(lockout.reason)") }
     if !cluster.running, plan.kind != .shutDown { return .wait("the cluster is shut down") }

