@@ -53,6 +53,7 @@ struct CoordinatorProcess {
       {
         return file
       }
+      // tidy:allow sleep a process starts, and tells by its file
       try await Task.sleep(for: .milliseconds(20))
     }
     let words = FileManager.default.contents(atPath: log).map { String(decoding: $0, as: UTF8.self) } ?? ""
@@ -101,6 +102,7 @@ struct CoordinatorProcess {
     while true {
       guard case .plans(let plans) = try await ask(.listPlans(cluster: nil)) else { return }
       if !plans.contains(where: { $0.finishedAt == nil }) { return }
+      // tidy:allow sleep plans are asked for, not told
       try await Task.sleep(for: .milliseconds(250))
     }
   }
@@ -119,6 +121,7 @@ struct CoordinatorProcess {
     while true {
       guard case .accessList(let view) = try await ask(.listAccess(project: Self.project)) else { break }
       if view.nodesUpToDate >= fleet.count { break }
+      // tidy:allow sleep the coordinator is asked, it does not tell
       try await Task.sleep(for: .milliseconds(10))
     }
     return (received, ContinuousClock.now - start)

@@ -74,6 +74,7 @@ struct FleetBench: AsyncParsableCommand {
     try await control.settle()
     let formed = try control.cost()
     report("All serve after \((ContinuousClock.now - start).text). Heartbeats for \(seconds) s …")
+    // tidy:allow sleep heartbeats are measured over this span
     try await Task.sleep(for: .seconds(seconds))
     let beaten = try control.cost()
     ours.figures.bytesPerNode = (beaten.residentBytes - before.residentBytes) / Double(nodes)
@@ -86,6 +87,7 @@ struct FleetBench: AsyncParsableCommand {
       ours.figures.propagation.append(took.acknowledged)
       ours.figures.reception.append(took.received)
       ours.figures.propagationProcessor.append(try control.cost().processor - begin.processor)
+      // tidy:allow sleep the round before ends first
       try await Task.sleep(for: .seconds(2))
     }
     if !noRestart { ours.restart = try await restart(fleet, control) }
@@ -133,6 +135,7 @@ struct FleetBench: AsyncParsableCommand {
     try bare.waitForPeers()
     figures.connect = ContinuousClock.now - start
     let formed = try bare.cost()
+    // tidy:allow sleep heartbeats are measured over this span
     try await Task.sleep(for: .seconds(min(seconds, 20)))
     let beaten = try bare.cost()
     figures.bytesPerNode = (beaten.residentBytes - before.residentBytes) / Double(nodes)

@@ -83,6 +83,7 @@ package final class FleetPeers: Sendable {
   /// Ends all connections, and answers once they are ended.
   package func stop() async {
     state.withLock { $0.isOver = true }
+    // tidy:allow sleep a thread ends, and tells by a flag
     while !state.withLock({ $0.hasEnded }) { try? await Task.sleep(for: .milliseconds(5)) }
   }
 
@@ -94,6 +95,7 @@ package final class FleetPeers: Sendable {
       if sight.trouble != nil { return false }
       if isWanted(sight) { return true }
       guard ContinuousClock.now < end, !Task.isCancelled else { return false }
+      // tidy:allow sleep what the fleet shows is looked at again; the limit ends the wait
       try? await Task.sleep(for: .milliseconds(5))
     }
   }
