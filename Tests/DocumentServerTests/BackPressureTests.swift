@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import ClusterModel
 import Documents
 import Logging
 import NIOCore
@@ -142,7 +143,7 @@ struct BackPressureTests {
     try await ServerTests.serving(engine) { server, port in
       for command in [
         ["find": "c", "filter": ["x": 2]], ["find": "c", "sort": ["a": 1], "filter": ["x": 2]],
-        ["count": "c", "query": ["x": 2]],
+        ["count": "c", "query": ["x": 2]], ["count": "c"],
       ] as [Document] {
         let channel = try await connect(port)
         try await channel.writeAndFlush(ByteBuffer(bytes: Wire.message(command.adding("$db", "d"))))
@@ -152,6 +153,122 @@ struct BackPressureTests {
         try await until("the connection has ended") { server.load.connections == 0 }
       }
     }
+  }
+}
+
+extension BackPressureTests {
+  @Test("a count of everything keeps to its time")
+  func countInTime() async throws {
+    try await ServerTests.serving(EndlessEngine()) { _, port in
+      try await Client.with(port) { (client: inout Client) async throws -> Void in
+        #expect(try await client.ask(["count": "c", "maxTimeMS": 1, "$db": "d"]).number("code") == 50)
+      }
+    }
+  }
+
+  @Test("a driver that goes while its hello waits gives its place back at once")
+  func abandonedHello() async throws {
+    try await ServerTests.serving { server, port in
+      let version = try await Client.with(port) { (client: inout Client) async throws -> BSONValue in
+        try await client.ask(["hello": 1, "$db": "admin"])["topologyVersion"] ?? .null
+      }
+      let hello: Document = [
+        "hello": 1, "topologyVersion": version, "maxAwaitTimeMS": .int32(.max), "$db": "admin",
+      ]
+      let channel = try await connect(port)
+      try await channel.writeAndFlush(ByteBuffer(bytes: Wire.message(hello, flags: 1 << 16)))
+      try await until("the hello waits") { server.gate.interpreter.topology.waiting == 1 }
+      try await channel.close()
+      try await until("the connection has ended") { server.load.connections == 0 }
+      #expect(server.gate.interpreter.topology.waiting == 0)
+    }
+  }
+
+  @Test("the kernel watches the machines of drivers")
+  func keepAlive() async throws {
+    try await ServerTests.serving { server, port in
+      let client = try await connect(port)
+      try await until("it is let in") { server.load.connections == 1 }
+      let channel = try #require(server.connections.channels.first)
+      #expect(try await channel.getOption(.socketOption(.so_keepalive)).get() != 0)
+      #expect(try await channel.getOption(.tcpOption(.keepAliveIdle)).get() == 60)
+      #expect(try await channel.getOption(.tcpOption(.keepAliveInterval)).get() == 15)
+      #expect(try await channel.getOption(.tcpOption(.keepAliveProbes)).get() == 4)
+      #expect(try await channel.getOption(.tcpOption(.unacknowledgedTime)).get() == 120_000)
+      try await client.close()
+    }
+  }
+
+  @Test("before the login a connection sends no more than a login takes")
+  func strangers() async throws {
+    let engine = InMemoryEngine()
+    let name = try DriverUserName("d.alice")
+    let order = UserOrder.create(DriverUser(name: name, role: .readWrite), try ScramClient.credential("pencil"))
+    _ = try await UserOrders.perform(order, request: .random(), on: engine)
+    let large: Document = [
+      "insert": "c", "documents": [["a": .binary(subtype: 0, bytes: [UInt8](repeating: 7, count: 100_000))]],
+      "$db": "d",
+    ]
+    let measures = ServerMeasures()
+    try await ServerTests.serving(engine, measures: measures) { _, port in
+      try await Client.with(port) { (client: inout Client) async throws -> Void in
+        #expect(try await client.ask(WireTests.ping)["ok"] == 1.0)
+        try? await client.send(Wire.message(large))
+        #expect(try await client.receive() == nil)
+      }
+      #expect(measures.refusals(.notUnderstood) == 1)
+      try await Client.with(port) { (client: inout Client) async throws -> Void in
+        let scram = ScramClient(user: "alice", password: "pencil")
+        let challenge = try await client.ask([
+          "saslStart": 1, "mechanism": "SCRAM-SHA-256", "payload": .binary(subtype: 0, bytes: scram.first),
+          "options": ["skipEmptyExchange": true], "$db": "d",
+        ])
+        let final = try scram.final(answering: challenge.payload)
+        let end = try await client.ask([
+          "saslContinue": 1, "conversationId": 1, "payload": .binary(subtype: 0, bytes: final.message), "$db": "d",
+        ])
+        #expect(end["done"] == true)
+        #expect(try await client.ask(large).number("n") == 1)
+      }
+    }
+  }
+
+  @Test("as long as nobody knows whether there are users, there may be")
+  func permit() async throws {
+    let engine = InMemoryEngine()
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let directory = AccessDirectory(engine: engine, ownSecret: [1], logger: logger)
+    let permit = MessagePermit(directory: directory)
+    #expect(!permit.allowsLarge)
+    _ = try await directory.current()
+    #expect(permit.allowsLarge)
+    let user = DriverUser(name: try DriverUserName("d.alice"), role: .read)
+    _ = try await UserOrders.perform(
+      .create(user, try ScramClient.credential("pencil")), request: .random(), on: engine)
+    _ = try await directory.current()
+    #expect(!permit.allowsLarge)
+    permit.isLoggedIn = true
+    #expect(permit.allowsLarge)
+  }
+
+  @Test("a message's time runs only while its connection is read")
+  func messageClock() {
+    func at(_ seconds: Int64) -> NIODeadline { .uptimeNanoseconds(0) + .seconds(seconds) }
+    var clock = MessageClock()
+    clock.start(at(10))
+    #expect(clock.spent(at(15)) == .seconds(5))
+    clock.pause(at(15))
+    clock.pause(at(20))
+    #expect(clock.spent(at(100)) == .seconds(5))
+    clock.resume(at(110))
+    clock.resume(at(111))
+    #expect(clock.spent(at(112)) == .seconds(7))
+    // The next message begins while nothing is read.
+    clock.pause(at(112))
+    clock.start(at(120))
+    #expect(clock.spent(at(130)) == .zero)
+    clock.resume(at(130))
+    #expect(clock.spent(at(131)) == .seconds(1))
   }
 }
 
@@ -204,7 +321,11 @@ private struct EndlessCollection: ReadTransaction {
     defer { engine.count(-1) }
     while try body([1], Self.row.bytes) {}
   }
-  func count(_ collection: CollectionHandle) throws -> Int { 0 }
+  func forEachKey(_ collection: CollectionHandle, _ body: () throws -> Bool) throws {
+    engine.count(1)
+    defer { engine.count(-1) }
+    while try body() {}
+  }
   func databases() throws -> [DatabaseSummary] { [] }
   func collections(in database: String) throws -> [CollectionHandle] { [] }
 }

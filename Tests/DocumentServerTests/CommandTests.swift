@@ -234,6 +234,34 @@ struct WriteCommandTests {
     #expect(steps > 1 || size == 1_000)
   }
 
+  @Test("goes on in its next transaction when the one it shares is spent", arguments: [0, 1, 3, 1_000])
+  func spent(rows: Int) async throws {
+    let session = Session()
+    let documents = (0..<20).map { BSONValue.document(["_id": .integer($0), "n": .integer($0)]) }
+    _ = try await session.accept(["insert": "c", "documents": .array(of: documents)])
+    session.engine.spendWrites(after: rows)
+    let updated = try await session.accept([
+      "update": "c",
+      "updates": [
+        ["q": ["n": ["$gte": 10]], "u": ["$inc": ["m": 1]], "multi": true], ["q": ["n": 19], "u": ["$set": ["x": 1]]],
+        ["q": ["n": 50], "u": ["$set": ["x": 2]], "upsert": true],
+      ],
+    ])
+    #expect(updated.number("n") == 12 && updated.number("nModified") == 11)
+    #expect(updated.list("upserted").count == 1)
+    #expect(try await session.find(["m": 1]).count == 10)
+    let found = try await session.accept(["findAndModify": "c", "query": ["n": 18], "update": ["$set": ["y": 1]]])
+    #expect(found.inner("value").number("_id") == 18)
+    let none = try await session.accept(["findAndModify": "c", "query": ["n": 99], "remove": true])
+    #expect(none["value"] == .null)
+    let deleted = try await session.accept([
+      "delete": "c", "deletes": [["q": ["n": ["$lt": 10]], "limit": 0], ["q": ["x": 2], "limit": 1]],
+    ])
+    #expect(deleted.number("n") == 11)
+    #expect(try await session.find().count == 10)
+    #expect(rows == 1_000 || session.engine.writeCount > 20)
+  }
+
   @Test("tells an unknown outcome from a write that did not happen")
   func failures() async throws {
     let session = Session()
@@ -262,109 +290,5 @@ struct WriteCommandTests {
     #expect(reply.number("code") == 10107)
     #expect(reply["errorLabels"] == nil)
     #expect(try await session.find().count == 2)
-  }
-}
-
-@Suite("Cursors go on where they were")
-struct CursorTests {
-  static func filled(_ count: Int, cursors: CursorStore = CursorStore()) async throws -> Session {
-    let session = Session(cursors: cursors)
-    let documents = (0..<count).map { BSONValue.document(["_id": .integer($0), "r": .integer(count - $0)]) }
-    _ = try await session.accept(["insert": "c", "documents": .array(of: documents)])
-    return session
-  }
-
-  static func all(_ session: Session, _ command: Document, batchSize: Int = 7) async throws -> [Int] {
-    var reply = try await session.accept(command)
-    var found = reply.batch("firstBatch")
-    while case .int64(let id)? = reply.inner("cursor")["id"], id != 0 {
-      reply = try await session.accept(["getMore": .int64(id), "collection": "c", "batchSize": .integer(batchSize)])
-      found += reply.batch("nextBatch")
-    }
-    return found.map { $0.number("_id") }
-  }
-
-  @Test("returns everything once, in order", arguments: [0, 1, 50, 101, 300])
-  func everything(count: Int) async throws {
-    let session = try await CursorTests.filled(max(count, 1))
-    if count == 0 { _ = try await session.accept(["delete": "c", "deletes": [["q": [:], "limit": 0]]]) }
-    let expected = Array(0..<count)
-    #expect(try await CursorTests.all(session, ["find": "c"]) == expected)
-    #expect(try await CursorTests.all(session, ["find": "c", "batchSize": 0]) == expected)
-    #expect(try await CursorTests.all(session, ["find": "c", "batchSize": 3]) == expected)
-    #expect(try await CursorTests.all(session, ["find": "c", "sort": ["r": 1], "batchSize": 3]) == expected.reversed())
-    #expect(
-      try await CursorTests.all(session, ["find": "c", "skip": 2, "limit": 20, "batchSize": 3])
-        == Array(expected.dropFirst(2).prefix(20)))
-    #expect(
-      try await CursorTests.all(session, ["find": "c", "sort": ["r": 1], "skip": 2, "limit": 20])
-        == Array(expected.reversed().dropFirst(2).prefix(20)))
-    #expect(
-      try await CursorTests.all(session, ["find": "c", "filter": ["_id": ["$in": [3, 1, 2]]], "batchSize": 1])
-        == expected.filter { (1...3).contains($0) })
-    #expect(session.interpreter.cursors.count == 0)
-  }
-
-  @Test("gives 101 documents in a first batch, and one batch when asked to")
-  func firstBatch() async throws {
-    let session = try await CursorTests.filled(300)
-    #expect(try await session.find().count == 101)
-    #expect(try await session.find([:], ["singleBatch": true, "limit": 5]).count == 5)
-    #expect(try await session.find([:], ["singleBatch": true, "batchSize": 5]).count == 5)
-  }
-
-  @Test("keeps batches below 16 MiB but always gives one document")
-  func largeBatches() async throws {
-    let session = Session()
-    let large = BSONValue.binary(subtype: 0, bytes: [UInt8](repeating: 0, count: 7 << 20))
-    for number in 0..<5 { try await session.insert(["_id": .integer(number), "a": large]) }
-    try await session.insert([
-      "_id": 9, "a": .binary(subtype: 0, bytes: [UInt8](repeating: 0, count: (16 << 20) - 100)),
-    ])
-    #expect(try await session.find([:], ["limit": 9]).count == 2)
-    #expect(try await CursorTests.all(session, ["find": "c"]) == [0, 1, 2, 3, 4, 9])
-  }
-
-  @Test("ends by killCursors, by idling and when its collection is dropped")
-  func ends() async throws {
-    let now = TestClock()
-    let session = try await CursorTests.filled(300, cursors: CursorStore(now: { now.instant }))
-    func open(_ options: Document = [:]) async throws -> BSONValue {
-      try await session.accept(["find": "c", "batchSize": 2]).inner("cursor")["id"] ?? .null
-    }
-    let killed = try await open()
-    let reply = try await session.accept(["killCursors": "c", "cursors": [killed, .int64(1)]])
-    #expect(reply["cursorsKilled"]?.elements == [killed])
-    #expect(reply["cursorsNotFound"]?.elements == [.int64(1)])
-    #expect(try await session.code(["getMore": killed, "collection": "c"]) == 43)
-    let idle = try await open()
-    #expect(try await session.code(["getMore": idle, "collection": "other"]) == 43)
-    now.advance(by: .seconds(599))
-    #expect(try await session.code(["getMore": idle, "collection": "c", "batchSize": 1]) == 0)
-    now.advance(by: .seconds(601))
-    #expect(try await session.code(["getMore": idle, "collection": "c"]) == 43)
-    let dropped = try await open()
-    _ = try await session.accept(["drop": "c"])
-    try await session.insert(["_id": 1])
-    #expect(try await session.code(["getMore": dropped, "collection": "c"]) == 175)
-    #expect(session.interpreter.cursors.count == 0)
-  }
-
-  @Test("are bounded in number and in memory, and lent to one getMore at a time")
-  func bounds() throws {
-    let store = CursorStore(limits: .init(maximumCursors: 2, maximumMemory: 100))
-    let document: Document = ["a": .binary(subtype: 0, bytes: [UInt8](repeating: 0, count: 60))]
-    let id = try store.open(.results([document]), namespace: "d.c")
-    #expect { try store.open(.results([document]), namespace: "d.c") } throws: {
-      ($0 as? CommandError)?.code == .memoryLimit
-    }
-    _ = try store.open(.results([]), namespace: "d.c")
-    #expect(throws: CommandError.self) { try store.open(.results([]), namespace: "d.c") }
-    let content = try store.checkOut(id, namespace: "d.c")
-    #expect { try store.checkOut(id, namespace: "d.c") } throws: { ($0 as? CommandError)?.code == .cursorInUse }
-    #expect(store.kill(id, namespace: "d.c"))
-    #expect(!store.checkIn(id, content))
-    #expect(store.count == 1)
-    _ = try store.open(.results([document]), namespace: "d.c")
   }
 }

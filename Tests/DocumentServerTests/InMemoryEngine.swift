@@ -9,6 +9,7 @@ final class InMemoryEngine: DocumentEngine {
   private let engineState = Mutex(EngineState.serving)
   private let failure = Mutex<(code: EngineError.Code, after: Int)?>(nil)
   private let writes = Mutex(0)
+  private let rows = Mutex(Int.max)
   private let held = Mutex<[CheckedContinuation<Void, Never>]?>(nil)
   private let observer = Mutex<(@Sendable () -> Void)?>(nil)
 
@@ -26,6 +27,9 @@ final class InMemoryEngine: DocumentEngine {
     view.withLock { body(&$0) }
     observer.withLock { $0 }?()
   }
+
+  /// Lets a write transaction be spent after so many documents.
+  func spendWrites(after count: Int) { rows.withLock { $0 = count } }
 
   func become(_ state: EngineState) {
     engineState.withLock { $0 = state }
@@ -52,6 +56,7 @@ final class InMemoryEngine: DocumentEngine {
     if let code = dueFailure() { throw EngineError(code, "as the test wants it") }
     let result = try store.withLock { store in
       let transaction = MemoryTransaction(store)
+      transaction.rowsLeft = rows.withLock { $0 }
       let result = try body(transaction)
       store = transaction.store
       writes.withLock { $0 += 1 }
@@ -111,8 +116,12 @@ struct MemoryStore: Sendable {
 
 final class MemoryTransaction: WriteTransaction {
   private(set) var store: MemoryStore
+  /// How many documents may be visited before the transaction is spent.
+  var rowsLeft = Int.max
 
   init(_ store: MemoryStore) { self.store = store }
+
+  var isSpent: Bool { rowsLeft <= 0 }
 
   func collection(_ namespace: Namespace) throws -> CollectionHandle? { store.collections[namespace]?.handle }
 
@@ -126,12 +135,15 @@ final class MemoryTransaction: WriteTransaction {
     if place < found.keys.count, found.keys[place] == after { place += 1 }
     while place < found.keys.count {
       let key = found.keys[place]
+      rowsLeft -= 1
       guard try body(key, found.documents[key] ?? []) else { return }
       place += 1
     }
   }
 
-  func count(_ collection: CollectionHandle) throws -> Int { try find(collection).keys.count }
+  func forEachKey(_ collection: CollectionHandle, _ body: () throws -> Bool) throws {
+    for _ in try find(collection).keys { guard try body() else { return } }
+  }
 
   func databases() throws -> [DatabaseSummary] {
     Set(store.collections.keys.map(\.database)).sorted().map { .init(name: $0, sizeOnDisk: 4096, isEmpty: false) }

@@ -168,6 +168,9 @@ struct TLSTests {
       #expect(failure("none.pem", "server.key").contains("none.pem"))
       #expect(failure("server.pem", "server.pem").contains("server.pem"))
       #expect(failure("server.pem", "server.key", "san").contains("san"))
+      #expect { try authority.server(.allowed, authority: "ca.pem") } throws: {
+        ($0 as? ServerError)?.description.contains("caFile") ?? false
+      }
       try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: authority.path("server.key"))
       #expect(failure("server.pem", "server.key").contains("chmod 600"))
     }

@@ -43,6 +43,39 @@ struct TopologyTests {
     #expect(Self.counter(same) == Self.counter(second))
   }
 
+  @Test(
+    "waits a minute at most, whatever it is asked",
+    arguments: [
+      (-1, .zero), (0, .zero), (5, .milliseconds(5)), (60_000, .seconds(60)), (Int(Int32.max), .seconds(60)),
+      (.max, .seconds(60)),
+    ] as [(Int, Duration)])
+  func bounded(_ milliseconds: Int, _ wait: Duration) {
+    #expect(CommandInterpreter.awaitTime(milliseconds: milliseconds) == wait)
+  }
+
+  @Test("rests between the replies of a stream without news", arguments: [(0, 500), (1, 500), (10_000, 10_000)])
+  func rests(_ asked: Int, _ wait: Int) async throws {
+    let reply = try await Session().accept(["hello": 1])
+    let request = try CommandRequest(body: Self.awaiting(reply, milliseconds: asked))
+    #expect(request.following(reply)?.body.number("maxAwaitTimeMS") == wait)
+  }
+
+  @Test("wakes when its driver goes, also if that was before")
+  func gone() async throws {
+    let topology = Session().interpreter.topology
+    for isLate in [false, true] {
+      let life = ConnectionLife()
+      if isLate { life.end() }
+      async let wait: Void = topology.wait(after: topology.look().version, limit: .seconds(600), life: life)
+      if !isLate {
+        while topology.waiting == 0 { await Task.yield() }
+        life.end()
+      }
+      try await wait
+      #expect(topology.waiting == 0)
+    }
+  }
+
   @Test("does not count the time of the newest write as a change")
   func lastWrite() async throws {
     let session = Session()

@@ -93,6 +93,59 @@ import Testing
     }
   }
 
+  @Test("lets ticks and messages have their turn between writers that take long")
+  func longWriters() async throws {
+    try await Shard.with(1) { shard in
+      let member = try await shard.primary().member
+      try await member.insert(0)
+      await member.pause()
+      let tally = Tally()
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for _ in 0..<12 {
+          group.addTask {
+            try await member.write { view in
+              // As a search that finds nothing: until the batch is spent.
+              while !view.isSpent {}
+              tally.done.add(1, ordering: .relaxed)
+            }
+          }
+        }
+        try await eventually("all writers wait") { await member.waiting.count == 12 }
+        // It comes back after the first batch; in one go all would have run before.
+        await member.resume()
+        #expect(tally.done.load(ordering: .relaxed) < 12)
+        try await group.waitForAll()
+        #expect(tally.done.load(ordering: .relaxed) == 12)
+      }
+      try await member.insert(1)
+      #expect(try await member.numbers() == [0, 1])
+    }
+  }
+
+  @Test("counts what a batch reads, and is spent at last")
+  func reads() async throws {
+    try await Shard.with(1) { shard in
+      let member = try await shard.primary().member
+      let large = [UInt8](repeating: 1, count: 1 << 20)
+      try await member.write { view in
+        let id = try view.createCollection(DatabaseName(checked: "d"), name: "c")
+        for number in 0..<3 { try view.put(id, key: [UInt8(number)], document: large) }
+      }
+      try await member.write { view in
+        guard let id = try view.collection(database: "d", name: "c") else { throw TestFailure(description: "none") }
+        var visited = 0
+        for _ in 0..<1_000 where !view.isSpent {
+          try view.scan(id, after: nil) { _, _ in
+            visited += 1
+            return !view.isSpent
+          }
+        }
+        // 64 MiB, or the time was over first.
+        #expect(view.isSpent && visited <= 64)
+      }
+    }
+  }
+
   @Test("refuses what can't be, and goes on")
   func invalid() async throws {
     try await Shard.with(1) { shard in
@@ -158,6 +211,11 @@ import Testing
       }
     }
   }
+}
+
+/// Counts writers that have run.
+private final class Tally: Sendable {
+  let done = Atomic<Int>(0)
 }
 
 /// Runs what has to fail with a code.

@@ -22,7 +22,9 @@ class DocumentReads: ReadTransaction {
     _ collection: CollectionHandle, after: [UInt8]?, _ body: (_ key: [UInt8], _ document: [UInt8]) throws -> Bool
   ) throws { try view.scan(try id(of: collection), after: after, body) }
 
-  func count(_ collection: CollectionHandle) throws -> Int { try view.count(try id(of: collection)) }
+  func forEachKey(_ collection: CollectionHandle, _ body: () throws -> Bool) throws {
+    try view.forEachKey(try id(of: collection), body)
+  }
 
   func databases() throws -> [DatabaseSummary] {
     var names: [String] = []
@@ -48,6 +50,8 @@ final class DocumentWrites: DocumentReads, WriteTransaction {
     self.view = view
     super.init(view)
   }
+
+  var isSpent: Bool { view.isSpent }
 
   func createCollection(_ namespace: Namespace) throws -> CollectionHandle {
     let id = try view.createCollection(try DatabaseName(namespace.database), name: namespace.collection)

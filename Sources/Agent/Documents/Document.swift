@@ -50,6 +50,9 @@ public struct Document: Sendable {
   /// The document's bytes.
   public var bytes: [UInt8] { range.count == storage.count ? storage : Array(storage[range]) }
 
+  /// The same document in bytes of its own: it keeps nothing alive of a document that it was embedded in.
+  public var detached: Document { range.count == storage.count ? self : Document(checked: Array(storage[range])) }
+
   /// The document's size, in bytes.
   public var size: Int { range.count }
 

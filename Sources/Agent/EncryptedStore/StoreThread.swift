@@ -86,7 +86,8 @@ public final class StoreThread: SerialExecutor {
     state.withLock { $0.runner = UInt(pthread_self()) }
     while true {
       let step: Step = state.withLock { state in
-        if !state.jobs.isEmpty { return .run(exchange(&state.jobs, with: [])) }
+        // What was put off by something put off comes after the jobs of the next round.
+        if !state.jobs.isEmpty || !state.afterwards.isEmpty { return .run(exchange(&state.jobs, with: [])) }
         if !state.isStopping { return .wait }
         state.runner = nil
         state.isRunning = false

@@ -26,8 +26,13 @@ public class ReadView {
   /// The document under a key, nil if there is none. Throws `invalid` if the collection is gone.
   public func document(_ id: CollectionID, key: [UInt8]) throws(MemberError) -> [UInt8]? {
     try requireCollection(id)
-    return try noting { try tables.data.get(MemberTables.table(of: id), key) }
+    let found = try noting { try tables.data.get(MemberTables.table(of: id), key) }
+    noteRead(key.count + (found?.count ?? 0))
+    return found
   }
+
+  /// So many bytes were read.
+  func noteRead(_ bytes: Int) {}
 
   /// Visits documents in order of their keys, from the first key greater than `after`, until `body` answers false.
   /// Throws what `body` throws, or `MemberError`; `invalid` if the collection is gone.
@@ -38,6 +43,7 @@ public class ReadView {
     var refusal: (any Error)?
     try noting {
       try unsafe tables.data.scan(MemberTables.table(of: id), from: after, inclusive: after == nil) { key, value in
+        noteRead(key.count + value.count)
         do { return try body(unsafe [UInt8](key), unsafe [UInt8](value)) } catch {
           refusal = error
           return false
@@ -47,15 +53,28 @@ public class ReadView {
     if let refusal { throw refusal }
   }
 
-  /// How many documents a collection has; reads all keys. Throws `invalid` if the collection is gone.
-  public func count(_ id: CollectionID) throws(MemberError) -> Int {
+  /// Calls `body` once for each document of a collection until it answers false. Throws what `body` throws, or
+  /// `MemberError`; `invalid` if the collection is gone.
+  public func forEachKey(_ id: CollectionID, _ body: () throws -> Bool) throws {
     try requireCollection(id)
-    var count = 0
+    var refusal: (any Error)?
     try noting {
       try unsafe tables.data.scan(MemberTables.table(of: id)) { _, _ in
-        count += 1
-        return true
+        do { return try body() } catch {
+          refusal = error
+          return false
+        }
       }
+    }
+    if let refusal { throw refusal }
+  }
+
+  /// How many documents a collection has; reads all keys. Throws `invalid` if the collection is gone.
+  public func count(_ id: CollectionID) throws -> Int {
+    var count = 0
+    try forEachKey(id) {
+      count += 1
+      return true
     }
     return count
   }

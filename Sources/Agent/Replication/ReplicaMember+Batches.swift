@@ -34,11 +34,13 @@ extension ReplicaMember {
       }
       // The transaction would keep entries that come before the batch's from being applied.
       guard core.appliedIndex == core.lastPosition.index else { return }
-      runBatch()
+      // Ticks and messages that came meanwhile have their turn before the next batch.
+      if runBatch() { return pumpSoon() }
     }
   }
 
-  private func runBatch() {
+  /// Runs waiting writers as one batch; answers whether that took all the time a batch may take.
+  private func runBatch() -> Bool {
     let requests = waiting
     waiting = []
     var completions: [WriteRequest.Completion] = []
@@ -46,17 +48,23 @@ extension ReplicaMember {
     let view = WriteView(tables)
     do throws(MemberError) {
       try tables.storing { try tables.data.begin() }
-      while next < requests.count, !view.isFull {
+      // One at least, however slow the engine was to begin.
+      while next < requests.count, next == 0 || !view.isFull {
         completions.append(try requests[next].run(view))
         next += 1
       }
     } catch {
-      return abandon(requests, ran: next, error)
+      abandon(requests, ran: next, error)
+      return view.isSpent
     }
     waiting = Array(requests[next...]) + waiting
-    if view.operationCount > 0 { return propose(view.finishedRecord(), completions) }
-    rollBack()
-    for completion in completions { completion(nil) }
+    if view.operationCount > 0 {
+      propose(view.finishedRecord(), completions)
+    } else {
+      rollBack()
+      for completion in completions { completion(nil) }
+    }
+    return view.isSpent
   }
 
   private func propose(_ record: [UInt8], _ completions: [WriteRequest.Completion]) {

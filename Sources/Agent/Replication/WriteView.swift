@@ -8,13 +8,28 @@ public final class WriteView: ReadView {
 
   /// How large a batch's record may grow before further writers wait for the next batch, in bytes.
   static let batchBytes = 4 << 20
+  /// How long the bodies of a batch may keep the member's thread: Raft's heartbeats wait for it meanwhile, and
+  /// followers elect another leader after seconds without one.
+  static let batchTime = Duration.milliseconds(200)
+  /// How many bytes of keys and documents they may read.
+  static let batchReadBytes = 64 << 20
 
-  override init(_ tables: MemberTables) {
+  private var readBytes = 0
+  private let deadline: ContinuousClock.Instant
+
+  init(_ tables: MemberTables, time: Duration = WriteView.batchTime) {
     record = OplogRecordBuilder()
+    deadline = .now + time
     super.init(tables)
   }
 
-  var isFull: Bool { record.byteCount >= Self.batchBytes }
+  override func noteRead(_ bytes: Int) { readBytes += bytes }
+
+  /// Whether the batch has used up its time or what it may read. A body that still has much to do ends and goes on in
+  /// a write of its own.
+  public var isSpent: Bool { readBytes >= Self.batchReadBytes || ContinuousClock.now >= deadline }
+
+  var isFull: Bool { record.byteCount >= Self.batchBytes || isSpent }
   var operationCount: Int { record.count }
   func finishedRecord() -> [UInt8] { record.finish() }
 

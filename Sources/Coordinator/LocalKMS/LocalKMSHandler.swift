@@ -74,6 +74,16 @@ final class LocalKMSHandler: ChannelInboundHandler {
       }
   }
 
+  /// Overwrites the readable bytes of a buffer where they lie, for all who hold them.
+  ///
+  /// A write through the buffer would copy storage that somebody else holds too, and overwrite the copy.
+  static func wipe(_ buffer: ByteBuffer) {
+    unsafe buffer.withUnsafeReadableBytes { bytes in
+      guard let start = bytes.baseAddress else { return }
+      unsafe explicit_bzero(UnsafeMutableRawPointer(mutating: start), bytes.count)
+    }
+  }
+
   func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
   private func write(_ reply: KMSReply, isKeepAlive: Bool, _ context: ChannelHandlerContext) {
@@ -90,8 +100,8 @@ final class LocalKMSHandler: ChannelInboundHandler {
     context.write(wrapOutboundOut(.head(head)), promise: nil)
     context.write(wrapOutboundOut(.body(.byteBuffer(reply.body))), promise: nil)
     context.writeAndFlush(wrapOutboundOut(.end(nil))).assumeIsolated().whenComplete { _ in
-      var body = reply.body
-      SecretWiping.wipe(&body)
+      // The future that brought the reply holds its body too.
+      Self.wipe(reply.body)
       context.triggerUserOutboundEvent(ConnectionEvent.answered, promise: nil)
       if !isKeepAlive { context.close(promise: nil) }
     }

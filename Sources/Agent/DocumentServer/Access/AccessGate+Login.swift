@@ -85,7 +85,8 @@ extension AccessGate {
     }
     // What can't be begun here is left out; the client begins anew by itself, and then gets to know why.
     if case .document(let login)? = request.body["speculativeAuthenticate"], case .string(let database)? = login["db"],
-      login["saslStart"] != nil, let started = try? await start(login, database: database, session: &session)
+      (try? Namespace.check(database: database)) != nil, login["saslStart"] != nil,
+      let started = try? await start(login, database: database, session: &session)
     {
       reply.append("speculativeAuthenticate", .document(started))
     }

@@ -9,7 +9,7 @@ final class LoginLog: Sendable {
   static let linesPerWindow = 20
   /// How long a window is.
   static let window = Duration.seconds(60)
-  /// How much of a name that somebody made up is shown, in characters.
+  /// How much of a name that somebody made up is shown, in bytes.
   static let shownName = 64
 
   private struct State {
@@ -34,7 +34,10 @@ final class LoginLog: Sendable {
   func failed(user: String, database: String, reason: String, peer: String) {
     refused(
       "a login failed",
-      metadata: ["user": "\(user.prefix(Self.shownName))", "database": "\(database)", "reason": "\(reason)"],
+      metadata: [
+        "user": "\(user.clipped(to: Self.shownName))", "database": "\(database.clipped(to: Self.shownName))",
+        "reason": "\(reason)",
+      ],
       peer: peer)
   }
 

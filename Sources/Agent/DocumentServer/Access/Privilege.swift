@@ -51,6 +51,7 @@ extension DriverUser {
 
   /// Whether the user has a right in a database.
   func may(_ action: Privilege.Action, in database: String) -> Bool {
-    isClusterAdmin || (database == name.database.text && role.allows(action))
+    // By bytes, as databases are stored: Swift's == takes two spellings of one letter for the same.
+    isClusterAdmin || (name.database.text.utf8.elementsEqual(database.utf8) && role.allows(action))
   }
 }

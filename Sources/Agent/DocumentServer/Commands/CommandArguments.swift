@@ -86,6 +86,9 @@ struct CommandArguments {
         throw wrongType("\(name).\(element.key)", element.value, "object")
       }
       documents.append(document)
+      guard documents.count <= CommandInterpreter.maximumWriteBatch else {
+        throw CommandError.tooManyDocuments
+      }
     }
     return documents
   }

@@ -68,9 +68,14 @@ struct CommandError: Error, Sendable {
   /// For a duplicate key: the value that is there already.
   var duplicate: BSONValue?
 
+  /// The longest message, in bytes; of a longer one both ends are kept. It leaves room for our own words and the
+  /// longest namespace.
+  static let maximumMessageBytes = 512
+
+  /// Names what is wrong; what is echoed of the driver's words is clipped here, whoever made the sentence.
   init(_ code: ErrorCode, _ message: String) {
     self.code = code
-    self.message = message
+    self.message = message.clipped(to: CommandError.maximumMessageBytes)
   }
 
   init(_ error: DocumentError) {
@@ -113,6 +118,11 @@ struct CommandError: Error, Sendable {
     self.init(.notPrimaryOrSecondary, "this node is neither primary nor secondary: \(reason)")
   }
 
+  /// A message brings more documents than any command takes.
+  static var tooManyDocuments: CommandError {
+    CommandError(.badValue, "a command may bring at most \(CommandInterpreter.maximumWriteBatch) documents")
+  }
+
   /// There is a document with this one's `_id` already.
   static func duplicateID(of document: Document, in namespace: Namespace) -> CommandError {
     var error = CommandError(
@@ -138,6 +148,16 @@ struct CommandError: Error, Sendable {
     builder.append("keyPattern", ["_id": 1])
     builder.append("keyValue", .document(["_id": duplicate]))
   }
+
+  /// About how many bytes of a reply are words and values.
+  var shownBytes: Int {
+    var builder = DocumentBuilder()
+    appendDuplicate(to: &builder)
+    return message.utf8.count + builder.size
+  }
+
+  /// The error as its code alone.
+  var withoutWords: CommandError { CommandError(code, "") }
 
   /// The entry of `writeErrors` that carries this error for one statement.
   func writeError(at index: Int) -> BSONValue {

@@ -59,7 +59,16 @@ extension CommandRequest {
   func following(_ reply: Document) -> CommandRequest? {
     guard body.contains("topologyVersion"), body.contains("maxAwaitTimeMS"), let version = reply["topologyVersion"]
     else { return nil }
-    let next = body.map { ($0.key, $0.key == "topologyVersion" ? version : $0.value) }
+    let next = body.map { element -> (String, BSONValue) in
+      switch element.key {
+      case "topologyVersion": return (element.key, version)
+      case "maxAwaitTimeMS":
+        // Nobody asks for the next reply: without a pause a stream would never rest.
+        let wait = max(element.value.wholeNumber ?? 0, CommandInterpreter.shortestStreamAwait)
+        return (element.key, .int64(Int64(wait)))
+      default: return (element.key, element.value)
+      }
+    }
     return try? CommandRequest(body: Document(next), database: database)
   }
 }

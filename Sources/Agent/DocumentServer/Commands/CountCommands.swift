@@ -51,14 +51,17 @@ extension CommandInterpreter {
   private func count(_ query: CountQuery, deadline: ContinuousClock.Instant?) async throws -> Int {
     try await engine.read { transaction in
       guard let collection = try transaction.collection(query.namespace) else { return 0 }
+      let enough = query.limit.map { $0.addingReportingOverflow(query.skip) }.flatMap {
+        $0.overflow ? nil : $0.partialValue
+      }
+      var budget = ScanBudget(deadline: deadline, life: .current)
       var found = 0
       if query.plan.matchesEverything {
-        found = try transaction.count(collection)
-      } else {
-        let enough = query.limit.map { $0.addingReportingOverflow(query.skip) }.flatMap {
-          $0.overflow ? nil : $0.partialValue
+        try transaction.forEachKey(collection) {
+          found += 1
+          return try budget.use() && enough.map { found < $0 } ?? true
         }
-        var budget = ScanBudget(deadline: deadline, life: .current)
+      } else {
         _ = try query.plan.visit(transaction, collection, after: nil, budget: &budget) { _, _ in
           found += 1
           return enough.map { found < $0 } ?? true

@@ -81,7 +81,7 @@ struct FindAndModifyRun: Sendable {
       return .found(key: candidate.key, document: document)
     }
     var found: (key: [UInt8], document: Document)?
-    var scan = ScanBudget(documents: WriteBudget().scanned)
+    var scan = ScanBudget(documents: WriteBudget().scanned, in: transaction)
     let sawAll = try request.plan.visit(transaction, collection, after: progress.after, budget: &scan) {
       key, document in
       found = (key, document)

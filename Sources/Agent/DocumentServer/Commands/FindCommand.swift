@@ -11,15 +11,21 @@ struct FindQuery: Sendable {
   let limit: Int?
   let batchSize: BatchSize
   let isSingleBatch: Bool
+  /// Bytes of filter and projection.
+  let queryBytes: Int
 
   init(_ command: Command) throws {
     var command = command
     namespace = try command.namespace()
     var arguments = command.arguments
-    plan = QueryPlan(try Filter(try arguments.document("filter") ?? Document()))
+    // Of their own: a cursor must not keep the whole message alive in which they came.
+    let filter = (try arguments.document("filter") ?? Document()).detached
+    let projection = (try arguments.document("projection") ?? Document()).detached
+    queryBytes = filter.size + projection.size
+    plan = QueryPlan(try Filter(filter))
     let sort = try SortOrder(try arguments.document("sort") ?? Document())
     self.sort = sort.isStorageOrder ? nil : sort
-    projection = try Projection(try arguments.document("projection") ?? Document())
+    self.projection = try Projection(projection)
     skip = try arguments.count("skip") ?? 0
     let limit = try arguments.count("limit") ?? 0
     self.limit = limit == 0 ? nil : limit
@@ -56,7 +62,8 @@ extension CommandInterpreter {
     let (batch, rest) = try await engine.read { transaction -> ([Document], ScanCursor?) in
       guard let collection = try transaction.collection(query.namespace) else { return ([], nil) }
       let cursor = ScanCursor(
-        plan: query.plan, projection: query.projection, collection: collection, skip: query.skip, limit: query.limit)
+        plan: query.plan, projection: query.projection, collection: collection, skip: query.skip, limit: query.limit,
+        queryBytes: query.queryBytes)
       return try cursor.nextBatch(transaction, size: query.batchSize, deadline: deadline)
     }
     let name = query.namespace.description

@@ -6,6 +6,11 @@ extension CommandInterpreter {
   private static let wireVersions: ClosedRange<Int32> = 0...21
   /// The most statements of one write command.
   static let maximumWriteBatch = 100_000
+  /// The longest time a hello waits for news, whatever the driver asks for; drivers ask for ten seconds.
+  static let longestAwait = Duration.seconds(60)
+  /// The shortest time between two replies of a stream if there is no news: drivers' own shortest time between two
+  /// questions (server discovery and monitoring, `minHeartbeatFrequencyMS`).
+  static let shortestStreamAwait = 500
   /// The version drivers are told; it has to fit the wire version.
   private static let version: [Int32] = [7, 0, 0, 0]
   static var versionText: String { version.prefix(3).map { String($0) }.joined(separator: ".") }
@@ -46,7 +51,12 @@ extension CommandInterpreter {
     }
     guard let known, let limit else { return }
     let version = try TopologyVersion(known)
-    try await topology.wait(after: version, limit: .milliseconds(min(limit, Int(Int32.max))))
+    try await topology.wait(after: version, limit: CommandInterpreter.awaitTime(milliseconds: limit))
+  }
+
+  /// How long a hello that asks for so many milliseconds may wait.
+  static func awaitTime(milliseconds: Int) -> Duration {
+    min(.milliseconds(min(max(milliseconds, 0), Int(Int32.max))), longestAwait)
   }
 
   private func appendRoles(_ sight: TopologySight, isHello: Bool, to reply: inout DocumentBuilder) {

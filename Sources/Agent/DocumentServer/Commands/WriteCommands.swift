@@ -2,6 +2,10 @@
 internal import Documents
 
 extension WriteStatement {
+  /// The longest key of a document, in bytes. The engine has a limit of its own, at which a command would fail after a
+  /// part of it was written.
+  static let maximumKeyBytes = 1 << 20
+
   /// The key a document is stored under; throws a `CommandError` if its `_id` can't be one.
   static func key(of document: Document) throws(CommandError) -> DocumentKey {
     let id = document["_id"] ?? .null
@@ -10,11 +14,13 @@ extension WriteStatement {
         throw CommandError(.dollarPrefixedFieldName, "the field '\(element.key)' is not allowed inside an _id")
       }
     }
-    do throws(DocumentError) {
-      return try DocumentKey(id)
-    } catch {
-      throw CommandError(error)
+    let key: DocumentKey
+    do throws(DocumentError) { key = try DocumentKey(id) } catch { throw CommandError(error) }
+    guard key.bytes.count <= maximumKeyBytes else {
+      throw CommandError(
+        .badValue, "an _id of \(key.bytes.count) bytes is too long; at most \(maximumKeyBytes) are allowed")
     }
+    return key
   }
 
   /// Prepares a document for insertion: an `_id` in front, made if there is none.

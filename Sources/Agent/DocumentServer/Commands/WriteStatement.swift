@@ -35,11 +35,27 @@ struct WriteProgress: Sendable {
   var modified = 0
   var upserted: [(statement: Int, id: BSONValue)] = []
   var faults: [(statement: Int, error: CommandError)] = []
+  /// How many bytes of the reply the faults take.
+  var faultBytes = 0
   /// Statements that an earlier attempt of this command has carried out.
   var retried: [Int32] = []
   var isFinished = false
   /// Whether the newest transaction's majority came in time.
   var acknowledgement = Acknowledgement.inTime
+}
+
+extension WriteProgress {
+  /// How many bytes of a reply may say what is wrong with statements; of further ones only place and code are told, as
+  /// in MongoDB.
+  static let maximumFaultBytes = 1 << 20
+
+  /// Notes why the statement that is next was not carried out.
+  mutating func note(_ error: CommandError) {
+    var error = error
+    faultBytes += error.shownBytes
+    if faultBytes > Self.maximumFaultBytes { error = error.withoutWords }
+    faults.append((statement, error))
+  }
 }
 
 /// Carries out the statements of one write command on one collection.
@@ -57,7 +73,11 @@ struct WriteRun: Sendable {
   func step(_ transaction: any WriteTransaction, from progress: WriteProgress) throws -> WriteProgress {
     var step = WriteStep(run: self, transaction: transaction, progress: progress)
     try step.begin()
-    while !step.progress.isFinished, step.progress.statement < statements.count, step.hasBudget { try step.next() }
+    // Once at least, whatever others left of the transaction's time: each step gets the command on.
+    repeat {
+      guard !step.progress.isFinished, step.progress.statement < statements.count else { break }
+      try step.next()
+    } while step.hasBudget
     if step.progress.statement >= statements.count { step.progress.isFinished = true }
     try step.end()
     return step.progress

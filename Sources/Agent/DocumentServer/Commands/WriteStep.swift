@@ -19,7 +19,9 @@ struct WriteStep {
     budget = run.budget
   }
 
-  var hasBudget: Bool { budget.bytes > 0 && budget.operations > 0 && budget.scanned > 0 }
+  var hasBudget: Bool {
+    budget.bytes > 0 && budget.operations > 0 && budget.scanned > 0 && !transaction.isSpent
+  }
 
   /// Finds the collection and what an earlier attempt of the command has done.
   mutating func begin() throws {
@@ -59,7 +61,7 @@ struct WriteStep {
   }
 
   private mutating func fail(_ error: CommandError) {
-    progress.faults.append((progress.statement, error))
+    progress.note(error)
     completeStatement()
     if run.isOrdered { progress.isFinished = true }
   }
@@ -94,7 +96,7 @@ struct WriteStep {
   private mutating func targets(_ plan: QueryPlan, multi: Bool) throws -> Targets {
     var targets = Targets()
     guard let collection else { return targets }
-    var scan = ScanBudget(documents: budget.scanned)
+    var scan = ScanBudget(documents: budget.scanned, in: transaction)
     var bytes = 0
     var looked = 0
     let (byteLimit, operationLimit) = (budget.bytes, budget.operations)

@@ -28,9 +28,9 @@ extension CommandInterpreter {
     -> (batch: [Document], rest: CursorContent?)
   {
     switch content {
-    case .results(var documents):
-      let batch = Batch.take(size, from: &documents)
-      return (batch, documents.isEmpty ? nil : .results(documents))
+    case .results(var results):
+      let batch = results.take(size)
+      return (batch, results.isEmpty ? nil : .results(results))
     case .scan(let cursor):
       let (batch, rest) = try await engine.read { transaction in
         guard try transaction.collection(cursor.collection.namespace) == cursor.collection else {
@@ -42,6 +42,9 @@ extension CommandInterpreter {
     }
   }
 
+  /// The most cursors one command names; all of them come back in the reply.
+  static let maximumKills = 100_000
+
   func killCursors(_ command: Command) throws -> Document {
     var arguments = command.arguments
     let collection = try arguments.requiredString("killCursors")
@@ -49,6 +52,10 @@ extension CommandInterpreter {
       throw CommandError(.typeMismatch, "killCursors: 'cursors' has to be an array of 64-bit numbers")
     }
     try arguments.finish()
+    guard ids.count <= CommandInterpreter.maximumKills else {
+      throw CommandError(
+        .badValue, "killCursors: at most \(CommandInterpreter.maximumKills) cursors can be named at once")
+    }
     var killed: [BSONValue] = []
     var notFound: [BSONValue] = []
     for value in ids {

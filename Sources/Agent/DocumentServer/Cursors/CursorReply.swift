@@ -18,7 +18,7 @@ extension CommandInterpreter {
   {
     var rest = results[...]
     let batch = Batch.take(size, from: &rest)
-    let id = rest.isEmpty || isSingle ? 0 : try cursors.open(.results(rest), namespace: namespace)
+    let id = rest.isEmpty || isSingle ? 0 : try cursors.open(.results(KeptResults(rest)), namespace: namespace)
     return CursorReply.make("firstBatch", batch, id: id, namespace: namespace)
   }
 }

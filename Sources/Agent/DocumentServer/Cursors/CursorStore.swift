@@ -7,13 +7,13 @@ enum CursorContent: Sendable {
   /// An unsorted query: it remembers where it was and looks again; no snapshot is held between two batches.
   case scan(ScanCursor)
   /// Results that were computed at once.
-  case results(ArraySlice<Document>)
+  case results(KeptResults)
 
   /// Bytes the cursor keeps.
   var memory: Int {
     switch self {
-    case .scan: 0
-    case .results(let documents): documents.reduce(0) { $0 + $1.size }
+    case .scan(let cursor): cursor.memory
+    case .results(let results): results.memory
     }
   }
 }
@@ -24,7 +24,7 @@ final class CursorStore: Sendable {
   struct Limits: Sendable {
     var maximumCursors = 1_000
     var idleTime: Duration = .seconds(600)
-    /// Bytes of all sorted results together.
+    /// Bytes of all sorted results and queries together.
     var maximumMemory = 256 * 1024 * 1024
   }
 
@@ -34,6 +34,9 @@ final class CursorStore: Sendable {
     var content: CursorContent?
     var memory: Int
     var lastUse: ContinuousClock.Instant
+
+    /// By bytes, as rights are.
+    func isOf(_ other: String) -> Bool { namespace.utf8.elementsEqual(other.utf8) }
   }
 
   private struct State {
@@ -66,7 +69,7 @@ final class CursorStore: Sendable {
       }
       guard state.memory + memory <= limits.maximumMemory else {
         throw CommandError(
-          .memoryLimit, "sorted results of open cursors take \(limits.maximumMemory) bytes on this node")
+          .memoryLimit, "what open cursors keep takes \(limits.maximumMemory) bytes on this node")
       }
       var id = Int64.random(in: 1...Int64.max)
       while state.entries[id] != nil { id = Int64.random(in: 1...Int64.max) }
@@ -79,7 +82,7 @@ final class CursorStore: Sendable {
   /// Lends a cursor's content to one getMore.
   func checkOut(_ id: Int64, namespace: String) throws(CommandError) -> CursorContent {
     try state.withLock { (state) throws(CommandError) in
-      guard let entry = state.entries[id], entry.namespace == namespace else {
+      guard let entry = state.entries[id], entry.isOf(namespace) else {
         throw CommandError(.cursorNotFound, "cursor id \(id) not found")
       }
       guard let content = entry.content else { throw CommandError(.cursorInUse, "cursor id \(id) is already in use") }
@@ -108,7 +111,7 @@ final class CursorStore: Sendable {
   /// Ends a cursor of a namespace; false if there is none.
   func kill(_ id: Int64, namespace: String) -> Bool {
     state.withLock { state in
-      guard state.entries[id]?.namespace == namespace else { return false }
+      guard let entry = state.entries[id], entry.isOf(namespace) else { return false }
       return state.remove(id)
     }
   }

@@ -12,6 +12,16 @@ struct ScanCursor: Sendable {
   var limit: Int?
   /// The key after which to go on; nil at the start.
   var after: [UInt8]?
+  /// Bytes of the query's documents, as the driver sent them.
+  var queryBytes = 0
+
+  /// What a byte of a query comes to at most when it is taken apart: a path of short names, a list of small values.
+  private static let parsedFactor = 16
+  /// What any cursor takes.
+  private static let overhead = 1 << 10
+
+  /// About how many bytes the cursor keeps.
+  var memory: Int { Self.overhead + Self.parsedFactor * queryBytes }
 
   /// The next batch, and the cursor to go on with if there may be more.
   func nextBatch(_ transaction: any ReadTransaction, size: BatchSize, deadline: ContinuousClock.Instant?) throws

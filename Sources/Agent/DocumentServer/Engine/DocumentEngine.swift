@@ -85,8 +85,9 @@ public protocol ReadTransaction {
     _ collection: CollectionHandle, after: [UInt8]?, _ body: (_ key: [UInt8], _ document: [UInt8]) throws -> Bool
   ) throws
 
-  /// The number of documents of a collection.
-  func count(_ collection: CollectionHandle) throws -> Int
+  /// Calls `body` once for each document of a collection, without reading it, until it returns false. What it throws is
+  /// passed on.
+  func forEachKey(_ collection: CollectionHandle, _ body: () throws -> Bool) throws
 
   /// All databases that have a collection, by name.
   func databases() throws -> [DatabaseSummary]
@@ -97,6 +98,10 @@ public protocol ReadTransaction {
 
 /// Reads and writes of one write transaction; reads see the transaction's own earlier writes.
 public protocol WriteTransaction: ReadTransaction {
+  /// Whether the bodies that share this transaction have used up its time or have read as much as they may: a body that
+  /// can go on in a write of its own soon ends, at a place from which it can. Asked often, so it must be cheap.
+  var isSpent: Bool { get }
+
   /// Creates a collection, and its database if need be; the caller has checked that there is none of that name.
   func createCollection(_ namespace: Namespace) throws -> CollectionHandle
 

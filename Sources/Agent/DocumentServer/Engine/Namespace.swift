@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Foundation
 
 /// The name of a collection with its database, `database.collection`, checked when made.
 public struct Namespace: Sendable, Hashable, CustomStringConvertible {
@@ -41,6 +42,13 @@ public struct Namespace: Sendable, Hashable, CustomStringConvertible {
   private init(reserved database: String, _ collection: String) {
     self.database = database
     self.collection = collection
+  }
+
+  /// Whether a database's name has the one spelling under which new data may be written: two that look alike would be
+  /// two databases.
+  static func isComposed(_ database: String) -> Bool {
+    database.utf8.allSatisfy { $0 < 0x80 }
+      || database.precomposedStringWithCanonicalMapping.utf8.elementsEqual(database.utf8)
   }
 
   /// Checks a database name by MongoDB's rules; throws `NamespaceError` with what is wrong.

@@ -87,8 +87,10 @@ final class TopologyWatch: Sendable {
     return sight
   }
 
-  /// Waits for something newer than `known`, at most `limit`; returns at once if there is, or if the server stops.
-  func wait(after known: TopologyVersion, limit: Duration) async throws(CommandError) {
+  /// Waits for something newer than `known`, at most `limit`; returns at once if there is, if the server stops or if
+  /// the driver, whose connection is `life`, goes.
+  func wait(after known: TopologyVersion, limit: Duration, life: ConnectionLife? = .current) async throws(CommandError)
+  {
     let current = look().version
     guard known.processID == current.processID else { return }
     guard known.counter <= current.counter else {
@@ -103,6 +105,8 @@ final class TopologyWatch: Sendable {
       return state.lastWaiter
     }
     guard let number else { return }
+    life?.watch { [weak self] in self?.expire(number) }
+    defer { life?.unwatch() }
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await self.waitForChange(number) }
       group.addTask { try? await Task.sleep(for: limit) }

@@ -64,8 +64,13 @@ enum Comparison: String, Sendable {
 /// The values of an `$in`, sorted so that a long list is searched in few steps.
 struct ValueSet: Sendable {
   let values: [BSONValue]
+  /// Whether a missing field is among them. Asked for each document that lacks the field: found once.
+  let containsNull: Bool
 
-  init(_ values: [BSONValue]) { self.values = values.sorted { $0.order($1) == .before } }
+  init(_ values: [BSONValue]) {
+    self.values = values.sorted { $0.order($1) == .before }
+    containsNull = values.contains { $0.type == .null }
+  }
 
   func contains(_ value: BSONValue) -> Bool {
     if case .undefined = value { return containsNull }
@@ -80,8 +85,6 @@ struct ValueSet: Sendable {
     }
     return false
   }
-
-  var containsNull: Bool { values.contains { $0.type == .null } }
 }
 
 extension Filter {

@@ -34,7 +34,10 @@ struct QueryPlan: Sendable {
     switch access {
     case .keys(let keys):
       for key in keys where after.map({ $0.lexicographicallyPrecedes(key.bytes) }) ?? true {
-        guard let bytes = try transaction.document(collection, key: key.bytes) else { continue }
+        guard let bytes = try transaction.document(collection, key: key.bytes) else {
+          guard try budget.use(key.bytes) else { return false }
+          continue
+        }
         if try !visit(key.bytes, bytes, &budget, body) { return false }
       }
       return true
@@ -114,21 +117,37 @@ struct ScanBudget {
   private(set) var used = 0
   private let deadline: ContinuousClock.Instant?
   private let life: ConnectionLife?
+  private let isSpent: (() -> Bool)?
   /// The clock is asked once in so many documents.
   private static let documentsPerClockCheck = 128
   /// The last key that was looked at.
   private(set) var lastKey: [UInt8]?
 
-  /// `life` is the connection of a read, which ends with it; writes have none and always end as they would.
+  /// `life` is the connection of a read, which ends with it.
   init(documents: Int = .max, deadline: ContinuousClock.Instant? = nil, life: ConnectionLife? = nil) {
     remaining = documents
     self.deadline = deadline
     self.life = life
+    isSpent = nil
   }
 
-  /// Counts a document; false if it was the last one, throws when the command's time is over.
-  fileprivate mutating func use(_ key: [UInt8]) throws -> Bool {
+  /// The budget of a search inside a write: it ends when the transaction's is spent, after one document at least.
+  init(documents: Int, in transaction: any WriteTransaction) {
+    remaining = documents
+    deadline = nil
+    life = nil
+    isSpent = { transaction.isSpent }
+  }
+
+  /// Counts a key that was looked at, whether or not there was a document; false if it was the last one, throws when
+  /// the command's time is over or its driver has gone.
+  mutating func use(_ key: [UInt8]) throws -> Bool {
     lastKey = key
+    return try use()
+  }
+
+  /// Counts a document of which only the number matters.
+  mutating func use() throws -> Bool {
     remaining -= 1
     used += 1
     if remaining % ScanBudget.documentsPerClockCheck == 0 {
@@ -137,6 +156,6 @@ struct ScanBudget {
         throw CommandError(.maxTimeExpired, "operation exceeded time limit")
       }
     }
-    return remaining > 0
+    return remaining > 0 && !(isSpent?() ?? false)
   }
 }

@@ -22,7 +22,7 @@ struct SortOrder: Sendable {
     for element in document {
       if element.key == "$natural" { throw CommandError(.badValue, "sort: $natural is not supported") }
       if case .document = element.value { throw CommandError(.badValue, "sort: $meta is not supported") }
-      guard let direction = element.value.wholeNumber, abs(direction) == 1 else {
+      guard let direction = element.value.wholeNumber, direction == 1 || direction == -1 else {
         throw CommandError(.badValue, "sort: the direction of '\(element.key)' has to be 1 or -1")
       }
       keys.append(Key(path: try .writable(element.key, in: "sort"), isAscending: direction == 1))

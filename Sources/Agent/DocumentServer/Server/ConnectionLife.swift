@@ -10,10 +10,30 @@ final class ConnectionLife: Sendable {
   @TaskLocal static var current: ConnectionLife?
 
   private let hasEnded = Atomic<Bool>(false)
+  private let watcher = Mutex<(@Sendable () -> Void)?>(nil)
 
   /// Whether the driver has gone.
   var isOver: Bool { hasEnded.load(ordering: .relaxed) }
 
-  /// The driver has gone.
-  func end() { hasEnded.store(true, ordering: .relaxed) }
+  /// The driver has gone; whoever watches is told.
+  func end() {
+    let body = watcher.withLock { watcher in
+      hasEnded.store(true, ordering: .relaxed)
+      return watcher.take()
+    }
+    body?()
+  }
+
+  /// Calls `body` when the driver goes, at once if it has gone. A connection runs one command at a time, so there is
+  /// one watcher, until `unwatch`.
+  func watch(_ body: @Sendable @escaping () -> Void) {
+    let isLate = watcher.withLock { watcher in
+      if !isOver { watcher = body }
+      return isOver
+    }
+    if isLate { body() }
+  }
+
+  /// Nobody watches any more.
+  func unwatch() { watcher.withLock { $0 = nil } }
 }

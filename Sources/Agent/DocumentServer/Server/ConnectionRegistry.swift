@@ -104,6 +104,9 @@ final class ConnectionRegistry: Sendable {
     for channel in channels { channel.close(mode: .all, promise: nil) }
   }
 
+  /// The open connections.
+  var channels: [any Channel] { state.withLock { $0.entries.values.map(\.channel) } }
+
   var count: Int { state.withLock { $0.entries.count } }
 
   /// Whether it was told to stop.

@@ -13,6 +13,12 @@ internal import Synchronization
 /// connection is closed. Connections take one request at a time; what a client sends meanwhile waits in its socket.
 public final class DocumentServer: Sendable {
   private typealias Connection = NIOAsyncChannel<IncomingMessage, OutgoingMessage>
+  /// A connection, and what it may send.
+  private struct DriverConnection: Sendable {
+    let connection: Connection
+    let permit: MessagePermit
+  }
+
   private typealias Outbound = NIOAsyncChannelOutboundWriter<OutgoingMessage>
 
   private let address: ServerAddress
@@ -20,7 +26,7 @@ public final class DocumentServer: Sendable {
   private let log: LoginLog
   private let limits: ServerLimits
   let logger: Logger
-  private let gate: AccessGate
+  let gate: AccessGate
   let connections: ConnectionRegistry
   let measures: ServerMeasures
   private let requestMemory: MemoryBudget
@@ -99,7 +105,10 @@ public final class DocumentServer: Sendable {
   /// Waits until there is a user if others can reach the address; false if the server stops before.
   private func mayBind() async throws -> Bool {
     _ = try address.resolved()
-    guard !address.isLoopback else { return true }
+    guard !address.isLoopback else {
+      await refreshUsers()
+      return true
+    }
     while true {
       await refreshUsers()
       if authentication == .on { break }
@@ -111,13 +120,14 @@ public final class DocumentServer: Sendable {
     return true
   }
 
-  private func bind() async throws(ServerError) -> NIOAsyncChannel<Connection, Never> {
+  private func bind() async throws(ServerError) -> NIOAsyncChannel<DriverConnection, Never> {
     let limits = limits
     let target = try address.resolved()
     do {
       return try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
         .serverChannelOption(.backlog, value: limits.backlog)
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        .keepingAlive(limits)
         .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
         .childChannelOption(
           .writeBufferWaterMark, value: .init(low: limits.writeLowWaterMark, high: limits.writeHighWaterMark)
@@ -131,8 +141,9 @@ public final class DocumentServer: Sendable {
     }
   }
 
-  private func connection(on channel: any Channel) throws -> Connection {
+  private func connection(on channel: any Channel) throws -> DriverConnection {
     let log = log
+    let permit = MessagePermit(directory: gate.directory)
     let peer = Self.peer(of: channel)
     let pipeline = channel.pipeline.syncOperations
     // Nearest to the socket: who may not connect is not even heard, and is cut off without TLS's goodbyes.
@@ -144,28 +155,34 @@ public final class DocumentServer: Sendable {
         })
     }
     try pipeline.addHandler(
-      FrameHandler(budget: requestMemory, limits: limits) { [measures] in measures.refused(.tooSlow) })
+      FrameHandler(budget: requestMemory, limits: limits, permit: permit) { [measures] in measures.refused(.tooSlow) })
     try pipeline.addHandler(
       FirstMessageDeadline(.init(limits.firstMessageTime)) {
         log.refused("a connection said nothing in time and was closed", peer: peer)
       })
     // One request at a time: reading stops as soon as one waits.
-    return try Connection(
+    let connection = try Connection(
       wrappingChannelSynchronously: channel,
       configuration: .init(
         backPressureStrategy: .init(lowWatermark: 1, highWatermark: 1), isOutboundHalfClosureEnabled: false))
+    return DriverConnection(connection: connection, permit: permit)
   }
 
   private static func peer(of channel: any Channel) -> String { channel.remoteAddress?.description ?? "unknown" }
 
   /// Commands whose replies may be as large as a batch; all others answer in a few bytes.
-  private static let largeReplies: Set<String> = ["aggregate", "find", "getMore", "listCollections", "listDatabases"]
+  private static let largeReplies: Set<String> = [
+    "aggregate", "find", "findAndModify", "findandmodify", "getMore", "killCursors", "listCollections",
+    "listDatabases",
+  ]
 
-  private func serve(_ listener: NIOAsyncChannel<Connection, Never>) async {
+  private func serve(_ listener: NIOAsyncChannel<DriverConnection, Never>) async {
     await withDiscardingTaskGroup { group in
       do {
         try await listener.executeThenClose { accepted in
-          for try await connection in accepted { group.addTask { await self.serve(connection) } }
+          for try await connection in accepted {
+            group.addTask { await self.serve(connection.connection, connection.permit) }
+          }
         }
       } catch {
         // A stop ends the wait for connections by an error of its own.
@@ -179,7 +196,7 @@ public final class DocumentServer: Sendable {
     }
   }
 
-  private func serve(_ connection: Connection) async {
+  private func serve(_ connection: Connection, _ permit: MessagePermit) async {
     let id = connections.add(connection.channel)
     do {
       try await connection.executeThenClose { inbound, outbound in
@@ -195,7 +212,7 @@ public final class DocumentServer: Sendable {
         for try await message in inbound {
           guard connections.begin(id) else { return }
           try await ConnectionLife.$current.withValue(life) {
-            try await answer(message, connectionID: id, session: &session, outbound)
+            try await answer(message, connectionID: id, session: &session, permit, outbound)
           }
           guard connections.end(id), !session.isExhausted else { return }
         }
@@ -216,7 +233,8 @@ public final class DocumentServer: Sendable {
 
   /// Answers one message: with one reply, or with a stream of them where the driver takes one.
   private func answer(
-    _ message: IncomingMessage, connectionID: Int32, session: inout AccessSession, _ outbound: Outbound
+    _ message: IncomingMessage, connectionID: Int32, session: inout AccessSession, _ permit: MessagePermit,
+    _ outbound: Outbound
   ) async throws {
     // Until here the message's memory is set aside; the documents in it live as long as the command.
     defer { withExtendedLifetime(message) {} }
@@ -238,10 +256,17 @@ public final class DocumentServer: Sendable {
         logger.error("a command failed: \(failure.message)", metadata: ["connection": "\(connectionID)"])
       }
       if outcome.closesConnection { throw WireError("a fail point closes the connection") }
+      // Before the reply: after it the driver may send what it was logged in for.
+      permit.isLoggedIn = session.login != nil
+      if gate.directory.isEnabled == nil { await refreshUsers() }
       guard command.wantsReply else { return }
       next = command.allowsExhaust && !gate.interpreter.topology.isClosed ? outcome.next : nil
       let bytes = MessageEncoder.encode(outcome.reply, to: command, numbers, moreToCome: next != nil)
-      share?.shrink(to: bytes.count)
+      if let share {
+        share.shrink(to: bytes.count)
+      } else if bytes.count > limits.freeReplyBytes {
+        share = await replyMemory.share(bytes.count)
+      }
       try await outbound.write(OutgoingMessage(bytes: bytes, share: share))
       numbers = .init(reply: numbers.reply &+ 1, answered: numbers.reply)
     } while next != nil

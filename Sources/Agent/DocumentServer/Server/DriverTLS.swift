@@ -30,6 +30,12 @@ public final class DriverTLS: Sendable {
 
   /// Reads the files. Throws `ServerError` with `certificates` if one can't be used, or if they don't fit together.
   public init(_ mode: DriverTLSMode, files: Files) throws(ServerError) {
+    guard mode != .allowed || files.clientAuthority == nil else {
+      throw ServerError(
+        .certificates,
+        "caFile makes every driver show a certificate, but with the mode 'allowed' one without TLS shows none: set "
+          + "mode to 'required', or leave caFile out")
+    }
     self.mode = mode
     self.files = files
     context = Mutex(try Self.read(files))

@@ -41,6 +41,7 @@ final class FrameHandler: ChannelDuplexHandler {
 
   private let budget: MemoryBudget
   private let limits: ServerLimits
+  private let permit: MessagePermit
   private let onSlowPeer: @Sendable () -> Void
   private var state = State.header
   /// What came in and is not in `body` yet.
@@ -48,12 +49,17 @@ final class FrameHandler: ChannelDuplexHandler {
   private var body: [UInt8] = []
   private var readWasAsked = false
   private var messageTimer: Scheduled<Void>?
+  private var clock = MessageClock()
   private var replyTimer: Scheduled<Void>?
   private var repliesUnderWay = 0
 
-  init(budget: MemoryBudget, limits: ServerLimits, onSlowPeer: @escaping @Sendable () -> Void) {
+  init(
+    budget: MemoryBudget, limits: ServerLimits, permit: MessagePermit = MessagePermit(directory: nil),
+    onSlowPeer: @escaping @Sendable () -> Void
+  ) {
     self.budget = budget
     self.limits = limits
+    self.permit = permit
     self.onSlowPeer = onSlowPeer
   }
 
@@ -61,8 +67,15 @@ final class FrameHandler: ChannelDuplexHandler {
     if case .waiting = state {
       readWasAsked = true
     } else {
+      clock.resume(context.eventLoop.now)
       context.read()
     }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    // Until somebody asks for more, a message that is not whole is not its driver's fault.
+    clock.pause(context.eventLoop.now)
+    context.fireChannelReadComplete()
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -94,6 +107,9 @@ final class FrameHandler: ChannelDuplexHandler {
         }
         guard length >= WireConstants.headerLength, length <= WireConstants.maximumMessageLength else {
           return fail(WireError("a message says it has \(length) bytes"), context)
+        }
+        guard length <= limits.loginMessageBytes || permit.allowsLarge else {
+          return fail(WireError("a message of \(length) bytes came before the login"), context)
         }
         begin(length: Int(length), context)
       case .body(let length, let share):
@@ -143,12 +159,24 @@ final class FrameHandler: ChannelDuplexHandler {
 
   private func watchMessage(_ context: ChannelHandlerContext) {
     guard messageTimer == nil else { return }
+    clock.start(context.eventLoop.now)
+    setMessageTimer(TimeAmount(limits.messageTime), context)
+  }
+
+  private func setMessageTimer(_ time: TimeAmount, _ context: ChannelHandlerContext) {
     let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-    messageTimer = context.eventLoop.scheduleTask(in: TimeAmount(limits.messageTime)) {
+    messageTimer = context.eventLoop.scheduleTask(in: time) {
       let (handler, context) = bound.value
-      handler.onSlowPeer()
-      handler.fail(SlowPeer(), context)
+      handler.messageTimeIsOver(context)
     }
+  }
+
+  /// Ends the connection, unless a part of the time is the server's own, in which it did not read.
+  private func messageTimeIsOver(_ context: ChannelHandlerContext) {
+    let rest = TimeAmount(limits.messageTime) - clock.spent(context.eventLoop.now)
+    if rest > .zero { return setMessageTimer(max(rest, .milliseconds(1)), context) }
+    onSlowPeer()
+    fail(SlowPeer(), context)
   }
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {

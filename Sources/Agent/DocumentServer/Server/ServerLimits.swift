@@ -6,11 +6,15 @@ public struct ServerLimits: Sendable, Equatable {
   public var maximumConnections = 1_000
   /// Messages up to this many bytes need no room of their own, so that `hello` and `ping` are always answered.
   public var freeMessageBytes = 16 << 10
+  /// The longest message of a connection on which nobody is logged in while somebody has to be, in bytes: a login fits.
+  public var loginMessageBytes = 16 << 10
   /// Bytes set aside for the larger messages of all connections, each counted twice: as it came, and cut into
   /// documents. A message that has no room is not read; its driver's writes come to a halt.
   public var requestMemory = 256 << 20
   /// Bytes set aside for the replies of all connections that may be large. A read that has no room does not begin.
   public var replyMemory = 256 << 20
+  /// Other replies up to this many bytes need no room of their own; a larger one waits for it before it is sent.
+  public var freeReplyBytes = 16 << 10
   /// Bytes set aside for one such reply before it is known: a batch of the largest size, with its frame.
   public var largestReply = 17 << 20
   /// How long a message may take from its first byte, or from getting its room, to its last.
@@ -26,6 +30,14 @@ public struct ServerLimits: Sendable, Equatable {
 
   /// How long a new connection may take to send its first whole message, TLS included.
   public var firstMessageTime = Duration.seconds(30)
+  /// After how long without a byte the kernel asks whether a driver's machine is still there.
+  public var keepAliveIdle = Duration.seconds(60)
+  /// How often it asks again.
+  public var keepAliveInterval = Duration.seconds(15)
+  /// After how many questions without an answer the connection is lost: after two minutes in all.
+  public var keepAliveProbes = 4
+  /// How long bytes that were sent may stay unacknowledged before the connection is lost.
+  public var unacknowledgedTime = Duration.seconds(120)
   /// How often a server that may not listen yet looks for the first user.
   public var userPoll = Duration.milliseconds(250)
 

@@ -16,6 +16,11 @@ extension Command {
   /// Takes the collection's name for a write; what the server keeps itself is refused.
   mutating func writableNamespace() throws -> Namespace {
     let namespace = try namespace()
+    guard Namespace.isComposed(database) else {
+      throw CommandError(
+        .invalidNamespace,
+        "database name '\(database)' is not in Unicode's composed form (NFC); such a database can be read and dropped")
+    }
     if namespace == .sessions {
       throw CommandError(.illegalOperation, "\(request.name): \(namespace) is written by the server only")
     }

@@ -5,7 +5,7 @@ internal import Documents
 ///
 /// A class, because updates change one leaf deep inside; it never leaves the function that made it.
 final class DocumentTree {
-  /// The most nulls that are put between an array's end and a place beyond it, as in MongoDB.
+  /// The most nulls that one update puts between arrays' ends and places beyond them, as in MongoDB for one array.
   static let maximumPadding = 1_500_000
 
   private enum Content {
@@ -15,6 +15,8 @@ final class DocumentTree {
   }
 
   private var content: Content
+  /// How many nulls the update may still put in; counted at the root.
+  private var padding = DocumentTree.maximumPadding
 
   init(_ document: Document) { content = .value(.document(document)) }
 
@@ -35,10 +37,10 @@ final class DocumentTree {
   func set(_ value: BSONValue, at path: FieldPath) throws(CommandError) {
     var node = self
     for component in path.components.dropLast() {
-      node = try node.child(component, making: .document(Document()), path)
+      node = try node.child(component, making: .document(Document()), path, &padding)
     }
     guard let last = path.components.last else { return }
-    try node.child(last, making: value, path).content = .value(value)
+    try node.child(last, making: value, path, &padding).content = .value(value)
   }
 
   /// Removes what is at a path: a field goes, an array's element becomes null; nothing happens if nothing is there.
@@ -93,19 +95,21 @@ final class DocumentTree {
     }
   }
 
-  private func child(_ component: FieldPath.Component, making value: BSONValue, _ path: FieldPath) throws(CommandError)
-    -> DocumentTree
-  {
+  private func child(
+    _ component: FieldPath.Component, making value: BSONValue, _ path: FieldPath, _ padding: inout Int
+  ) throws(CommandError) -> DocumentTree {
     if let child = child(component) { return child }
     let made = DocumentTree(value)
     switch content {
     case .fields(let fields): fields.append(component, made)
     case .items(let items):
       guard let index = component.index else { throw notViable(component, path, "array") }
-      guard index - items.count <= DocumentTree.maximumPadding else {
+      guard index - items.count <= padding else {
         throw CommandError(
-          .badValue, "'\(path)' lies more than \(DocumentTree.maximumPadding) places behind its array's end")
+          .badValue,
+          "'\(path)' lies too far behind its array's end: one update adds at most \(DocumentTree.maximumPadding) nulls")
       }
+      padding -= index - items.count
       content = .items(items + (items.count..<index).map { _ in DocumentTree(.null) } + [made])
     case .value(let value): throw notViable(component, path, value.type.name)
     }

@@ -55,6 +55,8 @@ enum MessageDecoder {
   private struct Sections {
     var body: [UInt8]?
     var sequences: [(name: String, documents: [[UInt8]])] = []
+    /// How many documents there may still be; below zero there were too many, and those are not kept.
+    var room = CommandInterpreter.maximumWriteBatch
   }
 
   private static func readSections(_ reader: inout WireReader) throws(WireError) -> Sections {
@@ -68,27 +70,34 @@ enum MessageDecoder {
         if sections.sequences.count >= WireConstants.maximumSequences {
           throw WireError("an OP_MSG has more than \(WireConstants.maximumSequences) document sequences")
         }
-        sections.sequences.append(try readSequence(&reader))
+        sections.sequences.append(try readSequence(&reader, &sections.room))
       case let kind: throw WireError("an OP_MSG has a section of kind \(kind)")
       }
     }
     return sections
   }
 
-  private static func readSequence(_ reader: inout WireReader) throws(WireError) -> (name: String, documents: [[UInt8]])
-  {
+  private static func readSequence(
+    _ reader: inout WireReader, _ room: inout Int
+  ) throws(WireError) -> (name: String, documents: [[UInt8]]) {
     let start = reader.offset
     let size = Int(try reader.int32())
     guard size >= 5, size - 4 <= reader.remaining else { throw WireError("a document sequence has a wrong length") }
     var part = reader.part(of: size - 4)
     let name = try part.cString()
     var documents: [[UInt8]] = []
-    while part.remaining > 0 { documents.append(try part.documentBytes()) }
+    while part.remaining > 0, room >= 0 {
+      let bytes = try part.documentBytes()
+      room -= 1
+      if room >= 0 { documents.append(bytes) }
+    }
     reader.skip(to: start + size)
     return (name, documents)
   }
 
   private static func request(_ sections: Sections) throws(CommandError) -> CommandRequest {
+    // Documents of a few bytes take many times their size in memory.
+    guard sections.room >= 0 else { throw .tooManyDocuments }
     guard let bytes = sections.body else { throw CommandError(.badValue, "the message has no body") }
     let body = try checked(bytes, limits: WireConstants.envelopeLimits)
     var sequences: [DocumentSequence] = []

@@ -45,5 +45,6 @@ struct IncomingCommand: Sendable {
 struct WireError: Error, Sendable, Equatable, CustomStringConvertible {
   let description: String
 
-  init(_ description: String) { self.description = description }
+  /// Bytes that are no message may hold anything: the log gets little of it.
+  init(_ description: String) { self.description = description.clipped(to: CommandError.maximumMessageBytes) }
 }
