@@ -34,6 +34,7 @@ extension CoordinatorCore {
   {
     let project = try self.project(name)
     try Self.check(settings)
+    try checkKeyOfData(in: project, settings)
     try checkKeyChange(of: project, to: settings)
     return project.settingsVersion &+ 1
   }
