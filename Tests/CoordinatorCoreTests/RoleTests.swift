@@ -22,6 +22,7 @@ private func everyCommand(user: DriverUserName) -> [(OperatorCommand, RequiredRo
     (.enrollNode(name: node, cluster: orders, publicKey: "k"), .orgOwner), (.revokeNode(name: node), .orgOwner),
     (.createToken(node: node, cluster: orders, project: nil, publicKey: "k", minutes: 1), .orgOwner),
     (.listTokens, .orgOwner),
+    (.rebuild(isDryRun: true), .orgOwner),
     (.withdrawToken(node: node), .orgOwner), (.addOperator(name: ada, publicKey: "k"), .orgOwner),
     (.removeOperator(name: ada), .orgOwner),
     (.setOperatorRole(name: ada, role: .orgOwner), .orgOwner), (.adopt(withoutMajority: false), .orgOwner),

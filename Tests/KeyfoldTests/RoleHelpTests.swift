@@ -44,6 +44,7 @@ struct RoleHelpTests {
       .removeUser(cluster: cluster, name: user), .setUserPassword(cluster: cluster, name: user),
       .listUsers(cluster: cluster), .addOperator(name: admin, publicKey: "k"), .removeOperator(name: admin),
       .setOperatorRole(name: admin, role: .member), .listOperators, .showCoordinator, .adopt(withoutMajority: false),
+      .rebuild(isDryRun: true),
       .readAudit(after: nil, limit: 1),
     ]
   }

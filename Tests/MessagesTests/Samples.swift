@@ -45,6 +45,9 @@ enum Samples {
     report.kmsRefusal = "accessDenied: no"
     report.outboundAddresses = ["203.0.113.0/28", "10.0.0.2"]
     report.replicationSource = "10.0.0.3"
+    report.membership = MembershipReport(
+      version: .max, project: ProjectName(checked: "shop"), cluster: cluster, members: [node], running: true,
+      settingsVersion: 3, access: [])
     report.damage = [DamageReport(file: "a.wt", reason: "checksum"), DamageReport(file: "b.wt", reason: "")]
     report.otherGenerations = report.generation.map { [$0] }
     return report

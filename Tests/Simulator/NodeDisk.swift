@@ -147,7 +147,7 @@ final class OpenKeystore {
     try replace(step) { draft in
       for id in ids {
         let wrapped = Self.wrapped(id, under: draft.masterKeyID, draft.masterKeyCheckValue)
-        try draft.append(KeystoreContents.Entry(id: id, wrapped: wrapped, encoded: []))
+        try draft.append(KeystoreContents.Entry(id: id, wrapped: wrapped))
       }
     }
   }
@@ -160,7 +160,7 @@ final class OpenKeystore {
     guard contents.version == version else { return false }
     try replace(step) { draft in
       let entries = draft.entries.map {
-        KeystoreContents.Entry(id: $0.id, wrapped: Self.wrapped($0.id, under: master, check), encoded: [])
+        KeystoreContents.Entry(id: $0.id, wrapped: Self.wrapped($0.id, under: master, check))
       }
       draft.replaceMasterKey(id: master, checkValue: check, wrapped: wrapped, entries: entries)
     }
@@ -187,7 +187,6 @@ final class OpenKeystore {
 
   private static func wrapped(_ id: KeyID, under master: MasterKeyID, _ check: KeyCheckValue) -> WrappedKey {
     WrappedKey(
-      keyID: id.text, parentKeyID: master.text, createdAtMilliseconds: 0, parentCheckValue: check, nonce: [],
-      ciphertext: [], tag: [])
+      keyID: id.text, parentKeyID: master.text, createdAtMilliseconds: 0, parentCheckValue: check, encoded: [])
   }
 }

@@ -12,6 +12,7 @@ extension AgentShell {
     guard list.version > ipList.list.version else { return }
     ipList = (list, .now)
     enforceAddresses()
+    noteMembership()
     report()
   }
 

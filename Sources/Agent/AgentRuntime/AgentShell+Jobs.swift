@@ -42,6 +42,7 @@ extension AgentShell {
     case .change(let id, let change): await self.change(change, id)
     case .destroyEverything: await destroyEverything()
     case .keepAuditHeads: await keepAuditHeads()
+    case .keepMembership: await keepMembership()
     case .keepKeyUses: try? await workshop.run { [keyUses] in keyUses.keep() }
     case .damaged(let id, let report):
       // The member goes over to a new generation before this shell hears of it: damage of the old one is its end, and

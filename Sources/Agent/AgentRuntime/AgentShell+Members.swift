@@ -31,8 +31,12 @@ extension AgentShell {
   /// Destroys all the node has: keys first, files second. Its identity and its part of the audit record stay.
   func destroyEverything() async {
     partial = nil
+    membership = nil
     do {
-      try await workshop.run { [directory] in try directory.destroyEverything() }
+      try await workshop.run { [directory] in
+        try directory.destroyEverything()
+        try MembershipMemo.write(nil, to: directory.root)
+      }
       leftovers = Leftovers()
       logger.notice("left the cluster: all keys and files are destroyed")
     } catch {

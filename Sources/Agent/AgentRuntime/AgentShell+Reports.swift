@@ -32,6 +32,7 @@ extension AgentShell {
     report.ipListVersion = ipList.list.version
     report.outboundAddresses = configuration.outboundAddresses ?? configuration.kmsSourceAddress.map { [$0] }
     report.replicationSource = configuration.replication?.sourceAddress
+    report.membership = membership
     report.lastCheck = core.lastCheck
     report.damage = core.damage
     report.scrub = scrubReport

@@ -34,6 +34,7 @@ actor AgentShell {
     case change(CommandID, MembershipChange)
     case destroyEverything
     case keepAuditHeads
+    case keepMembership
     case keepKeyUses
   }
 
@@ -98,6 +99,8 @@ actor AgentShell {
   var disk: DiskReport?
   var drivers: (server: DocumentServer, tls: DriverTLSMode)?
   var replicationAddress = ""
+  /// Whom the node belongs to, as it was told last in this life or one before.
+  var membership: MembershipReport?
 
   init(
     configuration: AgentConfiguration, boot: BootID, directory: GenerationDirectory, network: ReplicationNetwork,
@@ -113,6 +116,7 @@ actor AgentShell {
     self.measures = measures
     leftovers = Leftovers(ids: disk.leftovers)
     auditMemo = AuditMemo(directory: directory.root, logger: logger)
+    membership = MembershipMemo.read(from: directory.root, logger: logger)
     let keyUses = KeyUseJournal(directory: directory.root, boot: boot, logger: logger)
     self.keyUses = keyUses
     factory = KeyManagementFactory(measures: measures.kms) { keyUses.note($0) }
@@ -230,6 +234,7 @@ actor AgentShell {
     // Again: a process that has to wait for its place is not heard before it is welcome.
     send(.auditHead(AuditHeadMessage(auditMemo.head)))
     perform(core.onAssignment(assignment, now: now))
+    noteMembership()
     enforceAddresses()
   }
 

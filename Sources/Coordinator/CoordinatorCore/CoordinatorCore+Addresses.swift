@@ -56,7 +56,7 @@ extension CoordinatorCore {
 
   mutating func sendAddressesIfOlder(_ node: NodeName, now: Instant) {
     guard let contact = contacts[node], contact.isHeard(now: now), let report = contact.report,
-      report.ipListVersion < addresses.version
+      report.ipListVersion < addresses.version, !isStranded(node)
     else { return }
     if let sent = contact.addressesSentAt, now.isWithin(CoordinatorLimits.versionResend, after: sent) { return }
     contacts[node]?.addressesSentAt = now

@@ -26,7 +26,7 @@ extension CoordinatorCore {
   /// is not kept twice.
   public mutating func noteOrder(_ command: OperatorCommand, by admin: OperatorName, now: Instant) {
     switch command {
-    case .approveNode, .adopt, .recover, .deferRotation: break
+    case .approveNode, .adopt, .rebuild, .recover, .deferRotation: break
     default:
       let what = command.auditDetail.map { "taken: \($0)" } ?? "taken"
       audit(command.commandName, by: admin, on: command.subject, what, now: now)

@@ -37,6 +37,7 @@ extension CoordinatorCore {
     let project = try self.project(name)
     try Self.check(settings)
     try Self.checkPrivateNetwork(of: settings, inPlaceOf: project, isDropped: dropsPrivateNetwork)
+    try checkKeyOfData(in: project, settings)
     try checkKeyChange(of: project, to: settings)
     return project.settingsVersion &+ 1
   }

@@ -34,7 +34,8 @@ extension CoordinatorCore {
       }
       return .operators(list)
     // About one project, cluster, node, plan or key that the command's own role was needed for.
-    case .project, .kms, .node, .cluster, .clusterChange, .plan, .keyNeed, .users, .members, .tokens, .accessList,
+    case .project, .kms, .node, .cluster, .clusterChange, .plan, .keyNeed, .users, .members, .tokens, .rebuild,
+      .accessList,
       .audit,
       .recovery, .mail,
       .failure:

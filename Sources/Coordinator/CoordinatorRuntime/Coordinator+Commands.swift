@@ -15,7 +15,7 @@ extension OperatorCommand {
       .addOperator, .removeOperator, .setOperatorRole, .addMember, .removeMember, .addAccess, .removeAccess,
       .dropAccessList:
       true
-    case .changeCluster(_, _, _, let isDryRun): !isDryRun
+    case .changeCluster(_, _, _, let isDryRun), .rebuild(let isDryRun): !isDryRun
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
       .listPlans, .showPlan, .showIPList, .listAlerts, .listUsers, .showCoordinator, .readAudit, .showRecovery,
       .listPastAlerts, .showMail, .keysNeeded, .showRotations, .listOperators, .listTokens, .listMembers, .listAccess:

@@ -18,6 +18,10 @@ extension Coordinator {
         try core.adopt(withoutMajority: withoutMajority, by: admin, now: now)
       }
       return .coordinator(core.coordinatorView(now: now))
+    case .rebuild(let isDryRun):
+      if isDryRun { return .rebuild(core.rebuildView(now: now)) }
+      return .rebuild(
+        try performed { () throws(CoordinatorError) in try core.rebuild(by: admin, now: now) })
     case .showRecovery(let name):
       return .recovery(
         try found { () throws(CoordinatorError) in try core.recoveryView(of: name, now: now) })

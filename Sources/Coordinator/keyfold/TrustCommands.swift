@@ -41,8 +41,9 @@ struct CoordinatorCommands: ParsableCommand {
     discussion: """
         keyfold coordinator show
         keyfold coordinator adopt
+        keyfold coordinator rebuild
       """,
-    subcommands: [Show.self, Adopt.self, Backup.self, Restore.self])
+    subcommands: [Show.self, Adopt.self, Backup.self, Restore.self, Rebuild.self])
 
   struct Show: OperatorSubcommand {
     static let configuration = CommandConfiguration(

@@ -278,6 +278,51 @@ void   keyfold__v1__node_report__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__node_report__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__membership__init
+                     (Keyfold__V1__Membership         *message)
+{
+  static const Keyfold__V1__Membership init_value = KEYFOLD__V1__MEMBERSHIP__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__membership__get_packed_size
+                     (const Keyfold__V1__Membership *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__membership__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__membership__pack
+                     (const Keyfold__V1__Membership *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__membership__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__membership__pack_to_buffer
+                     (const Keyfold__V1__Membership *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__membership__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__Membership *
+       keyfold__v1__membership__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__Membership *)
+     protobuf_c_message_unpack (&keyfold__v1__membership__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__membership__free_unpacked
+                     (Keyfold__V1__Membership *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__membership__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__restart_proof__init
                      (Keyfold__V1__RestartProof         *message)
 {
@@ -3920,7 +3965,7 @@ const ProtobufCMessageDescriptor keyfold__v1__heartbeat__descriptor =
   (ProtobufCMessageInit) keyfold__v1__heartbeat__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[24] =
+static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[25] =
 {
   {
     "node",
@@ -4210,6 +4255,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptor
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "membership",
+    240,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__NodeReport, membership),
+    &keyfold__v1__membership__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   2,   /* field[2] = agent_version */
@@ -4224,6 +4281,7 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   12,   /* field[12] = ip_list_version */
   21,   /* field[21] = kms_refusal */
   13,   /* field[13] = last_check */
+  24,   /* field[24] = membership */
   0,   /* field[0] = node */
   20,   /* field[20] = other_generations */
   22,   /* field[22] = outbound_addresses */
@@ -4237,7 +4295,7 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   8,   /* field[8] = superseded_generations */
   10,   /* field[10] = work */
 };
-static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[7 + 1] =
+static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[8 + 1] =
 {
   { 1, 0 },
   { 40, 15 },
@@ -4246,7 +4304,8 @@ static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[7 + 1] =
   { 90, 20 },
   { 100, 21 },
   { 200, 22 },
-  { 0, 24 }
+  { 240, 24 },
+  { 0, 25 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
 {
@@ -4256,11 +4315,140 @@ const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
   "Keyfold__V1__NodeReport",
   "keyfold.v1",
   sizeof(Keyfold__V1__NodeReport),
-  24,
+  25,
   keyfold__v1__node_report__field_descriptors,
   keyfold__v1__node_report__field_indices_by_name,
-  7,  keyfold__v1__node_report__number_ranges,
+  8,  keyfold__v1__node_report__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__node_report__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__membership__field_descriptors[8] =
+{
+  {
+    "version",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Membership, version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "project",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Membership, project),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cluster",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Membership, cluster),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "members",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__Membership, n_members),
+    offsetof(Keyfold__V1__Membership, members),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "running",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Membership, running),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "settings_version",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Membership, settings_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limits_access",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Membership, limits_access),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "access",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__Membership, n_access),
+    offsetof(Keyfold__V1__Membership, access),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__membership__field_indices_by_name[] = {
+  7,   /* field[7] = access */
+  2,   /* field[2] = cluster */
+  6,   /* field[6] = limits_access */
+  3,   /* field[3] = members */
+  1,   /* field[1] = project */
+  4,   /* field[4] = running */
+  5,   /* field[5] = settings_version */
+  0,   /* field[0] = version */
+};
+static const ProtobufCIntRange keyfold__v1__membership__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__membership__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.Membership",
+  "Membership",
+  "Keyfold__V1__Membership",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__Membership),
+  8,
+  keyfold__v1__membership__field_descriptors,
+  keyfold__v1__membership__field_indices_by_name,
+  1,  keyfold__v1__membership__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__membership__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__restart_proof__field_descriptors[3] =

@@ -319,6 +319,8 @@ public struct NodeReport: Sendable, Codable, Equatable {
   public var outboundAddresses: [String]?
   /// The address that its connections to members come from, if its configuration says.
   public var replicationSource: String?
+  /// Whom it belongs to, as it was told last in this life or one before; nil if it was not.
+  public var membership: MembershipReport?
 
   /// Makes a report with nothing opened yet.
   public init(node: NodeName, boot: BootID, agentVersion: String, phase: NodePhase) {

@@ -42,6 +42,8 @@ public enum OperatorAnswer: Sendable, Codable, Equatable {
   case coordinator(CoordinatorView)
   /// All operators, also those that were removed.
   case operators([OperatorView])
+  /// What is or could be made again of what nodes report.
+  case rebuild(RebuildView)
   /// Tokens for enrolment.
   case tokens([EnrolmentTokenView])
   /// Who has which role in a project.

@@ -40,6 +40,7 @@ extension OperatorCommand {
     case .createProject, .enrollNode, .setMail, .showMail, .testMail, .revokeNode, .addOperator, .removeOperator,
       .setOperatorRole, .adopt, .readAudit:
       OperatorPermission(.orgOwner, in: .installation)
+    case .rebuild: OperatorPermission(.orgOwner, in: .installation)
     case .createToken, .listTokens, .withdrawToken: OperatorPermission(.orgOwner, in: .installation)
     case .addMember(let project, _, _), .removeMember(let project, _):
       OperatorPermission(.anyOwner, in: .project(project))

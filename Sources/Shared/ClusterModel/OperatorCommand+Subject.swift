@@ -33,7 +33,7 @@ extension OperatorCommand {
       cluster?.text ?? ""
     case .showPlan(let id): id
     case .retireKey(let key): key
-    case .showCoordinator, .adopt: "coordinator"
+    case .showCoordinator, .adopt, .rebuild: "coordinator"
     case .setMail(let server): server.host
     case .testMail(let address): address
     case .listProjects, .listClusters, .showIPList, .listAlerts, .listPastAlerts, .showMail, .readAudit,

@@ -135,6 +135,8 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   case showCoordinator
   /// Take nodes as they are after the coordinator was restored from an older copy.
   case adopt(withoutMajority: Bool)
+  /// Make projects and clusters again from what nodes report; a dry run only says what could be made.
+  case rebuild(isDryRun: Bool)
   /// Read up to `limit` entries of the audit record after the number `after`; the last ones if it is nil.
   case readAudit(after: UInt64?, limit: Int)
   /// Show every member's position of a shard without a majority.
@@ -207,6 +209,7 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .listMembers: "project member list"
     case .showCoordinator: "coordinator show"
     case .adopt: "coordinator adopt"
+    case .rebuild: "coordinator rebuild"
     case .readAudit: "audit"
     case .showRecovery: "cluster recover"
     case .recover: "cluster recover --confirm"

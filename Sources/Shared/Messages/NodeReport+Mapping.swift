@@ -33,6 +33,7 @@ extension NodeReport: WireMapped {
     let outbound = try wire.texts("outbound_addresses", limit: NodeReport.maximumOutboundAddresses)
     outboundAddresses = outbound.isEmpty ? nil : outbound
     replicationSource = try wire.optionalText("replication_source")
+    membership = try wire.optional("membership")
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -61,6 +62,7 @@ extension NodeReport: WireMapped {
     try wire.set(
       "outbound_addresses", texts: Array((outboundAddresses ?? []).prefix(NodeReport.maximumOutboundAddresses)))
     try wire.set("replication_source", optional: replicationSource)
+    try wire.set("membership", membership)
   }
 }
 

@@ -61,7 +61,8 @@ public struct WrappedKey: Sendable, Equatable {
       parentCheckValue: parentCheckValue, encoded: body)
   }
 
-  private init(
+  /// Takes over fields and the binary form they stand in; the simulation's keys have none.
+  package init(
     keyID: String, parentKeyID: String, createdAtMilliseconds: Int64, parentCheckValue: KeyCheckValue, encoded: [UInt8]
   ) {
     self.keyID = keyID

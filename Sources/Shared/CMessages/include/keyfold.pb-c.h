@@ -22,6 +22,7 @@ typedef struct Keyfold__V1__Epoch Keyfold__V1__Epoch;
 typedef struct Keyfold__V1__Hello Keyfold__V1__Hello;
 typedef struct Keyfold__V1__Heartbeat Keyfold__V1__Heartbeat;
 typedef struct Keyfold__V1__NodeReport Keyfold__V1__NodeReport;
+typedef struct Keyfold__V1__Membership Keyfold__V1__Membership;
 typedef struct Keyfold__V1__RestartProof Keyfold__V1__RestartProof;
 typedef struct Keyfold__V1__Disk Keyfold__V1__Disk;
 typedef struct Keyfold__V1__Scrub Keyfold__V1__Scrub;
@@ -428,6 +429,7 @@ struct  Keyfold__V1__NodeReport
    */
   size_t n_outbound_addresses;
   char **outbound_addresses;
+  Keyfold__V1__Membership *membership;
   Keyfold__V1__NodeReport__OptPhaseReasonCase opt_phase_reason_case;
   union {
     char *phase_reason;
@@ -443,7 +445,38 @@ struct  Keyfold__V1__NodeReport
 };
 #define KEYFOLD__V1__NODE_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__node_report__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, NULL, NULL, 0,NULL, 0, NULL, 0,NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0}, KEYFOLD__V1__NODE_REPORT__OPT_KMS_REFUSAL__NOT_SET, {0}, KEYFOLD__V1__NODE_REPORT__OPT_REPLICATION_SOURCE__NOT_SET, {0} }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, NULL, NULL, 0,NULL, 0, NULL, 0,NULL, NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0}, KEYFOLD__V1__NODE_REPORT__OPT_KMS_REFUSAL__NOT_SET, {0}, KEYFOLD__V1__NODE_REPORT__OPT_REPLICATION_SOURCE__NOT_SET, {0} }
+
+
+/*
+ * Whom a node belongs to, as it was told last.
+ */
+struct  Keyfold__V1__Membership
+{
+  ProtobufCMessage base;
+  /*
+   * of the assignment
+   */
+  uint64_t version;
+  char *project;
+  char *cluster;
+  size_t n_members;
+  char **members;
+  protobuf_c_boolean running;
+  uint64_t settings_version;
+  /*
+   * whether the project has an access list
+   */
+  protobuf_c_boolean limits_access;
+  /*
+   * its ranges that hold for good
+   */
+  size_t n_access;
+  char **access;
+};
+#define KEYFOLD__V1__MEMBERSHIP__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__membership__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, 0,NULL }
 
 
 /*
@@ -1847,6 +1880,25 @@ Keyfold__V1__NodeReport *
 void   keyfold__v1__node_report__free_unpacked
                      (Keyfold__V1__NodeReport *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__Membership methods */
+void   keyfold__v1__membership__init
+                     (Keyfold__V1__Membership         *message);
+size_t keyfold__v1__membership__get_packed_size
+                     (const Keyfold__V1__Membership   *message);
+size_t keyfold__v1__membership__pack
+                     (const Keyfold__V1__Membership   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__membership__pack_to_buffer
+                     (const Keyfold__V1__Membership   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__Membership *
+       keyfold__v1__membership__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__membership__free_unpacked
+                     (Keyfold__V1__Membership *message,
+                      ProtobufCAllocator *allocator);
 /* Keyfold__V1__RestartProof methods */
 void   keyfold__v1__restart_proof__init
                      (Keyfold__V1__RestartProof         *message);
@@ -3105,6 +3157,9 @@ typedef void (*Keyfold__V1__Heartbeat_Closure)
 typedef void (*Keyfold__V1__NodeReport_Closure)
                  (const Keyfold__V1__NodeReport *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__Membership_Closure)
+                 (const Keyfold__V1__Membership *message,
+                  void *closure_data);
 typedef void (*Keyfold__V1__RestartProof_Closure)
                  (const Keyfold__V1__RestartProof *message,
                   void *closure_data);
@@ -3328,6 +3383,7 @@ extern const ProtobufCMessageDescriptor keyfold__v1__epoch__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__hello__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__heartbeat__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__membership__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__restart_proof__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__disk__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__scrub__descriptor;

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import ClusterModel
+
+/// A coordinator whose store is lost and of which there is no copy: an operator enrolls the nodes anew, each says whom
+/// it belongs to, and what a majority of a shard says is made again, by the operator's word.
+///
+/// A node that belongs to something this store does not know is told nothing at all: no assignment, no command and no
+/// list of addresses, which could let somebody in who was kept out. So nothing that it has is touched before the
+/// operator decides. Keystores are not believed by that: a process that has run since before is adopted, every other
+/// one has to be approved by itself, as after a restore.
+extension CoordinatorCore {
+  /// A cluster as its nodes report it.
+  private struct Found {
+    var claim: MembershipReport
+    /// The members that were heard and say the same.
+    var witnesses: Set<NodeName> = []
+    var disagrees = false
+  }
+
+  /// What nodes report that this store does not know, and what hinders to make it again.
+  public func rebuildView(now: Instant) -> RebuildView {
+    RebuildView(
+      clusters: found(now: now).map { found in
+        RebuildView.Cluster(
+          cluster: found.claim.cluster, project: found.claim.project,
+          members: found.claim.members.map { member($0, now: now) }, hindrance: hindrance(to: found))
+      }, isDone: false)
+  }
+
+  /// Makes projects and clusters again; what is hindered stays as it is.
+  ///
+  /// Throws `CoordinatorError` if there is nothing that could be made again.
+  public mutating func rebuild(by admin: OperatorName, now: Instant) throws(CoordinatorError) -> Decision<RebuildView> {
+    var view = rebuildView(now: now)
+    let ready = found(now: now).filter { hindrance(to: $0) == nil }
+    guard !ready.isEmpty else {
+      let hindrances = view.clusters.map { "\($0.cluster): \($0.hindrance ?? "")" }.joined(separator: " ")
+      throw CoordinatorError(
+        .refused, "Nothing was rebuilt.",
+        why: hindrances.isEmpty ? "No node reports a cluster that this coordinator does not know." : hindrances,
+        next: "Enroll the nodes under their names, each with its own key: keyfold node enroll NODE --key KEY")
+    }
+    for found in ready { rebuild(found, by: admin, now: now) }
+    view.isDone = true
+    // Processes that have run since before are known by the epoch they follow, and are adopted in the same transaction.
+    if restoration != nil || isAuditContradicted {
+      return Decision(view, try adopt(withoutMajority: false, by: admin, now: now).directives)
+    }
+    for found in ready { advance(found.claim.cluster, now: now) }
+    return Decision(view, flush())
+  }
+
+  private mutating func rebuild(_ found: Found, by admin: OperatorName, now: Instant) {
+    let claim = found.claim
+    var project = projectRecords[claim.project] ?? ProjectRecord(name: claim.project, owners: [], createdAt: now)
+    // Versions go on rising: what nodes saw under an older number is not taken for what they will see under a new one.
+    if project.kms == nil { project.settingsVersion = max(project.settingsVersion, claim.settingsVersion) }
+    if project.accessList == nil, let ranges = claim.access {
+      project.accessList = ranges.map {
+        AccessRecord(range: $0, comment: "reported by nodes", addedAt: now, lifetimeMilliseconds: nil)
+      }
+    }
+    if projectRecords[claim.project] == nil, var known = operatorRecords[admin] {
+      known.roles = known.roles ?? OperatorRoles(.member)
+      known.roles?.projects[claim.project.text] = .projectOwner
+      put(known)
+    }
+    put(project)
+    var cluster = ClusterRecord(name: claim.cluster, project: claim.project, nodes: claim.members, createdAt: now)
+    cluster.running = claim.running
+    let kinds = claim.members.compactMap { contacts[$0]?.report?.generation?.encrypted }
+    cluster.encryptionWanted = kinds.contains(true)
+    cluster.encrypted = !kinds.isEmpty && kinds.allSatisfy(\.self)
+    for node in claim.members {
+      guard var record = nodeRecords[node] else { continue }
+      record.cluster = claim.cluster
+      record.intendedCluster = claim.cluster
+      put(record)
+    }
+    put(cluster)
+    audit(
+      "coordinator rebuild", by: admin, on: claim.cluster.text,
+      "project \(claim.project), nodes \(claim.members.map(\.text).joined(separator: ", ")); "
+        + "as \(found.witnesses.count) of them report", now: now)
+    refreshAddresses(now: now)
+  }
+
+  // MARK: What nodes report
+
+  /// Whether a node holds data of something that this store does not know.
+  func isStranded(_ node: NodeName) -> Bool {
+    guard nodeRecords[node]?.cluster == nil, let report = contacts[node]?.report else { return false }
+    return report.membership != nil && report.generation != nil
+  }
+
+  private func found(now: Instant) -> [Found] {
+    var found: [ClusterName: Found] = [:]
+    let claims = nodes.filter { $0.revokedAt == nil && isStranded($0.name) && isHeard($0.name, now: now) }
+      .compactMap { node in contacts[node.name]?.report?.membership.map { (node.name, $0) } }
+    // The newest word of a shard counts: a member that was away while another joined or left knows an older one.
+    for (_, claim) in claims where (found[claim.cluster]?.claim.version ?? 0) <= claim.version {
+      found[claim.cluster] = Found(claim: claim)
+    }
+    for (node, claim) in claims {
+      guard var entry = found[claim.cluster] else { continue }
+      if claim.project != entry.claim.project { entry.disagrees = true }
+      if claim.version == entry.claim.version, Set(claim.members) != Set(entry.claim.members) { entry.disagrees = true }
+      if entry.claim.members.contains(node) { entry.witnesses.insert(node) }
+      found[claim.cluster] = entry
+    }
+    return found.values.sorted { $0.claim.cluster < $1.claim.cluster }
+  }
+
+  private func hindrance(to found: Found) -> String? {
+    let claim = found.claim
+    if clusterRecords[claim.cluster] != nil { return "a cluster of this name is there already" }
+    if found.disagrees { return "its nodes contradict one another on whom it belongs to" }
+    if found.witnesses.count <= claim.members.count / 2 {
+      return "a majority of its members has to say the same: \(found.witnesses.count) of \(claim.members.count) did"
+    }
+    for node in claim.members {
+      guard let record = nodeRecords[node] else {
+        return "\(node) is not enrolled: keyfold node enroll \(node) --cluster \(claim.cluster) --key KEY"
+      }
+      if record.revokedAt != nil { return "the key of \(node) was revoked" }
+      if let other = record.cluster { return "\(node) belongs to cluster \(other)" }
+      if let other = record.intendedCluster, other != claim.cluster {
+        return "\(node) is enrolled for cluster \(other)"
+      }
+      if let owner = record.project, owner != claim.project { return "\(node) is enrolled for project \(owner)" }
+    }
+    return nil
+  }
+
+  private func member(_ node: NodeName, now: Instant) -> RebuildView.Member {
+    let report = isHeard(node, now: now) ? contacts[node]?.report : nil
+    let state = nodeRecords[node] == nil ? "not enrolled" : report?.phase.name ?? "not heard of"
+    return RebuildView.Member(
+      node: node, state: state, keystoreVersion: report?.generation?.keystoreVersion ?? 0,
+      masterKeyCheckValue: report?.generation?.masterKeyCheckValue, customerKeyID: report?.generation?.customerKeyID)
+  }
+
+  // MARK: The customer's key
+
+  /// Throws if a project has no settings, as after a rebuild, and these name another key than its data is under: nodes
+  /// that start could not open, and nothing could be put under the new key.
+  func checkKeyOfData(in project: ProjectRecord, _ settings: KMSSettings) throws(CoordinatorError) {
+    guard project.kms == nil else { return }
+    let held = clusters(of: project.name).flatMap(\.nodes).compactMap { node -> String? in
+      let generation = contacts[node]?.report?.generation ?? nodeRecords[node]?.generation
+      return generation?.encrypted == true ? generation?.customerKeyID : nil
+    }
+    guard let key = held.first(where: { !CustomerKey.isSame($0, settings.keyID) }) else { return }
+    throw CoordinatorError(
+      .refused, "The KMS settings of project \(project.name) were not set.", why: "Its data is under the key \(key).",
+      next: "Name that key first; it can be changed for another after that.")
+  }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
+
+extension MembershipReport: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    var members: [NodeName] = []
+    for text in try wire.texts("members", limit: Self.maximumMembers) {
+      members.append(try WireReader.accepted("members") { () throws(ModelError) in try NodeName(text) })
+    }
+    var access: [IPRange] = []
+    for text in try wire.texts("access", limit: IPList.maximumAccessEntries) {
+      guard let range = try? IPRange(text) else {
+        throw MessageError(.invalidValue, field: "access", "this is no address range")
+      }
+      access.append(range)
+    }
+    self.init(
+      version: wire.uint64("version"), project: try wire.name("project"), cluster: try wire.name("cluster"),
+      members: members, running: wire.bool("running"), settingsVersion: wire.uint64("settings_version"),
+      access: wire.bool("limits_access") ? access : nil)
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    wire.set("version", version)
+    try wire.set("project", project)
+    try wire.set("cluster", cluster)
+    try wire.set("members", texts: members.map(\.text))
+    wire.set("running", running)
+    wire.set("settings_version", settingsVersion)
+    wire.set("limits_access", access != nil)
+    try wire.set("access", texts: Array((access ?? []).prefix(IPList.maximumAccessEntries)).map(\.description))
+  }
+}
