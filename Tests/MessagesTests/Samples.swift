@@ -182,16 +182,22 @@ enum Samples {
               use: KeyUse(provider: .aws, operation: .wrap, keyID: "", requestID: "", startedAtMilliseconds: 1)),
           ])),
       .keyUsesTaken(KeyUseMark(boot: boot, through: .max)),
-      .signRole(SignRole(id: command, settings: .version(.max), region: "eu-central-1")),
-      .signRole(SignRole(id: command, settings: .proof(command), region: "")),
-      .roleSignature(RoleSignature(id: command, outcome: .later(milliseconds: .max))),
-      .roleSignature(RoleSignature(id: command, outcome: .declined(reason: "no"))),
       .enrolNode(EnrolNode(node: node, publicKey: String(repeating: "k", count: 40))),
       .enrolmentResult(EnrolmentResult(enrolled: false, reason: "it was used already")),
     ]
       + (secret("wJalrXUtnFEMI").flatMap { secret in
         assignment.kms.map { .proveSettings(ProveSettings(id: command, settings: $0, secret: secret)) }
       }.map { [$0] } ?? [])
+      + roles
+  }
+
+  private static var roles: [MessageBody] {
+    [
+      .signRole(SignRole(id: command, settings: .version(.max), region: "eu-central-1")),
+      .signRole(SignRole(id: command, settings: .proof(command), region: "")),
+      .roleSignature(RoleSignature(id: command, outcome: .later(milliseconds: .max))),
+      .roleSignature(RoleSignature(id: command, outcome: .declined(reason: "no"))),
+    ]
       + (secret("AWS4-HMAC-SHA256 x").map { authorization in
         [
           .roleSignature(
