@@ -95,6 +95,7 @@ actor AgentShell {
   var disk: DiskReport?
   var drivers: (server: DocumentServer, tls: DriverTLSMode)?
   var replicationAddress = ""
+  var phaseLog = PhaseLog()
 
   init(
     configuration: AgentConfiguration, boot: BootID, directory: GenerationDirectory, network: ReplicationNetwork,
@@ -176,7 +177,7 @@ actor AgentShell {
   /// Why drivers are not served, in a sentence for them.
   var explanation: String {
     let phase = core.phase
-    return "node \(configuration.node) is \(phase.name)" + (phase.reason.map { ": \($0)" } ?? "")
+    return "node \(configuration.node) is \(phase.name)" + (phaseReason.map { ": \($0)" } ?? "")
   }
 
   func tick() {
