@@ -223,7 +223,7 @@ let package = Package(
         "ClusterModel", "DaemonRuntime", "KeyManagement", "LocalKMS", "Secrets", logging, nioCore, nioHTTP, nioPosix,
         nioTLS,
       ]),
-    tests("KeyfoldTests", ["AuditTrail", "ClusterModel", "Secrets", "keyfold", arguments]),
+    tests("KeyfoldTests", ["AuditTrail", "ClusterModel", "LocalKMS", "Secrets", "keyfold", arguments]),
     tests("Simulation", ["Simulator"]),
     tests(
       "Interop", ["ClusterModel", "KeyManagement", "LocalKMS", "Metrics", "Secrets", logging],

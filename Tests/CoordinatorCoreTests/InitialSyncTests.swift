@@ -146,6 +146,7 @@ struct InitialSyncTests {
     #expect(bench.commands().isEmpty)
     let alert = try #require(bench.core.alerts.first { $0.kind == .initialSync && $0.closedAt == nil })
     #expect(alert.text.contains("no healthy majority without node-3") && alert.text.contains("node-2"))
+    #expect(alert.text.contains("put the right files back, then: keyfold cluster start orders; only if"))
     bench.heartbeat(Bench.node(2))
     #expect(try order(bench).1.sources.count == 2)
   }

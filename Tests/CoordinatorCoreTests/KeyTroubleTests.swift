@@ -156,6 +156,21 @@ struct KeyTroubleTests {
     }
   }
 
+  @Test("an outage after a revocation does not claim that nothing is closed", arguments: [false, true])
+  func closedMeanwhile(isRevokedBefore: Bool) throws {
+    var bench = try Self.encrypted()
+    if isRevokedBefore {
+      bench.check(3, Self.disabled)
+      bench.verdict(Self.disabled)
+      #expect(bench.record?.lockout != nil)
+    }
+    bench.pass(.seconds(60))
+    bench.verdict(Self.down)
+    let next = try #require(try kms(bench).trouble?.next)
+    #expect(next.contains("stays closed until a check finds the key valid") == isRevokedBefore, "\(next)")
+    #expect(next.contains("Nothing is closed meanwhile") != isRevokedBefore, "\(next)")
+  }
+
   @Test("try-again checks the key from everywhere at once, and refuses a cluster it does not know")
   func tryAgain() throws {
     var bench = try Self.encrypted()

@@ -289,4 +289,37 @@ struct MemberTests {
     guard case .gaveUp = try bench.plan(id).outcome else { return #expect(Bool(false), "still open") }
     #expect(bench.record?.leaving == nil && bench.auditTrail.contains { $0.action == "node abandoned" })
   }
+
+  @Test("a new node that was never heard of does not hold the cluster up: the order can be taken back")
+  func takesBack() throws {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.enrollNode(fresh, cluster: nil, publicKey: Bench.publicKey(4), now: now)
+    }
+    let id = try bench.order { core, now throws(CoordinatorError) in
+      try core.addNode(fresh, to: Bench.cluster, now: now)
+    }
+    bench.pass(.seconds(15))
+    let reason = try #require(bench.core.waitingReason(of: id))
+    #expect(reason.contains("keyfold cluster remove-node orders node-4 --abandon --confirm"), "\(reason)")
+    _ = try remove(4, &bench, abandoned: true)
+    guard case .gaveUp = try bench.plan(id).outcome else { return #expect(Bool(false), "still open") }
+    #expect(bench.record?.joining == nil && bench.record?.leaving == nil && bench.record?.nodes.count == 3)
+    #expect(bench.record?.lease == nil)
+    // It can be added again, and others can.
+    _ = try bench.order { core, now throws(CoordinatorError) in
+      try core.addNode(fresh, to: Bench.cluster, now: now)
+    }
+  }
+
+  @Test("a new node the shard was told of is not taken back in this way")
+  func notTakenBack() throws {
+    var bench = try serve()
+    let id = try add(&bench)
+    #expect(try bench.plan(id).steps.contains { $0.state != .pending })
+    bench.pass(.seconds(12), silent: [fresh])
+    #expect(throws: CoordinatorError.self) { try remove(4, &bench, abandoned: true) }
+    #expect(bench.record?.joining == fresh)
+  }
 }

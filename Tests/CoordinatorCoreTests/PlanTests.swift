@@ -176,7 +176,7 @@ struct PlanTests {
     let id = try bench.order(encrypt)
     let first = try #require(bench.commands(to: Bench.node(2)).first)
     bench.answer(Bench.node(2), first, .failed(reason: "the disk is full"))
-    #expect(bench.core.waitingReason(of: id) == "node-2: the disk is full")
+    #expect(bench.core.waitingReason(of: id) == "node-2: the disk is full; next attempt in 5 s")
     bench.pass(.seconds(4))
     #expect(bench.commands().isEmpty)
     bench.pass(.seconds(2))
@@ -186,7 +186,9 @@ struct PlanTests {
     bench.pass(.seconds(8))
     #expect(bench.commands().isEmpty)
     bench.answer(Bench.node(3), second, .done)
-    #expect(bench.core.waitingReason(of: id) == "node-2: the disk is full", "an answer of another node is not heard")
+    #expect(
+      bench.core.waitingReason(of: id) == "node-2: the disk is full; next attempt in 2 s",
+      "an answer of another node is not heard")
   }
 
   @Test("rotates each node's master key once, the primary last, without a hand-over")

@@ -16,6 +16,19 @@ private func parse(_ text: String) throws(ConfigurationError) -> Sample {
   try ConfigurationFile.parse(Sample.self, data: Array(text.utf8), name: "sample.json")
 }
 
+private struct Ports: DaemonConfiguration {
+  struct Listen: Decodable, Sendable { var port: UInt16? }
+  static let keys = ["drivers.port"]
+  var drivers: Listen?
+}
+
+private func ports(_ text: String) -> ConfigurationError? {
+  do {
+    _ = try ConfigurationFile.parse(Ports.self, data: Array(text.utf8), name: "ports.json")
+    return nil
+  } catch { return error }
+}
+
 private func refusal(_ text: String) -> ConfigurationError? {
   do {
     _ = try parse(text)
@@ -55,6 +68,54 @@ struct ConfigurationFileTests {
     #expect(refusal(#"{"data": 7}"#)?.description.contains("'data'") == true)
     #expect(refusal(#"{"kms": 7}"#)?.code == .wrongType)
   }
+
+  @Test(
+    "names the key of a port that is none, and says what is one",
+    arguments: ["70000", "-1", "1e30", "8080.5", "65536"])
+  func port(_ text: String) {
+    let error = ports("{\"drivers\": {\"port\": \(text)}}")
+    #expect(error?.code == .invalidValue)
+    #expect(error?.description.contains("'drivers.port' is") == true, "\(error?.description ?? "")")
+    #expect(error?.description.contains("0 to 65535") == true)
+  }
+
+  @Test("takes every port there is", arguments: ["0", "1", "65535", "8080.0"])
+  func goodPort(_ text: String) { #expect(ports("{\"drivers\": {\"port\": \(text)}}") == nil) }
+
+  @Test("a port in quotes has the wrong type, by its name")
+  func portOfOtherType() {
+    let error = ports(#"{"drivers": {"port": "8080"}}"#)
+    #expect(error?.code == .wrongType && error?.description.contains("'drivers.port'") == true)
+  }
+
+  @Test("a number that does not fit is told by its key", arguments: ["1e30", "7.5"])
+  func number(_ text: String) {
+    let error = refusal("{\"kms\": {\"checkSeconds\": \(text)}}")
+    #expect(error?.code == .wrongType)
+    #expect(error?.description.contains("'kms.checkSeconds' has to be a whole number") == true)
+  }
+
+  @Test(
+    "refuses a key that stands twice, however it is written",
+    arguments: [
+      (#"{"data": "a", "listen": "b", "data": "c"}"#, "'data'"),
+      (#"{"kms": {"checkSeconds": 1, "checkSeconds": 2}}"#, "'kms.checkSeconds'"),
+      (#"{"kms": {"checkSeconds": 1}, "kms": {}}"#, "'kms'"),
+      (##"{"data": "a", "d\u0061ta": "c"}"##, "'data'"),
+    ])
+  func twice(_ sample: (String, String)) {
+    let error = refusal(sample.0)
+    #expect(error?.code == .invalidValue)
+    #expect(error?.description.contains("\(sample.1) stands there twice") == true, "\(error?.description ?? "")")
+  }
+
+  @Test(
+    "takes the same word as key and value, and in two objects",
+    arguments: [
+      #"{"data": "data", "listen": "data"}"#, #"{"data": "a\"data\": {", "listen": "\\"}"#,
+      #"{"kms": {"checkSeconds": 1}, "data": "checkSeconds"}"#,
+    ])
+  func onlyOnce(_ text: String) { #expect(refusal(text) == nil) }
 
   @Test("shows no control characters of a hostile key")
   func hostileKey() {

@@ -71,6 +71,16 @@ struct CommandTreeTests {
     }
   }
 
+  @Test("breaks no example in the middle of a command, in a terminal of 80 columns")
+  func width() {
+    for place in Self.everything {
+      for line in place.configuration.discussion.split(separator: "\n") where line.contains("keyfold ") {
+        let isExample = line.trimming(" ").hasPrefix("Example") || line.trimming(" ").hasPrefix("keyfold ")
+        #expect(!isExample || line.count <= 80, "\(place): \(line)")
+      }
+    }
+  }
+
   @Test("takes --json")
   func json() {
     for place in Self.everything where !place.isGroup {

@@ -119,7 +119,7 @@ struct FaultTests {
         LocalKMSFault(.reset, count: 0), LocalKMSFault(.wrongCertificate, dialect: "aws"),
       ] {
         let error = await #expect(throws: LocalKMSError.self) { try await kms.admin.setFault(fault) }
-        #expect(error?.code == .refused)
+        #expect(error?.code == .invalid)
       }
     }
   }

@@ -13,6 +13,7 @@ internal import Transport
 extension AgentShell {
   func report() {
     watchKeystore()
+    logPhase()
     send(.heartbeat(nodeReport()))
     reportKeys()
     reportKeyUses()

@@ -101,6 +101,7 @@ actor AgentShell {
   var replicationAddress = ""
   /// Whom the node belongs to, as it was told last in this life or one before.
   var membership: MembershipReport?
+  var phaseLog = PhaseLog()
 
   init(
     configuration: AgentConfiguration, boot: BootID, directory: GenerationDirectory, network: ReplicationNetwork,
@@ -183,7 +184,7 @@ actor AgentShell {
   /// Why drivers are not served, in a sentence for them.
   var explanation: String {
     let phase = core.phase
-    return "node \(configuration.node) is \(phase.name)" + (phase.reason.map { ": \($0)" } ?? "")
+    return "node \(configuration.node) is \(phase.name)" + (phaseReason.map { ": \($0)" } ?? "")
   }
 
   func tick() {

@@ -79,7 +79,8 @@ extension CoordinatorCore {
     let answered = delivery.answeredAt ?? delivery.sentAt
     let resendDue = !now.isWithin(Self.resendDelay(after: delivery.sends), after: delivery.sentAt)
     let graceOver = !now.isWithin(CoordinatorLimits.observationGrace, after: answered)
-    let retryDue = !now.isWithin(Self.retryDelay(after: step.attempts), after: answered)
+    let pause = Self.retryDelay(after: step.attempts)
+    let retryDue = !now.isWithin(pause, after: answered)
     switch delivery.answer {
     case nil: return (resendDue ? send(index, of: id, anew: false, now: now) : nil) ?? delivery.trouble
     case .accepted:
@@ -88,16 +89,19 @@ extension CoordinatorCore {
     case .done:
       let reason = "waiting for \(node): it answered done, but its reports do not show it\(checkWords(step, node))"
       guard graceOver else { return delivery.trouble }
-      return (retryDue ? send(index, of: id, anew: true, trouble: reason, now: now) : nil) ?? reason
+      if !retryDue { return reason + Self.nextAttempt(after: pause, since: answered, now: now) }
+      return send(index, of: id, anew: true, trouble: reason, now: now) ?? reason
     case .failed(let reason):
       let trouble = "\(node): \(reason)"
-      return (retryDue ? send(index, of: id, anew: true, trouble: trouble, now: now) : nil) ?? trouble
+      if !retryDue { return trouble + Self.nextAttempt(after: pause, since: answered, now: now) }
+      return send(index, of: id, anew: true, trouble: trouble, now: now) ?? trouble
     case .refused(let reason):
       let newer = heardAt.map { $0 > answered } ?? false
       let changed = newer && action(of: step, node, plan: id) != step.command?.action
       let due = changed || !now.isWithin(CoordinatorLimits.refusedRetry, after: answered)
       let trouble = "\(node) refused: \(reason)"
-      return (due ? send(index, of: id, anew: true, trouble: trouble, now: now) : nil) ?? trouble
+      if !due { return trouble + Self.nextAttempt(after: CoordinatorLimits.refusedRetry, since: answered, now: now) }
+      return send(index, of: id, anew: true, trouble: trouble, now: now) ?? trouble
     }
   }
 
@@ -151,6 +155,11 @@ extension CoordinatorCore {
       if let step = plan.steps.first(where: { $0.command?.id == command }) { return step.node }
     }
     return nil
+  }
+
+  private static func nextAttempt(after pause: Duration, since: Instant, now: Instant) -> String {
+    let left = (pause - (now - since)).wholeMilliseconds
+    return "; next attempt in \(max(1, (left + 999) / 1000)) s"
   }
 
   static func resendDelay(after sends: Int) -> Duration {

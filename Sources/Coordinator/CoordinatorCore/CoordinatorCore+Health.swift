@@ -79,6 +79,7 @@ extension CoordinatorCore {
   }
 
   static func words(_ phase: NodePhase) -> String {
-    phase.reason.map { "it is \(phase.name) (\($0))" } ?? "it is \(phase.name)"
+    let verb = if case .failed = phase { "has" } else { "is" }
+    return "it \(verb) \(phase.name)" + (phase.reason.map { " (\($0))" } ?? "")
   }
 }

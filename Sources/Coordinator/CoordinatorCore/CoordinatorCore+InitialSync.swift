@@ -176,7 +176,8 @@ extension CoordinatorCore {
     }
     let why = troubles.compactMap { $0 }.first ?? "no node is primary"
     return "the shard has no healthy majority without \(node), so nothing is guessed (\(why)); "
-      + "see: keyfold cluster recover \(cluster.name)"
+      + "put the right files back, then: keyfold cluster start \(cluster.name); only if they are gone for good: "
+      + "keyfold cluster recover \(cluster.name)"
   }
 
   /// Who votes in a shard. A member's word is asked for only after an operator had the shard go on from one member:

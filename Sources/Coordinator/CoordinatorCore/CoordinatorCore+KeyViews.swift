@@ -19,7 +19,7 @@ extension CoordinatorCore {
       case .revoked(let why, let text):
         ("revoked", why.rawValue, text, who, Self.advice(why, project: project))
       case .unreachable(let why, let text):
-        ("unreachable", why.rawValue, text, "nobody: \(who) can't be asked", Self.advice(why, project: project))
+        ("unreachable", why.rawValue, text, "nobody: \(who) can't be asked", outageAdvice(why, project: project))
       case .valid: ("valid", "", "", "", "")
       }
     return KeyTroubleView(
@@ -55,6 +55,6 @@ extension CoordinatorCore {
       if case .awaitingKMS = contacts[node]?.report?.phase { true } else { false }
     }
     guard waits, case .unreachable(let reason, _) = trouble?.verdict else { return }
-    view.next = Self.advice(reason, project: cluster.project)
+    view.next = outageAdvice(reason, project: cluster.project)
   }
 }

@@ -86,20 +86,32 @@ extension CoordinatorCore {
   private mutating func abandon(_ node: NodeName, of name: ClusterName, now: Instant) throws(CoordinatorError)
     -> Decision<PlanID>
   {
+    var cluster = try cluster(name)
     guard let plan = openPlans(of: name).first(where: { $0.subject == node }),
-      try cluster(name).leaving == node, unheard(node, now: now) != nil
+      cluster.leaving == node || mayTakeBack(plan, in: cluster), unheard(node, now: now) != nil
     else {
       throw CoordinatorError(
         .refused, "Node \(node) was not abandoned.",
-        why: "Only a node that is not heard of and is out of its shard already can be.",
+        why: "Only a node that is not heard of, and is out of its shard already or never came into it, can be.",
         next: "Take it out first: keyfold cluster remove-node \(name) \(node) --confirm")
     }
-    let reason = "\(node) was not heard of: nobody proves that its keys and files are destroyed"
+    var reason = "\(node) was not heard of: nobody proves that its keys and files are destroyed"
+    if cluster.joining == node {
+      reason = "\(node) was not heard of, and is not added: the shard was never told of it"
+      cluster.joining = nil
+      put(cluster)
+    }
     audit("node abandoned", on: node.text, "cluster \(name): \(reason)", now: now)
     free(node, of: name, now: now)
     end(plan.id, .gaveUp(reason: reason), now: now)
     advance(name, now: now)
     return Decision(plan.id, flush())
+  }
+
+  /// Whether a plan to add a node has asked nobody for anything yet, so that it can end as if it had never been.
+  private func mayTakeBack(_ plan: PlanRecord, in cluster: ClusterRecord) -> Bool {
+    plan.kind == .addNode && plan.undoing == nil && cluster.joining == plan.subject
+      && plan.steps.allSatisfy { $0.state == .pending }
   }
 
   private mutating func setSubject(_ node: NodeName, of id: PlanID, deadline: Duration?) {
@@ -113,7 +125,7 @@ extension CoordinatorCore {
     guard let other = openPlans(of: name).first(where: { $0.kind.isOfMembers }) else { return }
     throw CoordinatorError(
       .conflict, "The nodes of cluster \(name) were not changed.",
-      why: "A plan to \(other.kind.title) is not finished: \(other.id).",
+      why: "A plan to \(other.kind.deed) is not finished: \(other.id).",
       next: "Watch it with: keyfold plan watch \(other.id)")
   }
 
@@ -124,7 +136,11 @@ extension CoordinatorCore {
     guard let subject = plan.subject else { return .none }
     switch step.kind {
     case .admit:
-      if let reason = unready(subject, in: cluster, now: now) { return .wait(reason) }
+      if let reason = unready(subject, in: cluster, now: now) {
+        guard unheard(subject, now: now) != nil, mayTakeBack(plan, in: cluster) else { return .wait(reason) }
+        let way = "keyfold cluster remove-node \(cluster.name) \(subject) --abandon --confirm"
+        return .wait("\(reason); start its agent, or take the order back: \(way)")
+      }
     case .initialSync:
       if let reason = waitForKMS(subject, attempts: step.attempts, now: now) { return .wait(reason) }
       if cluster.encryptionWanted, let reason = keyTrouble(of: cluster, at: subject) { return .wait(reason) }

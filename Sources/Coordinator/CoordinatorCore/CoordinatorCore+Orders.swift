@@ -126,13 +126,13 @@ extension CoordinatorCore {
     let cluster = try self.cluster(name)
     if let lockout = cluster.lockout, !kind.isQueuedWhileDisabled {
       throw CoordinatorError(
-        .refused, "No plan to \(kind.title) was made for cluster \(name).",
+        .refused, "No plan to \(kind.deed) was made for cluster \(name).",
         why: "The cluster is disabled: \(lockout.reason).",
         next: "Give the key back in the KMS, then: keyfold cluster try-again \(name)")
     }
     guard cluster.running else {
       throw CoordinatorError(
-        .refused, "No plan to \(kind.title) was made for cluster \(name).", why: "The cluster is shut down.",
+        .refused, "No plan to \(kind.deed) was made for cluster \(name).", why: "The cluster is shut down.",
         next: "Start it with: keyfold cluster start \(name)")
     }
     return cluster
@@ -141,7 +141,7 @@ extension CoordinatorCore {
   private func refuseTwin(of kind: PlanKind, on name: ClusterName) throws(CoordinatorError) {
     guard let twin = openPlans(of: name).first(where: { $0.kind == kind }) else { return }
     throw CoordinatorError(
-      .conflict, "Cluster \(name) has a plan to \(kind.title) already, which is not finished: \(twin.id).",
+      .conflict, "Cluster \(name) has a plan to \(kind.deed) already, which is not finished: \(twin.id).",
       next: "Watch it with: keyfold plan watch \(twin.id)")
   }
 

@@ -243,7 +243,7 @@ extension CoordinatorCore {
     }
     guard let holder = open.first(where: { $0.id == cluster.lease }) else { return }
     for plan in open where plan.id != holder.id && cluster.lockout == nil {
-      waiting[plan.id] = "waiting for the plan to \(holder.kind.title) of the same cluster (\(holder.id))"
+      waiting[plan.id] = "waiting for the plan to \(holder.kind.deed) of the same cluster (\(holder.id))"
     }
   }
 
@@ -255,7 +255,7 @@ extension CoordinatorCore {
     guard age(of: plan) > CoordinatorLimits.createDeadline else { return }
     openAlert(
       .planOverdue, subject: plan.cluster.text,
-      text: "The plan to \(plan.kind.title) of cluster \(plan.cluster) can't go on: \(reason)", now: now)
+      text: "The plan to \(plan.kind.deed) of cluster \(plan.cluster) can't go on: \(reason)", now: now)
   }
 
   /// Makes a plan where a node is not as its cluster is wanted although no plan is left that would change it.

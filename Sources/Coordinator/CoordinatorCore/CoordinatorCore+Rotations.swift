@@ -70,7 +70,7 @@ extension CoordinatorCore {
     if let lockout = cluster.lockout { return "the cluster is disabled: \(lockout.reason)" }
     if !cluster.running { return "the cluster is shut down" }
     if let reason = unlearned(cluster) { return reason }
-    if let plan = openPlans(of: cluster.name).first { return "waiting for the plan to \(plan.kind.title) (\(plan.id))" }
+    if let plan = openPlans(of: cluster.name).first { return "waiting for the plan to \(plan.kind.deed) (\(plan.id))" }
     if let window = window(of: cluster), !window.isOpen(at: now.milliseconds) {
       return "waiting for the maintenance window, \(window)"
     }

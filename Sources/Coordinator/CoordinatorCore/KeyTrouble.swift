@@ -70,7 +70,7 @@ extension CoordinatorCore {
     openAlert(
       .kmsUnreachable, subject: name.text,
       text: "The KMS of project \(name) can't be asked (\(reason.rawValue)): \(detail)",
-      next: Self.advice(reason, project: name), now: now)
+      next: outageAdvice(reason, project: name), now: now)
   }
 
   /// A node could not ask: the same.
@@ -87,7 +87,7 @@ extension CoordinatorCore {
     guard contact.outageChecks >= CoordinatorLimits.outageChecks, wants(.kmsUnreachable, name) else { return }
     openAlert(
       .kmsUnreachable, subject: node.text, text: "Node \(node) can't ask the KMS (\(reason.rawValue)): \(detail)",
-      next: Self.advice(reason, project: name), now: now)
+      next: outageAdvice(reason, project: name), now: now)
   }
 
   /// A node was answered by its KMS, whatever the answer.
@@ -112,9 +112,16 @@ extension CoordinatorCore {
     }
   }
 
-  /// What ends an outage.
-  static func advice(_ reason: OutageReason, project: ProjectName) -> String {
-    let check = "Nothing is closed meanwhile. Check with: keyfold kms check \(project)"
+  /// What ends an outage, in a project of whose clusters one may be closed by a revocation before it.
+  func outageAdvice(_ reason: OutageReason, project: ProjectName) -> String {
+    Self.advice(reason, project: project, isClosed: clusters(of: project).contains { $0.lockout != nil })
+  }
+
+  /// What ends an outage; `isClosed` says that a revocation before it closed a cluster.
+  static func advice(_ reason: OutageReason, project: ProjectName, isClosed: Bool = false) -> String {
+    let meanwhile =
+      isClosed ? "The cluster stays closed until a check finds the key valid." : "Nothing is closed meanwhile."
+    let check = "\(meanwhile) Check with: keyfold kms check \(project)"
     return switch reason {
     case .network, .timeout: "Repair the way to the KMS: address, firewall, private endpoint. \(check)"
     case .privateNetworking:

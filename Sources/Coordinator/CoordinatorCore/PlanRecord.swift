@@ -27,6 +27,9 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
     }
   }
 
+  /// The same behind "a plan to".
+  var deed: String { self == .initialSync ? "make an initial sync" : title }
+
   /// Whether it goes before plans that already wait, at the next boundary between two steps.
   var isUrgent: Bool { self == .shutDown || self == .start || self == .recover }
 

@@ -128,6 +128,8 @@ struct KeyProver: Sendable {
     case .network, .timeout: return "See whether the coordinator's machine reaches the endpoint."
     case .clockSkew: return "Set the clock of the coordinator's machine."
     case .invalidSettings: return "Correct the settings; the KMS was not asked."
+    case .unlisted where error.providerCode == "ValidationException":
+      return "Copy the key's ARN from the KMS as it stands there, then try again."
     default: return "Try again; if it goes on, ask the KMS's operators with the request id."
     }
   }

@@ -77,10 +77,12 @@ struct UserDesk: Sendable {
       return []
     }
     asks[reply.id] = nil
-    return [.answer(Self.answer(reply, to: ask.request, sends: ask.sends), to: ask.asker)]
+    return [.answer(Self.answer(reply, to: ask.request, of: ask.cluster, sends: ask.sends), to: ask.asker)]
   }
 
-  private static func answer(_ reply: UserReply, to request: UserRequest, sends: Int) -> OperatorAnswer {
+  private static func answer(
+    _ reply: UserReply, to request: UserRequest, of cluster: ClusterName, sends: Int
+  ) -> OperatorAnswer {
     let user = request.user?.description ?? ""
     func failure(_ code: OperatorFailure.Code, _ why: String, _ next: String) -> OperatorAnswer {
       .failure(OperatorFailure(code, what: notDone(request), why: why, next: next))
@@ -94,11 +96,12 @@ struct UserDesk: Sendable {
         .alreadyExists, "There is a user \(user) already.",
         "Change the password with 'keyfold user password', or remove the user first.")
     case .notFound:
-      return failure(.notFound, "There is no user \(user).", "See all with: keyfold user list --cluster CLUSTER")
+      return failure(.notFound, "There is no user \(user).", "See all with: keyfold user list --cluster \(cluster)")
     case .lastUser:
       return failure(
         .conflict, "It is the last user, and without one everybody could come in.",
-        "Make another user first, for example an administrator: keyfold user create admin.NAME --role admin …")
+        "Make another user first, for example an administrator: "
+          + "keyfold user create admin.NAME --cluster \(cluster) --role admin …")
     case .tooMany:
       return failure(.conflict, "The cluster has as many users as it may have.", "Remove some that are not needed.")
     case .failed, .notNow: return failure(.failed, reply.reason, "Look into the log of the primary's agent.")

@@ -44,8 +44,8 @@ extension EngineCall {
   ) throws(KMSFault) -> ByteBuffer {
     try authorize(.deleteAccessKey, accessKey, vault)
     let id = try fields.required("AccessKeyId", limit: 128)
-    guard let found = vault.state.accessKeys[id] else { throw .validation("there is no such access key") }
-    guard !found.isRoot else { throw .validation("the first access key cannot be deleted") }
+    guard let found = vault.state.accessKeys[id] else { throw .missing("there is no access key \(id)") }
+    guard !found.isRoot else { throw KMSFault("KMSInvalidStateException", "the first access key cannot be deleted") }
     try change(&vault) { (state) throws(KMSFault) in state.accessKeys[id] = nil }
     return ByteBuffer()
   }
@@ -84,6 +84,23 @@ extension EngineCall {
       try state.setDenied(action == .denyAccess, accessKey: other, id, arn: arn(id))
     }
     return ByteBuffer()
+  }
+
+  /// Who may not use a key, of any dialect.
+  mutating func listDenials(
+    _ fields: RequestFields, _ accessKey: LocalKMSState.AccessKey, _ vault: borrowing LocalKMSVault
+  ) throws(KMSFault) -> ByteBuffer {
+    try authorize(.listDenials, accessKey, vault)
+    let named = try fields.required("KeyId")
+    let denied: Set<String>
+    if named.contains("/keys/") || named.hasPrefix("projects/") {
+      denied = vault.state.deniedIdentities(ofForeignKey: named)
+    } else {
+      let id = try keyID(fields)
+      guard let key = vault.state.keys[id] else { throw .notFound(arn(id)) }
+      denied = key.deniedAccessKeys
+    }
+    return AWSRequestBody.plain([.init("Denied", .array(denied.sorted().map { .string($0) }))])
   }
 
   /// A fresh secret access key or session token.

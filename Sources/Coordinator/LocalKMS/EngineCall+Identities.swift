@@ -85,7 +85,7 @@ extension EngineCall {
   ) throws(KMSFault) -> ByteBuffer {
     try authorize(.deleteIdentity, accessKey, vault)
     let id = try fields.required("Id", limit: 256)
-    guard vault.state.identities[id] != nil else { throw .validation("there is no such identity") }
+    guard vault.state.identities[id] != nil else { throw .missing("there is no identity \(id)") }
     try change(&vault) { (state) throws(KMSFault) in state.identities[id] = nil }
     return ByteBuffer()
   }

@@ -154,7 +154,9 @@ extension EngineCall {
     try authorize(.createRole, accessKey, vault)
     let name = try fields.required("Name", limit: 64)
     guard Role.isName(name) else { throw .validation("Name must have 1 to 64 of the characters [\\w+=,.@-]") }
-    guard vault.state.roles[name] == nil else { throw .validation("there is a role \(name) already") }
+    guard vault.state.roles[name] == nil else {
+      throw KMSFault("AlreadyExistsException", "there is a role \(name) already")
+    }
     guard vault.state.roles.count < Role.maximumCount else {
       throw KMSFault("LimitExceededException", "there are \(Role.maximumCount) roles already")
     }
@@ -171,7 +173,7 @@ extension EngineCall {
   ) throws(KMSFault) -> ByteBuffer {
     try authorize(.deleteRole, accessKey, vault)
     let name = try fields.required("Name", limit: 64)
-    guard vault.state.roles[name] != nil else { throw .validation("there is no role \(name)") }
+    guard vault.state.roles[name] != nil else { throw .missing("there is no role \(name)") }
     try change(&vault) { (state) throws(KMSFault) in state.roles[name] = nil }
     return ByteBuffer()
   }
@@ -198,11 +200,11 @@ extension EngineCall {
     let machine = MachineIdentity(
       role: try fields.text("Role"), client: try fields.text("Client"),
       serviceAccount: try fields.text("ServiceAccount"))
-    if let role = machine.role, vault.state.roles[role] == nil { throw .validation("there is no role \(role)") }
+    if let role = machine.role, vault.state.roles[role] == nil { throw .missing("there is no role \(role)") }
     for (id, kind) in [(machine.client, Identity.Kind.azure), (machine.serviceAccount, .google)] {
       guard let id else { continue }
       guard vault.state.identities[id]?.kind == kind else {
-        throw .validation("there is no identity \(id) of \(kind.rawValue)'s dialect")
+        throw .missing("there is no identity \(id) of \(kind.rawValue)'s dialect")
       }
     }
     try change(&vault) { (state) throws(KMSFault) in state.machine = machine }

@@ -90,6 +90,7 @@ struct EngineCall {
     case .listIdentities: return try listIdentities(fields, accessKey, vault)
     case .listForeignKeys: return try listForeignKeys(fields, accessKey, vault)
     case .relay: return try relay(fields, accessKey, &vault)
+    case .listDenials: return try listDenials(fields, accessKey, vault)
     }
   }
 
@@ -155,7 +156,8 @@ struct EngineCall {
       id = text
     }
     guard KeyIdentifier.bytes(id) != nil else {
-      throw text.hasPrefix("alias/") ? .unsupported("aliases") : .validation("Invalid keyId")
+      throw text.hasPrefix("alias/")
+        ? .unsupported("aliases") : .validation("Invalid keyId \(AuditEntry.cleaned(text))")
     }
     let slot = KeySlot(id: id, region: region, home: configuration.region).text
     entry.keyID = arn(slot)

@@ -141,7 +141,7 @@ extension EngineCall {
     try authorize(.clearFaults, accessKey, vault)
     let number = try fields.integer("Number")
     let count = faults.clear(number)
-    guard number == nil || count == 1 else { throw .validation("there is no such fault") }
+    guard number == nil || count == 1 else { throw .missing("there is no fault \(number.map { "\($0)" } ?? "")") }
     return AWSRequestBody.plain([.init("Cleared", .integer(Int64(count)))])
   }
 

@@ -51,9 +51,17 @@ enum SecretCheck {
 }
 
 extension LocalKMSState {
+  /// The identities that may not use a key of Azure's or Google's dialect.
+  func deniedIdentities(ofForeignKey text: String) -> Set<String> {
+    if let path = text.firstRange(of: "/keys/") {
+      return vaultKeys[String(text[path.upperBound...].prefix { $0 != "/" })]?.deniedIdentities ?? []
+    }
+    return cryptoKeys[text.split(separator: "/").prefix(8).joined(separator: "/")]?.deniedIdentities ?? []
+  }
+
   /// Lets an identity use a key of Azure's or Google's dialect, or forbids it.
   mutating func setDenied(_ isDenied: Bool, identity: String, foreignKey: String) throws(KMSFault) {
-    guard identities[identity] != nil else { throw .validation("there is no identity \(identity)") }
+    guard identities[identity] != nil else { throw .missing("there is no identity \(identity)") }
     if let path = foreignKey.firstRange(of: "/keys/") {
       let name = String(foreignKey[path.upperBound...].prefix { $0 != "/" })
       guard var key = vaultKeys[name] else { throw .keyNotFound(name) }

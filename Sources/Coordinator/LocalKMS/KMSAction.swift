@@ -33,6 +33,7 @@ enum KMSAction: String, Sendable, CaseIterable {
   case listIdentities = "KeyfoldLocalKMS.ListIdentities"
   case listForeignKeys = "KeyfoldLocalKMS.ListForeignKeys"
   case relay = "KeyfoldLocalKMS.Relay"
+  case listDenials = "KeyfoldLocalKMS.ListDenials"
 
   /// What a policy tells apart.
   enum Group: Sendable { case use, describe, administer }
@@ -62,7 +63,7 @@ enum KMSAction: String, Sendable, CaseIterable {
     case .deleteAccessKey: ["AccessKeyId"]
     case .denyAccess, .allowAccess: ["KeyId", "AccessKeyId"]
     case .replicateKey: ["KeyId", "ReplicaRegion", "Description", "Tags", "Policy"]
-    case .rotateKeyOnDemand, .getKeyRotationStatus: ["KeyId"]
+    case .rotateKeyOnDemand, .getKeyRotationStatus, .listDenials: ["KeyId"]
     case .listKeyRotations: ["KeyId", "Limit", "Marker", "IncludeKeyMaterial"]
     case .createRole: ["Name", "Trusted", "ExternalId"]
     case .deleteRole: ["Name"]

@@ -23,6 +23,9 @@ struct KMSFault: Error, Sendable, Equatable {
 
   static func notFound(_ arn: String) -> KMSFault { KMSFault("NotFoundException", "Key '\(arn)' does not exist") }
 
+  /// Something other than a key that is not there.
+  static func missing(_ sentence: String) -> KMSFault { KMSFault("NotFoundException", sentence) }
+
   static func disabled(_ arn: String) -> KMSFault { KMSFault("DisabledException", "\(arn) is disabled.") }
 
   static func pendingDeletion(_ arn: String) -> KMSFault {

@@ -2,6 +2,7 @@
 
 public import KeyManagement
 public import Metrics
+internal import NIOCore
 
 /// How a local KMS runs: where its state is, where it listens, what it calls itself.
 public struct LocalKMSConfiguration: Sendable {
@@ -68,19 +69,23 @@ public struct LocalKMSConfiguration: Sendable {
     guard isLoopback || isExposed else {
       throw LocalKMSError(.settings, "the local KMS listens on a loopback address only, not on \(host)")
     }
-    guard
-      isLoopback || (host.allSatisfy { $0.isHexDigit || $0 == "." || $0 == ":" } && host != "0.0.0.0" && host != "::")
-    else {
+    guard (try? SocketAddress(ipAddress: host, port: 0)) != nil, host != "0.0.0.0", host != "::" else {
       throw LocalKMSError(
-        .settings, "\(host) is not one address; the server certificate needs the address that clients use")
+        .settings,
+        "the host '\(AuditEntry.cleaned(host))' is not one address: it has to be an IPv4 or IPv6 address of this "
+          + "machine, which the server certificate names and clients use")
     }
-    guard (0...65_535).contains(port), (0...65_535).contains(metadataPort ?? 0), maximumConnections > 0,
-      requestDeadline > .zero, !directory.isEmpty
-    else {
-      throw LocalKMSError(.settings, "the local KMS's port, folder, connections or deadline is out of range")
+    for (name, port) in [("port", port), ("metadata port", metadataPort ?? 0)] where !(0...65_535).contains(port) {
+      throw LocalKMSError(.settings, "the \(name) is \(port); it has to be 0 to 65535")
+    }
+    guard maximumConnections > 0, requestDeadline > .zero, !directory.isEmpty else {
+      throw LocalKMSError(.settings, "the local KMS's folder, connections or deadline is out of range")
     }
     guard (try? KeyARN("arn:aws:kms:\(region):\(accountID):key/0")) != nil else {
-      throw LocalKMSError(.settings, "the local KMS's region or account cannot stand in a key ARN")
+      throw LocalKMSError(
+        .settings,
+        "region '\(AuditEntry.cleaned(region))' or account '\(AuditEntry.cleaned(accountID))' cannot stand in a key "
+          + "ARN: a region is like us-east-1, an account has twelve digits")
     }
   }
 }

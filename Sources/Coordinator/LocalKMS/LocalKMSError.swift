@@ -18,8 +18,14 @@ public struct LocalKMSError: Error, Sendable, CustomStringConvertible {
     case cryptography
     /// The server could not be reached.
     case unreachable
-    /// The server refused.
+    /// The server refused, for the state that things are in or for what the caller may do.
     case refused
+    /// The server does not have what was named.
+    case notFound
+    /// There is one of that name already.
+    case alreadyExists
+    /// The server can't make sense of what was asked.
+    case invalid
   }
 
   /// Which failure it is.

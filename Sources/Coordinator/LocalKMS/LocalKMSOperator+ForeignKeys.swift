@@ -164,7 +164,7 @@ extension LocalKMSOperator {
 
   private func exists(_ target: String) async throws(LocalKMSError) -> Bool {
     do { _ = try await relay("GET", target) } catch {
-      guard error.code == .refused, error.description.contains("NOT_FOUND") else { throw error }
+      guard error.code == .notFound else { throw error }
       return false
     }
     return true
@@ -188,7 +188,7 @@ extension LocalKMSOperator {
       let error = (try? JSONReader.read(relayed.body.span))?.member("error")
       let code = (error?.member("status") ?? error?.member("code"))?.text(in: relayed.body.span) ?? "\(status)"
       let message = error?.member("message")?.text(in: relayed.body.span) ?? ""
-      throw LocalKMSError(.refused, "\(method) \(target) was refused: \(code) \(message)")
+      throw LocalKMSError(Self.code(of: code), message.isEmpty ? code : "\(message) (\(code))")
     }
     return relayed
   }

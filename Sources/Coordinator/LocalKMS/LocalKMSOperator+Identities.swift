@@ -16,15 +16,15 @@ public struct LocalKMSIdentity: Sendable, Equatable {
 
 /// Clients of Azure's dialect and service accounts of Google's.
 extension LocalKMSOperator {
-  /// Makes an identity of `kind` (`azure` or `google`) and writes what its clients need to a file (0600); answers its
-  /// id.
+  /// Makes an identity of `kind` (`azure` or `google`) and writes what its clients need to a new file (0600); answers
+  /// its id.
   ///
   /// Azure's file has tenantId, clientId and clientSecret; Google's is a service account key file.
   public func createIdentity(kind: String, isAdministrator: Bool, writingTo file: String) async throws(LocalKMSError)
     -> String
   {
-    var answer = try await send(
-      .createIdentity,
+    var answer = try await sendReserving(
+      file, .createIdentity,
       [
         .init("Kind", .string(kind)), .init("Administrator", .string(isAdministrator ? "true" : "false")),
         .init("Endpoint", .string(ready.endpoint)),
@@ -37,7 +37,11 @@ extension LocalKMSOperator {
     let name = kind == "google" ? item.member("client_email")?.text(in: bytes) : id
     var contents = answer.body.getBytes(at: answer.body.readerIndex, length: answer.body.readableBytes) ?? []
     defer { SecretBytes.wipe(&contents) }
-    try StateDirectory.replace(file, with: contents)
+    do { try StateDirectory.replace(file, with: contents) } catch {
+      try? await deleteIdentity(name ?? id)
+      try? StateDirectory.removeFile(file)
+      throw error
+    }
     return name ?? id
   }
 

@@ -11,6 +11,9 @@ public final class LocalKMSOperator: Sendable {
   /// How long one call may take.
   public static let deadline = Duration.seconds(15)
 
+  /// How many seconds a temporary access key may last.
+  public static let accessKeySeconds = 1...EngineCall.maximumDurationSeconds
+
   /// Where the server is.
   public let ready: LocalKMSReady
   private let factory: KeyManagementFactory
@@ -97,21 +100,38 @@ public final class LocalKMSOperator: Sendable {
     _ = try await send(.cancelKeyDeletion, [.init("KeyId", .string(keyID))])
   }
 
-  /// Makes an access key that may use every key, and writes it to a credentials file (0600); answers its id.
+  /// Makes an access key that may use every key, and writes it to a new credentials file (0600); answers its id.
   ///
+  /// A file that is there already is left as it is, and no key is made.
   /// With `lasting` it is temporary: it comes with a session token and expires.
   public func createAccessKey(writingTo file: String, lasting: Duration? = nil) async throws(LocalKMSError) -> String {
     let members: [JSONValue.Member] =
       lasting.map { [.init("DurationSeconds", .integer($0.components.seconds))] } ?? []
-    var answer = try await send(.createAccessKey, members)
+    var answer = try await sendReserving(file, .createAccessKey, members)
     defer { SecretWiping.wipe(&answer.body) }
     let bytes = answer.body.readableBytesUInt8Span
     guard let item = try? JSONReader.read(bytes), let id = item.member("AccessKeyId")?.text(in: bytes),
       let secret = try LocalKMSCredentials.secret(item.member("SecretAccessKey"), in: bytes)
     else { throw Self.malformed }
     let token = try LocalKMSCredentials.secret(item.member("SessionToken"), in: bytes)
-    try LocalKMSCredentials.write(file, accessKeyID: id, secretKey: secret, sessionToken: token)
+    do { try LocalKMSCredentials.write(file, accessKeyID: id, secretKey: secret, sessionToken: token) } catch {
+      // Nobody has its secret: it must not stay.
+      try? await deleteAccessKey(id)
+      try? StateDirectory.removeFile(file)
+      throw error
+    }
     return id
+  }
+
+  /// Has something made whose secret goes into a file, once that file is known to be new and is there.
+  func sendReserving(_ file: String, _ action: KMSAction, _ members: [JSONValue.Member]) async throws(LocalKMSError)
+    -> HTTPAnswer
+  {
+    try StateDirectory.reserve(file)
+    do { return try await send(action, members) } catch {
+      try? StateDirectory.removeFile(file)
+      throw error
+    }
   }
 
   /// Removes an access key.
@@ -131,6 +151,16 @@ public final class LocalKMSOperator: Sendable {
       [.init("KeyId", .string(keyID)), .init("AccessKeyId", .string(accessKeyID))])
   }
 
+  /// The access keys, roles, clients and service accounts that may not use a key.
+  public func denied(_ keyID: String) async throws(LocalKMSError) -> [String] {
+    let answer = try await send(.listDenials, [.init("KeyId", .string(keyID))])
+    let bytes = answer.body.readableBytesUInt8Span
+    guard let item = try? JSONReader.read(bytes), case .array(let items)? = item.member("Denied") else {
+      throw Self.malformed
+    }
+    return items.compactMap { $0.text(in: bytes) }
+  }
+
   /// The last lines of a folder's audit log, oldest first, each a JSON object; no server is asked.
   public static func audit(directory: String, last count: Int = 100) throws(LocalKMSError) -> [String] {
     guard DurableFile.exists("\(directory)/\(LocalKMSServer.credentialsFile)") else {
@@ -148,8 +178,18 @@ public final class LocalKMSOperator: Sendable {
       case .network, .tls, .timeout:
         throw LocalKMSError(.unreachable, "\(ready.endpoint) does not answer: \(error.detail)")
       default:
-        throw LocalKMSError(.refused, "\(action.name) was refused: \(error.providerCode) \(error.detail)")
+        throw LocalKMSError(Self.code(of: error.providerCode), "\(error.detail) (\(error.providerCode))")
       }
+    }
+  }
+
+  /// What an error type of AWS's, Azure's or Google's dialect means for the operator.
+  static func code(of type: String) -> LocalKMSError.Code {
+    switch type {
+    case "NotFoundException", "KeyNotFound", "NOT_FOUND": .notFound
+    case "AlreadyExistsException", "ALREADY_EXISTS": .alreadyExists
+    case "ValidationException", "SerializationException", "BadParameter", "INVALID_ARGUMENT": .invalid
+    default: .refused
     }
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import Glibc
 internal import KeyManagement
 public import Logging
 internal import Metrics
@@ -124,8 +125,19 @@ public final class LocalKMSServer: Service {
         }
       }
     do { return try await bootstrap.bind(host: host, port: port).get() } catch {
-      throw LocalKMSError(
-        .listening, "\(host):\(port) cannot be listened on; is the port taken?", underlying: error)
+      throw Self.refusal(error, host: host, port: port, option: door == .metadata ? "--metadata-port" : "--port")
+    }
+  }
+
+  /// Why an address can't be listened on, with the option that helps.
+  private static func refusal(_ error: any Error, host: String, port: Int, option: String) -> LocalKMSError {
+    switch (error as? IOError)?.errnoCode {
+    case EADDRINUSE:
+      LocalKMSError(.listening, "port \(port) is in use, by another local KMS? choose \(option)", underlying: error)
+    case EADDRNOTAVAIL:
+      LocalKMSError(
+        .settings, "the host \(host) is no address of this machine; choose --host", underlying: error)
+    default: LocalKMSError(.listening, "\(host):\(port) cannot be listened on", underlying: error)
     }
   }
 

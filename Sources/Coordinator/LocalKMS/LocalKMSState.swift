@@ -144,7 +144,7 @@ struct LocalKMSState: Sendable, Codable, Equatable {
   mutating func setDenied(_ isDenied: Bool, accessKey: String, _ id: String, arn: String) throws(KMSFault) {
     guard var key = keys[id] else { throw .notFound(arn) }
     let isRole = accessKey.hasPrefix("role/") && roles[String(accessKey.dropFirst("role/".count))] != nil
-    guard isRole || accessKeys[accessKey] != nil else { throw .validation("there is no access key \(accessKey)") }
+    guard isRole || accessKeys[accessKey] != nil else { throw .missing("there is no access key \(accessKey)") }
     if isDenied { key.deniedAccessKeys.insert(accessKey) } else { key.deniedAccessKeys.remove(accessKey) }
     keys[id] = key
   }

@@ -11,6 +11,10 @@ internal import Secrets
 struct LocalKMSVault: ~Copyable {
   private static let rootFile = "root.key"
   private static let stateFile = "state.sealed"
+  /// The root key until there is a state under it: a first start that was interrupted begins anew.
+  private static let firstRootFile = "root.key.first"
+  /// What a folder that was ever served has beside its state.
+  private static let traces = [rootFile, LocalKMSServer.credentialsFile, AuditLog.fileName]
   private static let stateLabel = Array("keyfold local KMS state 1".utf8)
 
   /// The folder.
@@ -21,13 +25,16 @@ struct LocalKMSVault: ~Copyable {
   private var ciphers: [String: PageCipher] = [:]
   private var secrets: [String: Secret] = [:]
 
-  /// Opens the folder's state; a folder without any gets a root key and an empty state.
+  /// Opens the folder's state; a folder that was never served gets a root key and an empty state. One that lost its
+  /// state is refused: an empty one in its place would hide that every key is gone.
   init(directory: consuming StateDirectory) throws(LocalKMSError) {
     let sealed = try directory.read(Self.stateFile)
+    if sealed == nil { try Self.refuseLostState(in: directory) }
     let root = try Self.rootCipher(in: directory, isNew: sealed == nil)
     let state =
       if let sealed { try Self.opened(sealed, root, folder: directory.path) } else { LocalKMSState() }
     if sealed == nil { try directory.replace(Self.stateFile, with: try Self.sealed(state, root)) }
+    if try directory.read(Self.rootFile) == nil { try directory.rename(Self.firstRootFile, to: Self.rootFile) }
     var ciphers: [String: PageCipher] = [:]
     for key in state.keys.values { try Self.addCiphers(of: key, root, to: &ciphers) }
     var secrets: [String: Secret] = [:]
@@ -147,11 +154,21 @@ struct LocalKMSVault: ~Copyable {
     }
   }
 
+  private static func refuseLostState(in directory: borrowing StateDirectory) throws(LocalKMSError) {
+    let path = directory.path
+    guard let trace = traces.first(where: { DurableFile.exists("\(path)/\($0)") }) else { return }
+    throw LocalKMSError(
+      .damaged,
+      "\(path)/\(stateFile) is missing, although \(trace) is there; it holds every key: restore it from a copy")
+  }
+
   private static func rootCipher(in directory: borrowing StateDirectory, isNew: Bool) throws(LocalKMSError)
     -> PageCipher
   {
     do {
-      if var bytes = try directory.read(rootFile) {
+      // A first start that was interrupted before its key had its name goes on; one before its state begins anew.
+      let name = DurableFile.exists("\(directory.path)/\(rootFile)") ? rootFile : firstRootFile
+      if !isNew, var bytes = try directory.read(name) {
         defer { SecretBytes.wipe(&bytes) }
         return try PageCipher(key: try SecretBytes(copying: bytes))
       }
@@ -161,7 +178,7 @@ struct LocalKMSVault: ~Copyable {
       let key = try SecretBytes.random(count: PageCipher.keyBytes)
       var bytes = key.unprotectedCopy()
       defer { SecretBytes.wipe(&bytes) }
-      try directory.replace(rootFile, with: bytes)
+      try directory.replace(firstRootFile, with: bytes)
       return try PageCipher(key: key)
     } catch let error as LocalKMSError {
       throw error

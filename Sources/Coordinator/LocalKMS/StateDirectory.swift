@@ -92,6 +92,23 @@ struct StateDirectory: ~Copyable {
     }
   }
 
+  /// Makes an empty file readable by its owner only; one that is there already is never touched.
+  static func reserve(_ file: String) throws(LocalKMSError) {
+    do { _ = try OpenFile.creating(file) } catch {
+      guard error.number == EEXIST else { throw failure("\(file) cannot be written", error) }
+      throw LocalKMSError(.alreadyExists, "\(file) is there already; name another file, or remove it first")
+    }
+  }
+
+  /// Gives a file of the folder another name, durably.
+  borrowing func rename(_ name: String, to other: String) throws(LocalKMSError) {
+    do {
+      try OpenFile.rename("\(path)/\(name)", to: "\(path)/\(other)")
+      FailurePoint.reach("kms.rename.after")
+      try OpenFile.syncFolder(of: "\(path)/\(other)")
+    } catch { throw Self.failure("\(path)/\(other) cannot be written", error) }
+  }
+
   /// Removes a file if it is there.
   borrowing func remove(_ name: String) throws(LocalKMSError) { try Self.removeFile("\(path)/\(name)") }
 

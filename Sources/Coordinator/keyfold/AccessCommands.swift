@@ -12,7 +12,8 @@ struct AccessCommands: ParsableCommand {
       own nodes. Connections that are open from elsewhere end. The list stays on when its last entry goes.
 
         keyfold project access add shop 203.0.113.0/24 --comment "the shop's servers"
-        keyfold project access add shop 198.51.100.7 --comment "an audit" --expires-after 8
+        keyfold project access add shop 198.51.100.7 --comment "an audit" \\
+            --expires-after 8
         keyfold project access list shop
       """,
     subcommands: [Add.self, Remove.self, List.self, Off.self])
@@ -23,7 +24,8 @@ struct AccessCommands: ParsableCommand {
       discussion: """
         Role: project owner.
 
-        Example: keyfold project access add shop 203.0.113.0/24 --comment "the shop's servers"
+        Example: keyfold project access add shop 203.0.113.0/24 \\
+                     --comment "the shop's servers"
         Example: keyfold project access add shop 2001:db8::7 --expires-after 8
         """)
 

@@ -15,7 +15,8 @@ extension CoordinatorCommands {
         the KMS credentials in the store, is not in it: keep a copy of it somewhere else. The operator's file is not \
         in it either.
 
-        Example: keyfold coordinator backup --data /var/lib/keyfold/coordinator /mnt/backup/keyfold-monday
+        Example: keyfold coordinator backup --data /var/lib/keyfold/coordinator \\
+                     /mnt/backup/keyfold-monday
         """)
 
     @Argument(help: "The folder to make.") var folder: String
@@ -43,7 +44,8 @@ extension CoordinatorCommands {
         it is lost, --forget-secrets takes out what only it could open: KMS credentials and the mail password then \
         have to be set again, with 'keyfold kms set' and 'keyfold mail set'.
 
-        Example: keyfold coordinator restore --data /var/lib/keyfold/coordinator /mnt/backup/keyfold-monday
+        Example: keyfold coordinator restore --data /var/lib/keyfold/coordinator \\
+                     /mnt/backup/keyfold-monday
         """)
 
     @Argument(help: "The backup's folder.") var folder: String

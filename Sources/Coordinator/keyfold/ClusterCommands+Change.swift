@@ -27,7 +27,8 @@ extension ClusterCommands {
         Role: cluster manager.
 
         Example: keyfold cluster change orders --nodes node-1,node-2,node-4 --dry-run
-                 keyfold cluster change orders --nodes node-1,node-2,node-4 --confirm --wait
+                 keyfold cluster change orders --nodes node-1,node-2,node-4 --confirm \\
+                     --wait
                  keyfold cluster change orders --class standard
         """)
 

@@ -14,7 +14,8 @@ extension ClusterCommands {
 
         Role: cluster manager.
 
-        Example: keyfold node enroll node-d --cluster orders --key "$(keyfold-agent init --identity node-d.key)"
+        Example: keyfold node enroll node-d --cluster orders \\
+                     --key "$(keyfold-agent init --identity node-d.key)"
                  keyfold cluster add-node orders node-d --wait
         """)
 
@@ -45,7 +46,7 @@ extension ClusterCommands {
         A primary hands over first. Then the shard goes on without the node, one vote less, as long as a majority of \
         the others is well. The node closes its drivers' connections, destroys its keys first and its files second, \
         and reports that it has neither. One that is gone proves nothing: the plan waits for it, until --abandon says \
-        that its disk is yours to destroy.
+        that its disk is yours to destroy. With --abandon a node that is being added and was never heard of is given up.
 
         Role: cluster manager.
 
@@ -57,7 +58,8 @@ extension ClusterCommands {
     @Argument(help: "The cluster's name.", transform: Parse.cluster) var name: ClusterName
     @Argument(help: "The node's name.", transform: Parse.node) var node: NodeName
     @Flag(name: .long, help: "Do it: the node's keys and files are destroyed.") var confirm = false
-    @Flag(name: .long, help: "Wait no longer for a node that is out of the shard and not heard of.") var abandon = false
+    @Flag(name: .long, help: "Wait no longer for a node that is not heard of, and out of the shard or never in it.")
+    var abandon = false
     @OptionGroup var waiting: WaitOptions
     @OptionGroup var options: GlobalOptions
 

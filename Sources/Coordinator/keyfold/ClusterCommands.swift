@@ -30,7 +30,8 @@ struct ClusterCommands: ParsableCommand {
 
         Role: cluster manager.
 
-        Example: keyfold cluster create orders --project shop --nodes node-a,node-b,node-c --wait
+        Example: keyfold cluster create orders --project shop \\
+                     --nodes node-a,node-b,node-c --wait
         """)
 
     @Argument(help: "The cluster's name.", transform: Parse.cluster) var name: ClusterName

@@ -20,7 +20,9 @@ struct GlobalOptions: ParsableArguments {
       valueName: "file"))
   var operatorFile: String?
 
-  @Option(name: .long, help: ArgumentHelp("How long to wait for an answer, in seconds.", valueName: "seconds"))
+  @Option(
+    name: .long, parsing: .unconditional,
+    help: ArgumentHelp("How long to wait for an answer, in seconds.", valueName: "seconds"))
   var timeout: Double = 30
 
   static let defaultFile = "./.keyfold/coordinator/operator.json"
@@ -34,7 +36,7 @@ struct GlobalOptions: ParsableArguments {
 
   func validate() throws {
     guard timeout > 0, timeout <= 86_400 else {
-      throw ValidationError("--timeout has to be between 0 and 86400 seconds.")
+      throw ValidationError("--timeout has to be more than 0 and at most 86400 seconds.")
     }
   }
 }

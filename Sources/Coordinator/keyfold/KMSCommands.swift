@@ -41,15 +41,17 @@ struct KMSCommands: ParsableCommand {
         With --require-private-networking the coordinator and the nodes look up the name of every endpoint, of issuers \
         of credentials too, refuse it if one of its addresses lies outside the private ranges, and connect to an \
         address they checked. That is an outage, never a revocation. The machine's own metadata service stays \
-        link-local. Setting the key again without these options ends it.
+        link-local. Where it is in force, setting the key again needs these options, or --no-private-networking to \
+        end it.
 
         With --machine-identity the coordinator and every node ask as the machine they run on (instance metadata), and \
         there is no secret; each of these machines needs the rights.
 
         Role: project owner.
 
-        Example: keyfold kms set shop --key arn:aws:kms:eu-central-1:111122223333:key/… \
-        --access-key-id AKIA… --secret-file ./secret.txt
+        Example: keyfold kms set shop \\
+                     --key arn:aws:kms:eu-central-1:111122223333:key/… \\
+                     --access-key-id AKIA… --secret-file ./secret.txt
         """)
 
     @Argument(help: "The project.", transform: Parse.project) var project: ProjectName

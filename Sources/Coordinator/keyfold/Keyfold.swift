@@ -32,7 +32,7 @@ struct Keyfold: AsyncParsableCommand {
         2    the command line or the request makes no sense
         3    the coordinator cannot be reached
         4    refused: it does not exist, exists already, is not allowed, or not now
-        5    it was still going on when --wait-minutes were over; it goes on
+        5    it was still going on, after --wait-minutes or with --no-follow; it goes on
         130  ended by Ctrl-C; a plan that was ordered goes on
       """,
     version: "keyfold \(KeyfoldVersion.text)",
@@ -73,10 +73,13 @@ struct Keyfold: AsyncParsableCommand {
       terminal.report(OperatorFailure(.failed, what: "It failed.", why: message(for: error)))
       Foundation.exit(ExitStatus.failed.rawValue)
     }
+    let meant = suggestion(for: Array(CommandLine.arguments.dropFirst()))
     if terminal.json {
-      terminal.report(OperatorFailure(.invalid, what: message(for: error), next: "See keyfold --help."))
+      let next = meant.map { "Did you mean '\($0)'? " } ?? ""
+      terminal.report(OperatorFailure(.invalid, what: message(for: error), next: next + "See keyfold --help."))
     } else {
       terminal.complain(fullMessage(for: error))
+      if let meant { terminal.complain("Did you mean '\(meant)'?") }
     }
     Foundation.exit(ExitStatus.usage.rawValue)
   }

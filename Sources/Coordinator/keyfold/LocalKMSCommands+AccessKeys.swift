@@ -5,6 +5,7 @@ internal import LocalKMS
 
 extension LocalKMSCommands {
   struct AccessKeys: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .accessKeys }
     static let configuration = CommandConfiguration(
       commandName: "access-keys", abstract: "Lists the ids of all access keys.",
       discussion: "Example: keyfold local-kms access-keys")
@@ -17,18 +18,29 @@ extension LocalKMSCommands {
   }
 
   struct CreateAccessKey: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .accessKeys }
     static let configuration = CommandConfiguration(
       commandName: "create-access-key", abstract: "Makes an access key and writes it to a file only you can read.",
       discussion: """
-        The secret is in the file's field secretAccessKey; it is never printed.
+        The secret is in the file's field secretAccessKey; it is never printed. A file that is there already is not \
+        overwritten.
 
         Example: keyfold local-kms create-access-key --file ./orders.json
         """)
 
     @Option(name: .long, help: "The file to write.") var file: String
-    @Option(name: .long, help: ArgumentHelp("Let it expire after this many seconds.", valueName: "seconds"))
+    @Option(
+      name: .long, parsing: .unconditional,
+      help: ArgumentHelp("Let it expire after this many seconds.", valueName: "seconds"))
     var lasting: Int?
     @OptionGroup var options: LocalKMSOptions
+
+    func validate() throws {
+      if let lasting, !LocalKMSOperator.accessKeySeconds.contains(lasting) {
+        let range = LocalKMSOperator.accessKeySeconds
+        throw ValidationError("--lasting has to be \(range.lowerBound) to \(range.upperBound) seconds.")
+      }
+    }
 
     func perform(_ kms: LocalKMSOperator, _ terminal: Terminal) async throws {
       let id = try await kms.createAccessKey(writingTo: file, lasting: lasting.map { .seconds($0) })
@@ -37,6 +49,7 @@ extension LocalKMSCommands {
   }
 
   struct DeleteAccessKey: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .accessKeys }
     static let configuration = CommandConfiguration(
       commandName: "delete-access-key", abstract: "Removes an access key.",
       discussion: "Example: keyfold local-kms delete-access-key AKIA…")
@@ -51,6 +64,7 @@ extension LocalKMSCommands {
   }
 
   struct Deny: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .accessKeys }
     static let configuration = CommandConfiguration(
       abstract: "Forbids an access key to use a key.",
       discussion: "Example: keyfold local-kms deny arn:aws:kms:… --access-key-id AKIA…")
@@ -68,6 +82,7 @@ extension LocalKMSCommands {
   }
 
   struct Allow: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .accessKeys }
     static let configuration = CommandConfiguration(
       abstract: "Allows an access key to use a key again.",
       discussion: "Example: keyfold local-kms allow arn:aws:kms:… --access-key-id AKIA…")

@@ -59,6 +59,7 @@ extension LocalKMSCommands {
   }
 
   struct SetFault: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .faults }
     static let configuration = CommandConfiguration(
       commandName: "set", abstract: "Puts a fault in force.",
       discussion: """
@@ -80,15 +81,19 @@ extension LocalKMSCommands {
         """)
 
     @Argument(help: "What goes wrong.", transform: Self.kind(named:)) var kind: LocalKMSFault.Kind
-    @Option(name: .long, help: "How much; see above for each kind.") var value: Int?
+    @Option(name: .long, parsing: .unconditional, help: "How much; see above for each kind.") var value: Int?
     @Option(name: .long, help: "Strike one dialect only: aws, azure, google, tokens or metadata.") var dialect: String?
     @Option(
       name: .customLong("from"),
       help: ArgumentHelp("Strike callers from this address or IPv4 range only.", valueName: "address[/bits]"))
     var client: String?
     @Option(name: .long, help: "Strike requests signed for this region only (AWS's dialect).") var region: String?
-    @Option(name: .long, help: "End after this many requests (connections, for wrong-certificate).") var count: Int?
-    @Option(name: .customLong("for"), help: ArgumentHelp("End after this many seconds.", valueName: "seconds"))
+    @Option(
+      name: .long, parsing: .unconditional, help: "End after this many requests (connections, for wrong-certificate).")
+    var count: Int?
+    @Option(
+      name: .customLong("for"), parsing: .unconditional,
+      help: ArgumentHelp("End after this many seconds.", valueName: "seconds"))
     var seconds: Int?
     @OptionGroup var options: LocalKMSOptions
 
@@ -113,6 +118,7 @@ extension LocalKMSCommands {
   }
 
   struct ListFaults: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .faults }
     static let configuration = CommandConfiguration(
       commandName: "list", abstract: "Lists the faults in force.",
       discussion: "Example: keyfold local-kms fault list")
@@ -126,6 +132,7 @@ extension LocalKMSCommands {
   }
 
   struct ClearFaults: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .faults }
     static let configuration = CommandConfiguration(
       commandName: "clear", abstract: "Ends one fault, or all of them.",
       discussion: "Example: keyfold local-kms fault clear")

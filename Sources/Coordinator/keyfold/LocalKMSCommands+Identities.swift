@@ -15,6 +15,7 @@ enum IdentityKind: String, ExpressibleByArgument, CaseIterable { case azure, goo
 
 extension LocalKMSCommands {
   struct Identities: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .identities }
     static let configuration = CommandConfiguration(
       abstract: "Lists the clients of Azure's dialect and the service accounts of Google's.",
       discussion: "Example: keyfold local-kms identities")
@@ -34,6 +35,7 @@ extension LocalKMSCommands {
   }
 
   struct CreateIdentity: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .identities }
     static let configuration = CommandConfiguration(
       commandName: "create-identity",
       abstract:
@@ -58,6 +60,7 @@ extension LocalKMSCommands {
   }
 
   struct DeleteIdentity: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .identities }
     static let configuration = CommandConfiguration(
       commandName: "delete-identity", abstract: "Removes an identity; its tokens are worth nothing from then on.",
       discussion: "Example: keyfold local-kms delete-identity 5a0c…")

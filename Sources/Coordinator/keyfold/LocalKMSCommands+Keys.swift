@@ -10,6 +10,8 @@ private struct KeyRow: Encodable {
   let state: String
   let description: String
   let deletionAt: OperatorTime?
+  /// Who may not use it; nil where that was not asked.
+  var denied: [String]?
 
   init(_ key: KMSKeyDescription) {
     keyID = key.keyID
@@ -35,7 +37,7 @@ private struct KeyRow: Encodable {
         "\(key.deletionAt?.description ?? "-")", "\(key.description)",
       ])
     }
-    return table.lines(palette)
+    return table.lines(palette) + Set(keys.compactMap(\.denied)).flatMap { $0 }.sorted().map { "denied to \($0)" }
   }
 }
 
@@ -81,7 +83,8 @@ extension LocalKMSCommands {
       discussion: """
         All regions are served at the same endpoints; disabling one replica leaves the others as they are.
 
-        Example: keyfold local-kms replicate arn:aws:kms:us-east-1:000000000000:key/mrk-… --region eu-central-1
+        Example: keyfold local-kms replicate arn:aws:kms:us-east-1:…:key/mrk-… \\
+                     --region eu-central-1
         """)
 
     @Argument(help: "The key's ARN.") var key: String
@@ -124,7 +127,7 @@ extension LocalKMSCommands {
     static let configuration = CommandConfiguration(
       abstract: "Enables a key again.",
       discussion:
-        "Disabled clusters come back by themselves at the next check, or at once: keyfold kms check PROJECT.\n\n"
+        "Disabled clusters come back at the next check, or at once: keyfold kms check PROJECT.\n\n"
         + "Example: keyfold local-kms enable arn:aws:kms:…")
 
     @Argument(help: "The key's ARN or id: AWS's, Azure's https://…/keys/NAME/VERSION or Google's projects/….") var key:
@@ -162,7 +165,7 @@ extension LocalKMSCommands {
 
     @Argument(help: "The key's ARN or id: AWS's, Azure's https://…/keys/NAME/VERSION or Google's projects/….") var key:
       String
-    @Option(name: .long, help: "In how many days, 7 to 30.") var days = 30
+    @Option(name: .long, parsing: .unconditional, help: "In how many days, 7 to 30.") var days = 30
     @OptionGroup var options: LocalKMSOptions
 
     func validate() throws {
@@ -195,7 +198,7 @@ extension LocalKMSCommands {
 extension LocalKMSOperator {
   /// Shows a key as it is now; of a new one only its id.
   fileprivate func show(_ key: String, _ terminal: Terminal, isNew: Bool = false) async throws {
-    let rows: [KeyRow]
+    var rows: [KeyRow]
     if key.hasPrefix("https://") {
       let found = try await vaultKeys()
       rows = found.filter { Self.isPart($0.keyID, of: key) || Self.isPart(key, of: $0.keyID) }.map { KeyRow($0) }
@@ -204,9 +207,10 @@ extension LocalKMSOperator {
     } else {
       rows = [KeyRow(try await describe(key))]
     }
-    if isNew {
-      terminal.show(["keyID": key]) { _, _ in [key] }
-    } else if rows.count == 1, let row = rows.first {
+    if isNew { return terminal.show(["keyID": key]) { _, _ in [key] } }
+    let denied = try await denied(key)
+    for index in rows.indices { rows[index].denied = denied }
+    if rows.count == 1, let row = rows.first {
       terminal.show(row) { row, palette in KeyRow.lines([row], palette) }
     } else {
       terminal.show(rows, as: "keys", empty: "There is no such key.", KeyRow.lines)

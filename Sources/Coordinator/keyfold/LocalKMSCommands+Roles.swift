@@ -5,6 +5,7 @@ internal import LocalKMS
 
 extension LocalKMSCommands {
   struct Roles: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .roles }
     static let configuration = CommandConfiguration(
       abstract: "Lists the roles of AWS's dialect.", discussion: "Example: keyfold local-kms roles")
 
@@ -16,6 +17,7 @@ extension LocalKMSCommands {
   }
 
   struct CreateRole: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .roles }
     static let configuration = CommandConfiguration(
       commandName: "create-role", abstract: "Makes a role that access keys may assume, and prints its ARN.",
       discussion: """
@@ -37,6 +39,7 @@ extension LocalKMSCommands {
   }
 
   struct DeleteRole: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .roles }
     static let configuration = CommandConfiguration(
       commandName: "delete-role", abstract: "Removes a role; its sessions are worth nothing from then on.",
       discussion: "Example: keyfold local-kms delete-role keyfold")
@@ -51,6 +54,7 @@ extension LocalKMSCommands {
   }
 
   struct SetMachine: LocalKMSSubcommand {
+    static var topic: LocalKMSTopic { .roles }
     static let configuration = CommandConfiguration(
       commandName: "set-machine", abstract: "Says what the metadata service (serve --metadata-port) hands out.",
       discussion: """

@@ -78,12 +78,16 @@ extension LocalKMSCommands {
       abstract: "Shows the last lines of the audit log: time, caller, operation, key, outcome.",
       discussion: "Each line is a JSON object; no server is asked.\n\nExample: keyfold local-kms audit --last 20")
 
-    @Option(name: .long, help: "How many lines.") var last = 50
+    @Option(name: .long, parsing: .unconditional, help: "How many lines.") var last = 50
     @OptionGroup var options: LocalKMSOptions
 
     func run() throws {
       let terminal = Terminal(json: options.output.json)
-      do { terminal.write(try LocalKMSOperator.audit(directory: options.folder, last: last)) } catch {
+      do {
+        let lines = try LocalKMSOperator.audit(directory: options.folder, last: last)
+        // What a file says does not steer the terminal.
+        terminal.write(lines.map { Spelling.printable($0, limit: .max) })
+      } catch {
         let failure = OperatorFailure(error, folder: options.folder)
         terminal.report(failure)
         throw ExitCode(ExitStatus(failure.code).rawValue)

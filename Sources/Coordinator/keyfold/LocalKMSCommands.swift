@@ -52,8 +52,19 @@ struct LocalKMSOptions: ParsableArguments {
   }
 }
 
+/// What a command of the local KMS is about, and how to see what there is of it.
+enum LocalKMSTopic: String, Sendable {
+  case keys
+  case accessKeys = "access-keys"
+  case identities
+  case roles
+  case faults = "fault list"
+}
+
 /// A command that asks a running local KMS.
 protocol LocalKMSSubcommand: AsyncParsableCommand {
+  /// What it is about: keys, unless it says otherwise.
+  static var topic: LocalKMSTopic { get }
   /// The options that every such command takes.
   var options: LocalKMSOptions { get }
   /// Asks and shows.
@@ -61,6 +72,11 @@ protocol LocalKMSSubcommand: AsyncParsableCommand {
 }
 
 extension LocalKMSSubcommand {
+  static var topic: LocalKMSTopic { .keys }
+
+  /// The command as it is typed.
+  static var path: String { "keyfold local-kms " + (topic == .faults ? "fault " : "") + _commandName }
+
   mutating func run() async throws {
     let terminal = Terminal(json: options.output.json)
     try await terminal.reporting {
@@ -72,7 +88,7 @@ extension LocalKMSSubcommand {
         }
         await kms.shutdown()
       } catch let error as LocalKMSError {
-        throw OperatorFailure(error, folder: options.folder)
+        throw OperatorFailure(error, folder: options.folder, topic: Self.topic, command: Self.path)
       }
     }
   }
@@ -88,13 +104,19 @@ extension LocalKMSSubcommand {
 }
 
 extension OperatorFailure {
-  /// A failure of the local KMS in the operator's words.
-  init(_ error: LocalKMSError, folder: String) {
+  /// A failure of the local KMS in the operator's words; `command` is the one that was typed.
+  init(
+    _ error: LocalKMSError, folder: String, topic: LocalKMSTopic = .keys, command: String = "keyfold local-kms"
+  ) {
+    let seeing = "See what there is with: keyfold local-kms \(topic.rawValue) --data \(folder)"
     let (code, next): (Code, String) =
       switch error.code {
-      case .settings: (.invalid, "Correct the option or the file; see keyfold local-kms --help.")
-      case .unreachable, .listening: (.unreachable, "Start it with: keyfold local-kms serve --data \(folder)")
-      case .refused: (.conflict, "See its keys with: keyfold local-kms keys --data \(folder)")
+      case .settings, .invalid: (.invalid, "Correct the option or the file; see \(command) --help.")
+      case .unreachable: (.unreachable, "Start it with: keyfold local-kms serve --data \(folder)")
+      case .listening: (.failed, "Name a free port, or 0 for any; see \(command) --help.")
+      case .notFound: (.notFound, seeing)
+      case .alreadyExists: (.alreadyExists, seeing)
+      case .refused: (.conflict, seeing)
       case .inUse: (.conflict, "Stop the other one first, or name another folder with --data.")
       case .storage, .damaged, .cryptography:
         (.failed, "Look at the folder \(folder); restore it from a copy if it is damaged.")

@@ -23,8 +23,9 @@ struct MailCommands: ParsableCommand {
 
         Role: org owner.
 
-        Example: keyfold mail set --server smtp.example.com:587 --from keyfold@example.com --user keyfold \
-        --password-file ./password.txt
+        Example: keyfold mail set --server smtp.example.com:587 \\
+                     --from keyfold@example.com --user keyfold \\
+                     --password-file ./password.txt
         """)
 
     @Option(name: .long, help: ArgumentHelp("The server.", valueName: "host:port")) var server: String

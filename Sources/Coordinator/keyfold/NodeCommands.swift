@@ -24,7 +24,8 @@ struct NodeCommands: ParsableCommand {
 
         Role: org owner.
 
-        Example: keyfold node enroll node-a --cluster orders --key "$(keyfold-agent init --identity node-a.key)"
+        Example: keyfold node enroll node-a --cluster orders \\
+                     --key "$(keyfold-agent init --identity node-a.key)"
         """)
 
     @Argument(help: "The node's name.", transform: Parse.node) var name: NodeName

@@ -14,7 +14,8 @@ struct OperatorCommands: ParsableCommand {
       and nodes in and see everything; what is done in a project takes a role there ('keyfold project member'), from \
       org owners too. Whose order it was, and who was refused what, stands in the audit record.
 
-        keyfold operator init ada --file ada.json --coordinator 127.0.0.1:7440 --coordinator-key KEY
+        keyfold operator init ada --file ada.json --coordinator 127.0.0.1:7440 \\
+            --coordinator-key KEY
         keyfold operator add ada --key KEY
         keyfold operator role ada --role org-owner
         keyfold operator list
@@ -29,7 +30,8 @@ struct OperatorCommands: ParsableCommand {
         Nobody is asked. The file holds the secret key: make it where it is to be used. An operator who is let in \
         already then adds the public key. Address and key of the coordinator stand in its ready.json.
 
-        Example: keyfold operator init ada --file ada.json --coordinator 127.0.0.1:7440 --coordinator-key KEY
+        Example: keyfold operator init ada --file ada.json \\
+                     --coordinator 127.0.0.1:7440 --coordinator-key KEY
         """)
 
     @Argument(help: "The operator's name.", transform: Parse.admin) var name: OperatorName

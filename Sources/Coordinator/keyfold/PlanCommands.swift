@@ -43,8 +43,7 @@ struct PlanCommands: ParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
-      let plan = try await session.plan(id)
-      terminal.show(plan) { plan, palette in PlanRendering.lines(plan, now: .now, palette) }
+      PlanRendering.show(try await session.plan(id), terminal)
     }
   }
 
@@ -52,10 +51,9 @@ struct PlanCommands: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Follows a plan to its end, with rates and the time left.",
       discussion: """
-        Exits with 0 when the plan is done, with 1 when it ended without reaching its goal and with 5 when \
-        --wait-minutes were over before that. Ctrl-C ends the \
-        watching, not the plan. Without a terminal the plan is shown once, unless --follow is given; with --json each \
-        change is one line.
+        Exits with 0 when the plan is done, with 1 when it ended without reaching its goal and with 5 when it was \
+        still going on: --wait-minutes were over, or --no-follow was given. Ctrl-C ends the watching, not the plan. \
+        Without a terminal each change is one line of text; with --json each change is one line of JSON.
 
         Role: read only.
 
@@ -63,19 +61,20 @@ struct PlanCommands: ParsableCommand {
         """)
 
     @Argument(help: "The plan's id, or its beginning.") var id: String
-    @Flag(name: .long, inversion: .prefixedNo, help: "Follow it to its end (default: on a terminal).")
-    var follow: Bool?
+    @Flag(name: .long, inversion: .prefixedNo, help: "Follow it to its end, or show it once.")
+    var follow = true
     @OptionGroup var limit: WaitLimit
     @OptionGroup var options: GlobalOptions
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
       let plan = try await session.plan(id)
-      if follow ?? terminal.isInteractive {
+      if follow {
         try await PlanFollower(session: session, terminal: terminal, style: .everyChange, limit: limit.span)
           .follow(plan)
       } else {
-        terminal.show(plan) { plan, palette in PlanRendering.lines(plan, now: .now, palette) }
+        PlanRendering.show(plan, terminal)
         try PlanFollower.conclude(plan)
+        if !plan.state.isFinal { throw ExitCode(ExitStatus.unfinished.rawValue) }
       }
     }
   }
@@ -84,7 +83,7 @@ struct PlanCommands: ParsableCommand {
 /// How long a command follows a plan.
 struct WaitLimit: ParsableArguments {
   @Option(
-    name: .long,
+    name: .long, parsing: .unconditional,
     help: ArgumentHelp(
       "How long to follow it at most, in minutes, 0 for as long as it takes; exits with 5 then, and the plan goes on.",
       valueName: "minutes"))
@@ -114,7 +113,7 @@ struct WaitOptions: ParsableArguments {
         .follow(plan)
     }
     terminal.show(plan) { plan, palette in
-      PlanRendering.lines(plan, now: .now, palette)
+      PlanRendering.lines(plan, now: .now, columns: terminal.isInteractive ? terminal.columns : nil, palette)
         + (plan.state.isFinal ? [] : ["Follow it with: keyfold plan watch \(plan.id.text.prefix(8))"])
     }
   }

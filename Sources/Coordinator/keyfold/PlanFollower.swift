@@ -97,43 +97,38 @@ struct PlanFollower: Sendable {
     let terminal: Terminal
     let style: Style
     var drawn = 0
-    var last: [String] = []
+    var last = ""
+    var story = PlanStory()
 
     init(terminal: Terminal, style: Style) { (self.terminal, self.style) = (terminal, style) }
 
     mutating func draw(_ plan: PlanView) {
       if terminal.json {
-        guard style == .everyChange, let text = Terminal.text(of: plan, compact: true), last != [text] else { return }
-        last = [text]
+        guard style == .everyChange, let text = Terminal.text(of: plan, compact: true), last != text else { return }
+        last = text
         return terminal.write(text)
       }
-      guard terminal.isInteractive else { return drawChange(plan) }
-      let lines = PlanRendering.lines(plan, now: .now, terminal.palette).map { line in
-        Palette.cut(line, to: max(20, terminal.columns - 1))
+      // Without a terminal: one line for each change.
+      guard terminal.isInteractive else {
+        last = ""
+        return terminal.write(story.news(plan))
+      }
+      let columns = max(20, terminal.columns - 1)
+      let lines = PlanRendering.lines(plan, now: .now, columns: columns, terminal.palette).map { line in
+        Palette.cut(line, to: columns)
       }
       terminal.erase(lines: drawn)
       terminal.write(lines)
       drawn = lines.count
     }
 
-    /// Without a terminal: one line for each step that changed its state, and for each change of the plan's.
-    private mutating func drawChange(_ plan: PlanView) {
-      let lines = PlanRendering.changes(plan)
-      let known = Set(last.map { Self.withoutNumbers($0) })
-      for line in lines where !known.contains(Self.withoutNumbers(line)) { terminal.write(line) }
-      last = lines
-    }
-
-    /// A line that differs from the last one only in how long something takes is no news.
-    private static func withoutNumbers(_ line: String) -> String { line.filter { !$0.isNumber } }
-
     mutating func note(_ text: String) {
-      if terminal.json || last == [text] { return }
+      if terminal.json || (last == text && !terminal.isInteractive) { return }
       if terminal.isInteractive {
         terminal.erase(lines: drawn)
         drawn = 1
       } else {
-        last = [text]
+        last = text
       }
       terminal.write(text)
     }

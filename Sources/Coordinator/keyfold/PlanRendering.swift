@@ -18,8 +18,16 @@ enum PlanRendering {
     return table.lines(palette)
   }
 
-  /// A plan with its steps, as it is shown and redrawn.
-  static func lines(_ plan: PlanView, now: OperatorTime, _ palette: Palette) -> [String] {
+  /// Shows a plan as it stands.
+  static func show(_ plan: PlanView, _ terminal: Terminal) {
+    terminal.show(plan) { plan, palette in
+      lines(plan, now: .now, columns: terminal.isInteractive ? terminal.columns : nil, palette)
+    }
+  }
+
+  /// A plan with its steps, as it is shown and redrawn. In a terminal of so many `columns` what says least of a copy is
+  /// left out, so that its rate and the time left are never cut off.
+  static func lines(_ plan: PlanView, now: OperatorTime, columns: Int? = nil, _ palette: Palette) -> [String] {
     let state = state(plan)
     let span = took(plan.createdAt, plan.finishedAt ?? now) ?? "0 s"
     var lines = [
@@ -33,21 +41,12 @@ enum PlanRendering {
       lines.append("  " + palette.paint(label + reason, plan.state == .failed ? .bad : .warning))
     }
     let width = plan.steps.map { $0.node?.text.count ?? 0 }.max() ?? 0
-    return lines + plan.steps.flatMap { step($0, nodeWidth: width, now: now, palette) }
+    return lines + plan.steps.flatMap { step($0, nodeWidth: width, now: now, columns: columns, palette) }
   }
 
-  /// One line for each thing worth a line in a log.
-  static func changes(_ plan: PlanView) -> [String] {
-    let name = "plan \(plan.id.text.prefix(8))"
-    var lines = plan.steps.filter { $0.state != .pending }.map { step in
-      "\(name): \(step.node.map { "\($0): " } ?? "")\(step.title): \(step.state.rawValue)"
-    }
-    if let reason = plan.waitingReason { lines.append("\(name): \(plan.state.rawValue): \(reason)") }
-    if plan.state.isFinal { lines.append("\(name): \(plan.state.rawValue)") }
-    return lines
-  }
-
-  private static func step(_ step: PlanStepView, nodeWidth: Int, now: OperatorTime, _ palette: Palette) -> [String] {
+  private static func step(
+    _ step: PlanStepView, nodeWidth: Int, now: OperatorTime, columns: Int?, _ palette: Palette
+  ) -> [String] {
     let node = (step.node?.text ?? "").padded(to: nodeWidth)
     var line = "  \(mark(step, palette)) \(node)  \(step.title)"
     switch step.state {
@@ -59,26 +58,41 @@ enum PlanRendering {
     var lines = [line]
     if step.state == .running || step.state == .waiting {
       let indent = String(repeating: " ", count: 6 + nodeWidth)
-      if let progress = step.progress { lines.append(indent + progressText(progress)) }
+      if let progress = step.progress {
+        lines += progressLines(progress, columns: columns.map { $0 - indent.count }).map { indent + $0 }
+      }
       if !step.detail.isEmpty { lines.append(indent + palette.paint(step.detail, .warning)) }
     }
     return lines
   }
 
-  /// The bar, counts, rates and the time left of a running job.
+  /// The bar, rates, the time left and counts of a running job in a line.
   static func progressText(_ progress: ProgressView) -> String {
+    (parts(of: progress, .everything) + remark(of: progress)).joined(separator: "  ")
+  }
+
+  /// The same in at most `columns` characters: bytes, then the bar, then documents are left out for it; what is to be
+  /// remarked gets a line of its own.
+  static func progressLines(_ progress: ProgressView, columns: Int?) -> [String] {
+    let whole = progressText(progress)
+    guard let columns, whole.count > columns else { return [whole] }
+    let texts = Detail.allCases.map { parts(of: progress, $0).joined(separator: "  ") }
+    let text = texts.first { $0.count <= columns } ?? texts.last ?? whole
+    return [text] + remark(of: progress)
+  }
+
+  /// How much is told of a running job; each leaves out one thing more than the one before.
+  private enum Detail: Int, CaseIterable { case everything, withoutBytes, withoutBar, withoutDocuments }
+
+  private static func remark(of progress: ProgressView) -> [String] {
+    progress.remark.isEmpty ? [] : ["(\(progress.remark))"]
+  }
+
+  private static func parts(of progress: ProgressView, _ detail: Detail) -> [String] {
     var parts = [progress.stage]
     if progress.documentsTotal > 0 {
-      parts.append("\(bar(progress.fraction)) \(Int((progress.fraction * 100).rounded(.down)))%")
-      let about = progress.documentsDone < progress.documentsTotal ? "about " : ""
-      parts.append(
-        "\(Wording.count(progress.documentsDone)) of \(about)\(Wording.count(progress.documentsTotal)) documents")
-      if progress.bytesTotal > 0 {
-        parts.append(
-          "\(Wording.bytes(Double(progress.bytesDone))) of \(about)\(Wording.bytes(Double(progress.bytesTotal)))")
-      }
-    } else if progress.documentsDone > 0 {
-      parts.append("\(Wording.count(progress.documentsDone)) documents, \(Wording.bytes(Double(progress.bytesDone)))")
+      let bar = detail.rawValue < Detail.withoutBar.rawValue ? bar(progress.fraction) + " " : ""
+      parts.append("\(bar)\(Int((progress.fraction * 100).rounded(.down)))%")
     }
     if progress.documentsPerSecond >= 1 {
       let rate = UInt64(min(progress.documentsPerSecond, 1e15))
@@ -87,8 +101,20 @@ enum PlanRendering {
     if let left = progress.secondsLeft, progress.documentsDone < progress.documentsTotal {
       parts.append("\(Wording.span(seconds: left)) left")
     }
-    if !progress.remark.isEmpty { parts.append("(\(progress.remark))") }
-    return parts.joined(separator: "  ")
+    return parts + counts(of: progress, detail)
+  }
+
+  private static func counts(of progress: ProgressView, _ detail: Detail) -> [String] {
+    guard detail != .withoutDocuments, max(progress.documentsTotal, progress.documentsDone) > 0 else { return [] }
+    let about = progress.documentsDone < progress.documentsTotal ? "about " : ""
+    let isTotalKnown = progress.documentsTotal > 0
+    let total = isTotalKnown ? " of \(about)\(Wording.count(progress.documentsTotal))" : ""
+    var parts = ["\(Wording.count(progress.documentsDone))\(total) documents"]
+    if detail == .everything, progress.bytesTotal > 0 || !isTotalKnown {
+      let total = progress.bytesTotal > 0 ? " of \(about)\(Wording.bytes(Double(progress.bytesTotal)))" : ""
+      parts.append("\(Wording.bytes(Double(progress.bytesDone)))\(total)")
+    }
+    return parts
   }
 
   static func bar(_ fraction: Double) -> String {

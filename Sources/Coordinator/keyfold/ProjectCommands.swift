@@ -50,21 +50,32 @@ struct ProjectCommands: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Names a project's owners anew: who gets mail when its key is revoked, and when it is back.",
       discussion: """
-        Mail needs a server: keyfold mail set.
+        Without --owner and --none the owners are shown as they are. Mail needs a server: keyfold mail set.
 
-        Role: project owner.
+        Role: project owner; read only to look.
 
-        Example: keyfold project owners shop --owner security@example.com --owner dba@example.com
+        Example: keyfold project owners shop --owner security@example.com \\
+                     --owner dba@example.com
         """)
 
     @Argument(help: "The project's name.", transform: Parse.project) var name: ProjectName
     @Option(
       name: .long, help: ArgumentHelp("An owner's mail address; may be given more than once.", valueName: "mail"))
     var owner: [String] = []
+    @Flag(name: .customLong("none"), help: "Take all owners away: nobody gets mail then.") var isNone = false
     @OptionGroup var options: GlobalOptions
 
+    /// What the coordinator is asked: to show the owners, unless others are named or none are wanted.
+    var command: OperatorCommand {
+      owner.isEmpty && !isNone ? .showProject(name: name) : .setOwners(project: name, owners: owner)
+    }
+
+    func validate() throws {
+      if isNone, !owner.isEmpty { throw ValidationError("Give --owner or --none, not both.") }
+    }
+
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
-      guard case .project(let project) = try await session.ask(.setOwners(project: name, owners: owner)) else {
+      guard case .project(let project) = try await session.ask(command) else {
         throw OperatorFailure.unexpectedAnswer()
       }
       terminal.show(project, ProjectRendering.facts)

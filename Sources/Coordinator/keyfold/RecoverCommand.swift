@@ -37,6 +37,11 @@ extension ClusterCommands {
       guard case .recovery(let view) = try await session.ask(.showRecovery(cluster: name)) else {
         throw OperatorFailure.unexpectedAnswer()
       }
+      if let from, !view.members.contains(where: { $0.node == from }) {
+        throw OperatorFailure(
+          .notFound, what: "Nothing can be recovered from \(from).", why: "It is no node of cluster \(name).",
+          next: "See its nodes with: keyfold cluster recover \(name)")
+      }
       terminal.show(view) { view, palette in RecoveryRendering.lines(view, from: from, now: .now, palette) }
     }
   }
@@ -66,10 +71,12 @@ enum RecoveryRendering {
     guard let best = view.best else {
       return lines + ["", "No member can be built on. Start an agent with its own data directory."]
     }
+    let usable = view.members.first { $0.node == chosen && $0.obstacle == nil }?.node
+    let way = usable.map { $0 == best ? "the least is lost by" : "go on from \($0) by" } ?? "the least is lost by"
     return lines + [
       "",
-      palette.paint("Nothing was changed. If the others are gone for good, the least is lost by:", .bad),
-      "  keyfold cluster recover \(view.cluster) --from \(best) --confirm",
+      palette.paint("Nothing was changed. If the others are gone for good, \(way):", .bad),
+      "  keyfold cluster recover \(view.cluster) --from \(usable ?? best) --confirm",
     ]
   }
 

@@ -63,7 +63,8 @@ extension ProjectCommands {
 
         Role: project owner.
 
-        Example: keyfold project maintenance shop --day sunday --hour 2 --time-zone Europe/Berlin
+        Example: keyfold project maintenance shop --day sunday --hour 2 \\
+                     --time-zone Europe/Berlin
         Example: keyfold project maintenance shop --rotate-every 30 --defer-once on
         """)
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
+internal import DaemonRuntime
 internal import Foundation
 internal import Glibc
 
@@ -50,9 +51,15 @@ struct Terminal: Sendable {
   func report(_ failure: OperatorFailure) {
     if json { return write(json: ["error": failure]) }
     let palette = Palette(isColoured: isatty(STDERR_FILENO) == 1 && self.palette.isColoured)
-    complain(palette.paint("error: ", .bad) + failure.what)
-    if !failure.why.isEmpty { complain("  why:  " + failure.why) }
-    if !failure.next.isEmpty { complain("  next: " + failure.next) }
+    complain(palette.paint("error: ", .bad) + Self.harmless(failure.what))
+    if !failure.why.isEmpty { complain("  why:  " + Self.harmless(failure.why)) }
+    if !failure.next.isEmpty { complain("  next: " + Self.harmless(failure.next)) }
+  }
+
+  /// Text without what would steer a terminal: files and servers may say anything.
+  static func harmless(_ text: String) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false)
+      .map { Spelling.printable(String($0), limit: .max) }.joined(separator: "\n")
   }
 
   /// Goes up `count` lines and clears from there to the end of the screen.

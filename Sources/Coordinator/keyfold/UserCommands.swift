@@ -16,8 +16,10 @@ struct UserCommands: ParsableCommand {
       From the first user on, every driver has to log in. Passwords never leave this machine: what a server needs to \
       check them is worked out here.
 
-        keyfold user create admin.root --cluster orders --role admin --password-file FILE
-        keyfold user create shop.app --cluster orders --role readWrite --password-file FILE
+        keyfold user create admin.root --cluster orders --role admin \\
+            --password-file FILE
+        keyfold user create shop.app --cluster orders --role readWrite \\
+            --password-file FILE
       """,
     subcommands: [Create.self, List.self, Password.self, Remove.self])
 
@@ -27,7 +29,8 @@ struct UserCommands: ParsableCommand {
       discussion: """
         Role: project owner.
 
-        Example: keyfold user create shop.app --cluster orders --role readWrite --password-file app.secret
+        Example: keyfold user create shop.app --cluster orders --role readWrite \\
+                     --password-file app.secret
         """)
 
     @Argument(help: "The user: DATABASE.NAME.", transform: Parse.user) var name: DriverUserName
@@ -83,7 +86,8 @@ struct UserCommands: ParsableCommand {
 
         Role: project owner.
 
-        Example: keyfold user password shop.app --cluster orders --password-file new.secret
+        Example: keyfold user password shop.app --cluster orders \\
+                     --password-file new.secret
         """)
 
     @Argument(help: "The user: DATABASE.NAME.", transform: Parse.user) var name: DriverUserName
@@ -120,7 +124,9 @@ struct UserCommands: ParsableCommand {
       guard case .users(let users) = try await session.ask(.removeUser(cluster: cluster, name: name)) else {
         throw OperatorFailure.unexpectedAnswer()
       }
-      terminal.show(users, as: "users", empty: "User \(name) is gone.") { _, _ in ["User \(name) is gone."] }
+      terminal.show(users, as: "users", empty: "User \(name) of cluster \(cluster) is gone.") { _, _ in
+        ["User \(name) of cluster \(cluster) is gone."]
+      }
     }
   }
 }

@@ -56,10 +56,11 @@ extension CheckedName {
 
   private static func fault(in text: String) -> String? {
     let bytes = Array(text.utf8)
-    if bytes.isEmpty { return "a \(kind) is empty" }
-    if bytes.count > maximumLength { return "a \(kind) has \(bytes.count) bytes, at most \(maximumLength) are allowed" }
+    let name = ("aeiou".contains(kind.prefix(1)) ? "an " : "a ") + kind
+    if bytes.isEmpty { return "\(name) is empty" }
+    if bytes.count > maximumLength { return "\(name) has \(bytes.count) bytes, at most \(maximumLength) are allowed" }
     for (offset, byte) in bytes.enumerated() where !allows(byte, first: offset == 0) {
-      return "a \(kind) has a character that is not allowed at byte \(offset)"
+      return "\(name) has a character that is not allowed at byte \(offset)"
     }
     return nil
   }

@@ -77,7 +77,8 @@ package struct AWSClient: Sendable {
       (answer) throws(KMSError) in
       guard answer.status != 200 else { return answer }
       let refusal = AWSRefusal(answer)
-      let (kind, detail) = refusal.classified(nowSeconds: now)
+      let (kind, detail) = refusal.classified(
+        nowSeconds: now, isAdministrative: call.kms.operation == .administer)
       throw call.error(kind, code: refusal.code, requestID: refusal.requestID, detail)
     }
   }

@@ -16,12 +16,23 @@ struct AWSRefusal: Sendable, Equatable {
   var requestID: String
 
   /// The kind of failure and a sentence about it, at our time `nowSeconds`.
-  func classified(nowSeconds: Int64) -> (kind: KMSError.Kind, detail: String) {
-    RefusalRules.classified(
+  ///
+  /// Of an administrative call, which is about no customer's data, the service's own words say best what is wrong.
+  func classified(nowSeconds: Int64, isAdministrative: Bool = false) -> (kind: KMSError.Kind, detail: String) {
+    let dependsOnClock = AWSErrorTable.dependsOnClock.contains(code)
+    let (kind, detail) = RefusalRules.classified(
       status: status, code: code, kind: AWSErrorTable.kind(of: code),
-      clock: AnswerClock(dateSeconds: dateSeconds, nowSeconds: nowSeconds),
-      dependsOnClock: AWSErrorTable.dependsOnClock.contains(code), message: message)
+      clock: AnswerClock(dateSeconds: dateSeconds, nowSeconds: nowSeconds), dependsOnClock: dependsOnClock,
+      message: message)
+    if isAdministrative, !message.isEmpty, !dependsOnClock, kind != .clockSkew { return (kind, message) }
+    if kind == .unlisted, code == Self.malformedRequest {
+      return (kind, "the KMS can't make sense of the request: the key id is malformed")
+    }
+    return (kind, detail)
   }
+
+  /// The error type for a request whose values have no form that AWS KMS knows; of ours only the key id can.
+  package static let malformedRequest = "ValidationException"
 }
 
 extension AWSRefusal {

@@ -82,8 +82,9 @@ final class CursorStore: Sendable {
   /// Lends a cursor's content to one getMore.
   func checkOut(_ id: Int64, namespace: String) throws(CommandError) -> CursorContent {
     try state.withLock { (state) throws(CommandError) in
-      guard let entry = state.entries[id], entry.isOf(namespace) else {
-        throw CommandError(.cursorNotFound, "cursor id \(id) not found")
+      guard let entry = state.entries[id] else { throw CommandError(.cursorNotFound, "cursor id \(id) not found") }
+      guard entry.isOf(namespace) else {
+        throw CommandError(.unauthorized, "cursor id \(id) belongs to another collection than \(namespace)")
       }
       guard let content = entry.content else { throw CommandError(.cursorInUse, "cursor id \(id) is already in use") }
       state.entries[id]?.content = nil

@@ -74,7 +74,7 @@ public final class DocumentServer: Sendable {
       return
     }
     logger.info(
-      "serving drivers",
+      "listens for drivers",
       metadata: ["host": "\(address.host)", "port": "\(port)", "tls": "\(tls?.mode.rawValue ?? "disabled")"])
     onBound(port)
     await withTaskCancellationHandler {
