@@ -128,8 +128,9 @@ struct HostileClientTests {
         .connect(host: "127.0.0.1", port: kms.ready.port).get()
       // The third is closed by the server without a byte.
       #expect(try await exchange(kms, [0x16], tls: false) == "")
-      try await first.close()
-      try await second.close()
+      // On a slow machine the server may have closed idle ones before.
+      try? await first.close()
+      try? await second.close()
       try await expectAlive(kms)
     }
   }

@@ -100,7 +100,7 @@ struct RefusalTests {
         },
       ]
       for error in errors {
-        #expect(error?.code == .alreadyExists)
+        #expect(error?.code == .fileExists)
         #expect(error?.description.contains("is there already") == true)
       }
       #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == contents)

@@ -24,6 +24,8 @@ public struct LocalKMSError: Error, Sendable, CustomStringConvertible {
     case notFound
     /// There is one of that name already.
     case alreadyExists
+    /// The file that was to be written is there already.
+    case fileExists
     /// The server can't make sense of what was asked.
     case invalid
   }

@@ -133,10 +133,10 @@ public final class LocalKMSServer: Service {
   private static func refusal(_ error: any Error, host: String, port: Int, option: String) -> LocalKMSError {
     switch (error as? IOError)?.errnoCode {
     case EADDRINUSE:
-      LocalKMSError(.listening, "port \(port) is in use, by another local KMS? choose \(option)", underlying: error)
+      LocalKMSError(.listening, "port \(port) is in use, by another local KMS? choose \(option)")
     case EADDRNOTAVAIL:
       LocalKMSError(
-        .settings, "the host \(host) is no address of this machine; choose --host", underlying: error)
+        .settings, "the host \(host) is no address of this machine; choose --host")
     default: LocalKMSError(.listening, "\(host):\(port) cannot be listened on", underlying: error)
     }
   }

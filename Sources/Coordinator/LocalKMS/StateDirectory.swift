@@ -96,7 +96,7 @@ struct StateDirectory: ~Copyable {
   static func reserve(_ file: String) throws(LocalKMSError) {
     do { _ = try OpenFile.creating(file) } catch {
       guard error.number == EEXIST else { throw failure("\(file) cannot be written", error) }
-      throw LocalKMSError(.alreadyExists, "\(file) is there already; name another file, or remove it first")
+      throw LocalKMSError(.fileExists, "\(file) is there already, and is not overwritten")
     }
   }
 

@@ -63,7 +63,7 @@ extension LocalKMSCommands {
           let server = try LocalKMSServer(configuration: configuration, logger: logger)
           try await ServiceGroup(services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()
         } catch let error as LocalKMSError {
-          throw OperatorFailure(error, folder: options.folder)
+          throw OperatorFailure(error, folder: options.folder, command: "keyfold local-kms serve")
         } catch let error as SystemFault {
           throw OperatorFailure(.failed, what: "The folder \(options.folder) can't be made.", why: "\(error)")
         } catch let error as SecretsError {

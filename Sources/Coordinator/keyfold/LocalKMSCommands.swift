@@ -116,6 +116,7 @@ extension OperatorFailure {
       case .listening: (.failed, "Name a free port, or 0 for any; see \(command) --help.")
       case .notFound: (.notFound, seeing)
       case .alreadyExists: (.alreadyExists, seeing)
+      case .fileExists: (.alreadyExists, "Name another file, or move this one away first.")
       case .refused: (.conflict, seeing)
       case .inUse: (.conflict, "Stop the other one first, or name another folder with --data.")
       case .storage, .damaged, .cryptography:
