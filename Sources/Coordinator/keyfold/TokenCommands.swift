@@ -29,7 +29,8 @@ struct TokenCommands: ParsableCommand {
         Role: org owner.
 
         Example: keyfold node token create node-a --cluster orders --file node-a.token
-        Example: keyfold node token create node-a --expires 15 --coordinator ctl.example.org:7440
+        Example: keyfold node token create node-a --expires 15 \\
+                 --coordinator ctl.example.org:7440
         """)
 
     @Argument(help: "The node's name.", transform: Parse.node) var name: NodeName
