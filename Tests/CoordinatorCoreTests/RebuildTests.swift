@@ -11,7 +11,7 @@ private let followed = Epoch(number: 7, incarnation: 7)
 struct RebuildTests {
   /// A coordinator with an empty store, and the nodes of one that is lost, which go on: enrolled anew are the first
   /// `count` of the three.
-  private func lost(enrolled count: Int = 3, _ change: (inout NodeReport) -> Void = { _ in }) throws -> Bench {
+  private func lost(enrolled count: Int = 3, _ change: (inout NodeReport) throws -> Void = { _ in }) throws -> Bench {
     var before = try Bench()
     try before.serve(3, encrypted: true)
     var bench = try Bench()
@@ -28,7 +28,7 @@ struct RebuildTests {
       report.membership = MembershipReport(
         version: 9, project: Bench.project, cluster: Bench.cluster, members: (1...3).map { Bench.node($0) },
         running: true, settingsVersion: 5, access: [try IPRange("203.0.113.0/24")])
-      change(&report)
+      try change(&report)
       bench.reports[node] = report
       if number <= count { try enroll(number, in: &bench) }
     }
@@ -142,6 +142,84 @@ struct RebuildTests {
     #expect(bench.core.rebuildView(now: bench.now).clusters.map(\.hindrance) == [nil])
     _ = try rebuild(&bench)
     #expect(bench.record?.nodes == (1...3).map { Bench.node($0) })
+  }
+
+  @Test("a node that names itself alone, or others as it likes, is outvoted")
+  func outvoted() throws {
+    let words: [(inout MembershipReport) throws -> Void] = [
+      { ($0.version, $0.members) = (99, [Bench.node(3)]) },
+      { ($0.version, $0.running, $0.settingsVersion) = (99, false, .max) },
+      { $0.access = nil },
+      { $0.access?.append(try IPRange("198.51.100.0/24")) },
+    ]
+    for change in words {
+      var bench = try lost { report in
+        guard report.node == Bench.node(3), var word = report.membership else { return }
+        try change(&word)
+        report.membership = word
+      }
+      _ = try rebuild(&bench)
+      let record = try #require(bench.record)
+      #expect(record.nodes == (1...3).map { Bench.node($0) } && record.running)
+      let project = try bench.core.project(named: Bench.project)
+      #expect(project.settingsVersion == 5 && project.accessList?.map(\.range.description) == ["203.0.113.0/24"])
+    }
+  }
+
+  @Test("of address lists that all differ, only what all know is let in")
+  func addresses() throws {
+    var bench = try lost { report in
+      report.membership?.access = [
+        try IPRange("203.0.113.0/24"), try IPRange(report.node == Bench.node(1) ? "10.0.1.0/24" : "10.0.2.0/24"),
+        try IPRange(report.node == Bench.node(3) ? "10.1.1.0/24" : "10.1.2.0/24"),
+      ]
+    }
+    _ = try rebuild(&bench)
+    let project = try bench.core.project(named: Bench.project)
+    #expect(project.accessList?.map(\.range.description) == ["203.0.113.0/24"])
+  }
+
+  @Test("a node that two clusters count as theirs hinders both, and is never in two")
+  func disputed() throws {
+    let other = ClusterName(checked: "other")
+    var bench = try lost { report in
+      guard report.node == Bench.node(3) else { return }
+      report.membership?.cluster = other
+      report.membership?.members = [Bench.node(3)]
+    }
+    #expect(bench.core.rebuildView(now: bench.now).clusters.allSatisfy { $0.hindrance?.contains("too") == true })
+    #expect(throws: CoordinatorError.self) { try rebuild(&bench) }
+    // One that finds no majority of its own claims nobody.
+    bench.change(3) { $0.membership?.members = [Bench.node(3), Bench.node(1)] }
+    _ = try rebuild(&bench)
+    #expect(bench.core.clusters.map(\.name) == [Bench.cluster])
+    try bench.restart()
+  }
+
+  @Test("a key is asked for that some of the data is under, also in the middle of a change of key")
+  func changingKey() throws {
+    let next = "arn:aws:kms:eu-central-1:111122223333:key/two"
+    var other = Bench.settings
+    other.keyID = next
+    var bench = try lost { if $0.node == Bench.node(3) { $0.generation?.customerKeyID = next } }
+    _ = try rebuild(&bench)
+    for settings in [Bench.settings, other] {
+      #expect(try bench.core.settingsVersion(proposing: settings, for: Bench.project) == 6)
+    }
+    other.keyID += "-x"
+    #expect(throws: CoordinatorError.self) { try bench.core.settingsVersion(proposing: other, for: Bench.project) }
+  }
+
+  @Test("settings of another key than the data is under are no ground to build on")
+  func otherKey() throws {
+    var bench = try lost()
+    var project = ProjectRecord(name: Bench.project, owners: [], createdAt: bench.now)
+    var settings = Bench.settings
+    settings.keyID += "-x"
+    project.kms = settings
+    bench.core.put(project)
+    #expect(bench.core.rebuildView(now: bench.now).clusters.first?.hindrance?.contains("another key") == true)
+    #expect(throws: CoordinatorError.self) { try rebuild(&bench) }
   }
 
   @Test("a keystore of a process that has started since is believed by an operator's word alone")

@@ -143,6 +143,18 @@ struct TokenTests {
     #expect(bench.core.nodes.isEmpty && bench.core.tokenViews.map(\.state) == [.restored])
   }
 
+  @Test("changes nothing of a node that was enrolled by hand meanwhile, with the same key")
+  func byHand() throws {
+    var bench = try bench()
+    let elsewhere = ClusterName(checked: "elsewhere")
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.enrollNode(node, cluster: elsewhere, publicKey: key, now: now)
+    }
+    #expect(ask(&bench) == nil)
+    #expect(bench.core.nodeRecords[node]?.intendedCluster == elsewhere)
+    #expect(bench.core.tokenViews.map(\.state) == [.used])
+  }
+
   @Test("is made for no node that is enrolled, no key that is taken, and no time out of bounds")
   func refusals() throws {
     var bench = try bench()

@@ -33,6 +33,9 @@ extension AgentCore {
     }
   }
 
+  /// Whether the node leaves its cluster: what it was told of it is no more kept.
+  public var isLeaving: Bool { life == .closing(.leave) }
+
   /// What could be destroyed is gone. A new process tells what there is now: nothing of this one's memory may stay, and
   /// what could not be destroyed is found and asked for again.
   public mutating func onDestroyed() -> [AgentDirective] {

@@ -44,7 +44,7 @@ struct MembershipMemo: Sendable {
 extension AgentShell {
   /// Notes whom the node belongs to, as the coordinator said last, and keeps it if it is news.
   func noteMembership() {
-    guard let assignment = core.assignment else { return }
+    guard !core.isLeaving, let assignment = core.assignment else { return }
     let ranges = ipList.list.access?.first { $0.project == assignment.project }?.entries
       .filter { $0.expiresInMilliseconds == nil }.map(\.range)
     // Until there is a list of this life, what is known of the access list is what was known before.

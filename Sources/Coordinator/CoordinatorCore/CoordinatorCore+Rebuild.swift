@@ -13,9 +13,27 @@ extension CoordinatorCore {
   private struct Found {
     var claim: MembershipReport
     /// The members that were heard and say the same.
-    var witnesses: Set<NodeName> = []
-    var disagrees = false
+    var witnesses: Set<NodeName>
+    /// Somebody else who was heard says what can't be true beside it.
+    var disagrees: Bool
+    /// A node that another cluster's nodes count as theirs, and that cluster.
+    var disputed: (node: NodeName, by: ClusterName)?
+
+    var hasMajority: Bool { witnesses.count > claim.members.count / 2 }
   }
+
+  /// What has to be the same word for word where nodes are to agree; a version only says how new it is.
+  private struct Word: Hashable {
+    var project: ProjectName
+    var members: Set<NodeName>
+    var running: Bool
+
+    init(_ claim: MembershipReport) {
+      (project, members, running) = (claim.project, Set(claim.members), claim.running)
+    }
+  }
+
+  private typealias Claim = (node: NodeName, word: MembershipReport)
 
   /// What nodes report that this store does not know, and what hinders to make it again.
   public func rebuildView(now: Instant) -> RebuildView {
@@ -40,7 +58,8 @@ extension CoordinatorCore {
         why: hindrances.isEmpty ? "No node reports a cluster that this coordinator does not know." : hindrances,
         next: "Enroll the nodes under their names, each with its own key: keyfold node enroll NODE --key KEY")
     }
-    for found in ready { rebuild(found, by: admin, now: now) }
+    // Each is looked at again: what was made before it may stand against it.
+    for found in ready where hindrance(to: found) == nil { rebuild(found, by: admin, now: now) }
     view.isDone = true
     // Processes that have run since before are known by the epoch they follow, and are adopted in the same transaction.
     if restoration != nil || isAuditContradicted {
@@ -94,29 +113,67 @@ extension CoordinatorCore {
   }
 
   private func found(now: Instant) -> [Found] {
-    var found: [ClusterName: Found] = [:]
-    let claims = nodes.filter { $0.revokedAt == nil && isStranded($0.name) && isHeard($0.name, now: now) }
+    let claims: [Claim] = nodes.filter { $0.revokedAt == nil && isStranded($0.name) && isHeard($0.name, now: now) }
       .compactMap { node in contacts[node.name]?.report?.membership.map { (node.name, $0) } }
-    // The newest word of a shard counts: a member that was away while another joined or left knows an older one.
-    for (_, claim) in claims where (found[claim.cluster]?.claim.version ?? 0) <= claim.version {
-      found[claim.cluster] = Found(claim: claim)
+    var found = Dictionary(grouping: claims) { $0.word.cluster }.values.compactMap { Self.found(in: $0) }
+    for index in found.indices {
+      for other in found where other.hasMajority && other.claim.cluster != found[index].claim.cluster {
+        guard let node = found[index].claim.members.first(where: { other.claim.members.contains($0) }) else { continue }
+        found[index].disputed = (node, other.claim.cluster)
+      }
     }
-    for (node, claim) in claims {
-      guard var entry = found[claim.cluster] else { continue }
-      if claim.project != entry.claim.project { entry.disagrees = true }
-      if claim.version == entry.claim.version, Set(claim.members) != Set(entry.claim.members) { entry.disagrees = true }
-      if entry.claim.members.contains(node) { entry.witnesses.insert(node) }
-      found[claim.cluster] = entry
+    return found.sorted { $0.claim.cluster < $1.claim.cluster }
+  }
+
+  /// What the nodes that name one cluster say of it: the newest word of which a majority of the members it names says
+  /// exactly that. A member that was away while another joined or left knows an older one, and is outvoted; so is one
+  /// that names itself alone.
+  private static func found(in claims: [Claim]) -> Found? {
+    let words = Dictionary(grouping: claims) { Word($0.word) }.compactMap { word, same -> Found? in
+      guard var claim = same.max(by: { ($0.word.version, $0.node) < ($1.word.version, $1.node) })?.word else {
+        return nil
+      }
+      let witnesses = same.filter { word.members.contains($0.node) }
+      claim.access = access(of: witnesses, amongst: claim.members.count)
+      claim.settingsVersion =
+        witnesses.map(\.word.settingsVersion).filter { $0 < CoordinatorLimits.furthestAssignment }.max() ?? 0
+      let disagrees = claims.contains { other in
+        other.word.project != claim.project || !word.members.contains(other.node)
+          || other.word.version == claim.version && Word(other.word) != word
+      }
+      return Found(claim: claim, witnesses: Set(witnesses.map(\.node)), disagrees: disagrees)
     }
-    return found.values.sorted { $0.claim.cluster < $1.claim.cluster }
+    return words.max { rank($0) < rank($1) }
+  }
+
+  private static func rank(_ found: Found) -> (Int, Int, UInt64) {
+    (found.hasMajority ? 1 : 0, found.disagrees ? 0 : 1, found.claim.version)
+  }
+
+  /// The access list as a majority knows it; else only what everybody knows who knows of a list, so that no network is
+  /// let in again which was removed while a node was away.
+  private static func access(of witnesses: [Claim], amongst members: Int) -> [IPRange]? {
+    let known = Dictionary(grouping: witnesses) { $0.word.access.map(Set.init) }
+    if let agreed = known.values.first(where: { $0.count > members / 2 }) { return agreed.first?.word.access }
+    let lists = witnesses.compactMap(\.word.access)
+    guard let first = lists.first else { return nil }
+    return first.filter { range in lists.allSatisfy { $0.contains(range) } }
   }
 
   private func hindrance(to found: Found) -> String? {
     let claim = found.claim
     if clusterRecords[claim.cluster] != nil { return "a cluster of this name is there already" }
     if found.disagrees { return "its nodes contradict one another on whom it belongs to" }
-    if found.witnesses.count <= claim.members.count / 2 {
+    if !found.hasMajority {
       return "a majority of its members has to say the same: \(found.witnesses.count) of \(claim.members.count) did"
+    }
+    if Set(claim.members).count != claim.members.count { return "its nodes name a member twice" }
+    if let (node, other) = found.disputed {
+      return "\(node) is a member of cluster \(other) too, as its nodes say; stop the agents that are wrong"
+    }
+    if let kms = projectRecords[claim.project]?.kms, let key = otherKey(than: kms.keyID, amongst: claim.members) {
+      return "the KMS settings of project \(claim.project) name another key than its data is under, \(key): "
+        + "keyfold kms set \(claim.project)"
     }
     for node in claim.members {
       guard let record = nodeRecords[node] else {
@@ -145,14 +202,20 @@ extension CoordinatorCore {
   /// Throws if a project has no settings, as after a rebuild, and these name another key than its data is under: nodes
   /// that start could not open, and nothing could be put under the new key.
   func checkKeyOfData(in project: ProjectRecord, _ settings: KMSSettings) throws(CoordinatorError) {
-    guard project.kms == nil else { return }
-    let held = clusters(of: project.name).flatMap(\.nodes).compactMap { node -> String? in
-      let generation = contacts[node]?.report?.generation ?? nodeRecords[node]?.generation
-      return generation?.encrypted == true ? generation?.customerKeyID : nil
-    }
-    guard let key = held.first(where: { !CustomerKey.isSame($0, settings.keyID) }) else { return }
+    guard project.kms == nil,
+      let key = otherKey(than: settings.keyID, amongst: clusters(of: project.name).flatMap(\.nodes))
+    else { return }
     throw CoordinatorError(
       .refused, "The KMS settings of project \(project.name) were not set.", why: "Its data is under the key \(key).",
       next: "Name that key first; it can be changed for another after that.")
+  }
+  /// A key that data of these nodes is under, if none is under `key`. During a change of key some are under either, and
+  /// each of the two may be named.
+  private func otherKey(than key: String, amongst nodes: [NodeName]) -> String? {
+    let held = nodes.compactMap { node -> String? in
+      let generation = contacts[node]?.report?.generation ?? nodeRecords[node]?.generation
+      return generation?.encrypted == true ? generation?.customerKeyID : nil
+    }
+    return held.contains { CustomerKey.isSame($0, key) } ? nil : held.first
   }
 }

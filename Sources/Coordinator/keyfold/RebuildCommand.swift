@@ -14,7 +14,7 @@ extension CoordinatorCommands {
 
         Nothing is destroyed by it. Nodes whose agents have run since before are adopted; others have to be approved \
         ('keyfold node approve'), after a look at their keystores. KMS credentials, operators, owners, \
-        maintenance and mail have to be set again: 'keyfold kms set' first.
+        maintenance and mail have to be set again afterwards, 'keyfold kms set' first.
 
         Role: org owner.
 
