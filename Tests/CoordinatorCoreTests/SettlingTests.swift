@@ -112,6 +112,18 @@ struct SettlingTests {
     #expect(actions(bench, to: Bench.node(1)) == [.removeMember(fresh)])
   }
 
+  @Test("a node is taken back out of the shard also if the primary may just let it in")
+  func takenBackEarly() throws {
+    var bench = try serve()
+    let added = try join(&bench)
+    for number in 1...3 { bench.change(number) { $0.replication?.members = (1...3).map { Bench.node($0) } } }
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.removeNode(fresh, from: Bench.cluster, now: now)
+    }
+    #expect(actions(bench, to: Bench.node(1)) == [.removeMember(fresh)])
+    #expect(try bench.plan(added).steps.first { $0.kind == .retire }?.state == .running)
+  }
+
   @Test("what is to be encrypted, and by no plan since a store was restored, gets one")
   func wantedByNoPlan() throws {
     var bench = try Bench()

@@ -3,13 +3,13 @@ internal import ClusterModel
 
 /// Nodes that leave, or are gone for good: what was to be done at them must hold nobody up.
 extension CoordinatorCore {
-  /// The plan to remove a node that can go on while nothing else can, or while only that node is still asked for
+  /// The plan by which a node leaves, or is taken back, that can go on while nothing else can, or while only that node is still asked for
   /// something: what hangs may hang because of it, and ends once it is out.
   func removal(
     insteadOf holder: PlanRecord, among open: [PlanRecord], in cluster: ClusterRecord, now: Instant
   ) -> PlanRecord? {
-    guard holder.kind != .removeNode, !holder.isAtBoundary,
-      let removal = open.first(where: { $0.kind == .removeNode }), let node = removal.subject,
+    guard !holder.takesNodeAway, !holder.isAtBoundary,
+      let removal = open.first(where: \.takesNodeAway), let node = removal.subject,
       canGoOn(removal, in: cluster, now: now)
     else { return nil }
     let isIdle = contacts[node]?.report?.work == nil
@@ -40,4 +40,9 @@ extension CoordinatorCore {
     case .insert, .rollBack, .none: return true
     }
   }
+}
+
+extension PlanRecord {
+  /// Whether a node leaves by it: one that is removed, or one that did not join.
+  fileprivate var takesNodeAway: Bool { kind == .removeNode || undoing != nil }
 }

@@ -111,7 +111,7 @@ extension CoordinatorCore {
   /// Whether a plan to add a node has asked nobody for anything yet, so that it can end as if it had never been.
   private func mayTakeBack(_ plan: PlanRecord, in cluster: ClusterRecord) -> Bool {
     plan.kind == .addNode && plan.undoing == nil && cluster.joining == plan.subject
-      && plan.steps.allSatisfy { $0.state == .pending }
+      && plan.steps.allSatisfy { $0.state == .pending && $0.command == nil }
   }
 
   private mutating func setSubject(_ node: NodeName, of id: PlanID, deadline: Duration?) {

@@ -130,7 +130,9 @@ extension CoordinatorCore {
     var found = false
     for index in plan.steps.indices where plan.steps[index].state != .done {
       let step = plan.steps[index]
-      let isSeen = (step.state == .running || step.kind.isState) && isObserved(step, in: cluster, now: now)
+      // A node that is taken back may be on its way into the shard still, by what the primary was asked for before.
+      let isState = step.kind.isState && !(step.kind == .retire && plan.undoing != nil)
+      let isSeen = (step.state == .running || isState) && isObserved(step, in: cluster, now: now)
       guard isSeen else { continue }
       if let command = step.command { deliveries[command.id] = nil }
       plan.steps[index].state = .done
