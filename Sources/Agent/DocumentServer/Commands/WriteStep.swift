@@ -19,8 +19,14 @@ struct WriteStep {
     budget = run.budget
   }
 
+  /// Statements that a step carries out even when its batch has had its time, as long as each is whole: what a step
+  /// costs by itself, reading what a retryable command has done before, must not be paid for each of them.
+  private static let fewestOperations = 500
+
   var hasBudget: Bool {
-    budget.bytes > 0 && budget.operations > 0 && budget.scanned > 0 && !transaction.isSpent
+    let hasDoneEnough = run.budget.operations - budget.operations >= Self.fewestOperations || progress.after != nil
+    return budget.bytes > 0 && budget.operations > 0 && budget.scanned > 0
+      && !(transaction.isSpent && hasDoneEnough)
   }
 
   /// Finds the collection and what an earlier attempt of the command has done.

@@ -21,7 +21,7 @@ struct ScanCursor: Sendable {
   private static let overhead = 1 << 10
 
   /// About how many bytes the cursor keeps.
-  var memory: Int { Self.overhead + Self.parsedFactor * queryBytes }
+  var memory: Int { Self.overhead + Self.parsedFactor * queryBytes + (after?.count ?? 0) }
 
   /// The next batch, and the cursor to go on with if there may be more.
   func nextBatch(_ transaction: any ReadTransaction, size: BatchSize, deadline: ContinuousClock.Instant?) throws

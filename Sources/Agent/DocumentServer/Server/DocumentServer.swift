@@ -170,10 +170,10 @@ public final class DocumentServer: Sendable {
 
   private static func peer(of channel: any Channel) -> String { channel.remoteAddress?.description ?? "unknown" }
 
-  /// Commands whose replies may be as large as a batch; all others answer in a few bytes.
+  /// Commands whose replies may be as large as a batch, and that wait for no other member meanwhile. What else turns out
+  /// to answer in many bytes takes its room then.
   private static let largeReplies: Set<String> = [
-    "aggregate", "find", "findAndModify", "findandmodify", "getMore", "killCursors", "listCollections",
-    "listDatabases",
+    "aggregate", "find", "getMore", "killCursors", "listCollections", "listDatabases",
   ]
 
   private func serve(_ listener: NIOAsyncChannel<DriverConnection, Never>) async {

@@ -173,7 +173,9 @@ final class FrameHandler: ChannelDuplexHandler {
 
   /// Ends the connection, unless a part of the time is the server's own, in which it did not read.
   private func messageTimeIsOver(_ context: ChannelHandlerContext) {
-    let rest = TimeAmount(limits.messageTime) - clock.spent(context.eventLoop.now)
+    let now = context.eventLoop.now
+    let rest = min(
+      TimeAmount(limits.messageTime) - clock.spent(now), TimeAmount(limits.heldMessageTime) - clock.age(now))
     if rest > .zero { return setMessageTimer(max(rest, .milliseconds(1)), context) }
     onSlowPeer()
     fail(SlowPeer(), context)

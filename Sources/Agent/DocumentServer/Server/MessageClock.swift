@@ -23,6 +23,9 @@ struct MessageClock {
     if let since = pausedSince.take() { paused = paused + (now - since) }
   }
 
+  /// The whole time since the message began.
+  func age(_ now: NIODeadline) -> TimeAmount { now - begun }
+
   /// The driver's part of the time since the message began.
   func spent(_ now: NIODeadline) -> TimeAmount {
     now - begun - paused - (pausedSince.map { now - $0 } ?? .zero)

@@ -19,6 +19,8 @@ public struct ServerLimits: Sendable, Equatable {
   public var largestReply = 17 << 20
   /// How long a message may take from its first byte, or from getting its room, to its last.
   public var messageTime = Duration.seconds(60)
+  /// How long a message may keep its room in all, with the time in which the server did not read it.
+  public var heldMessageTime = Duration.seconds(600)
   /// How long a reply may take to leave, once nothing is before it.
   public var replyTime = Duration.seconds(30)
   /// Bytes of replies waiting to be sent on one connection at which it stops answering more.
