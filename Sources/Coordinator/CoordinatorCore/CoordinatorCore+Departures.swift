@@ -3,8 +3,8 @@ internal import ClusterModel
 
 /// Nodes that leave, or are gone for good: what was to be done at them must hold nobody up.
 extension CoordinatorCore {
-  /// The plan by which a node leaves, or is taken back, that can go on while nothing else can, or while only that node is still asked for
-  /// something: what hangs may hang because of it, and ends once it is out.
+  /// The plan by which a node leaves, or is taken back, that can go on while nothing else can, or while only that node
+  /// is still asked for something: what hangs may hang because of it, and ends once it is out.
   func removal(
     insteadOf holder: PlanRecord, among open: [PlanRecord], in cluster: ClusterRecord, now: Instant
   ) -> PlanRecord? {

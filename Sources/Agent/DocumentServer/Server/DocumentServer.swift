@@ -170,8 +170,8 @@ public final class DocumentServer: Sendable {
 
   private static func peer(of channel: any Channel) -> String { channel.remoteAddress?.description ?? "unknown" }
 
-  /// Commands whose replies may be as large as a batch, and that wait for no other member meanwhile. What else turns out
-  /// to answer in many bytes takes its room then.
+  /// Commands whose replies may be as large as a batch, and that wait for no other member meanwhile. What else answers
+  /// in many bytes takes its room when it does.
   private static let largeReplies: Set<String> = [
     "aggregate", "find", "getMore", "killCursors", "listCollections", "listDatabases",
   ]
