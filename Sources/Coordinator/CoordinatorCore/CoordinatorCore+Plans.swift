@@ -202,6 +202,8 @@ extension CoordinatorCore {
   mutating func end(_ id: PlanID, _ outcome: PlanOutcome, now: Instant) {
     guard var plan = planRecords[id] else { return }
     for step in plan.steps { if let command = step.command { deliveries[command.id] = nil } }
+    // What it began in this very turn is not on disk as begun, and must not be sent.
+    sends.removeAll { if case .sendCommand(_, let command) = $0 { command.plan == id } else { false } }
     plan.outcome = outcome
     plan.finishedAt = now
     put(plan)
