@@ -27,7 +27,7 @@ private final class HangingDisk: Sendable {
   func letGo() { gate.signal() }
 }
 
-@Suite("A disk that hangs while a keystore is replaced", .timeLimit(.minutes(2)))
+@Suite("A disk that hangs while a keystore is replaced", .timeLimit(.minutes(10)))
 struct HangingDiskTests {
   private let generation = GenerationID.random()
 

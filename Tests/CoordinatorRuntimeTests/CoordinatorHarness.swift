@@ -101,7 +101,7 @@ struct OperatorClient: Sendable {
     link = try MessageLink(
       endpoint: coordinator, serverKey: CurvePublicKey(key), identity: identity, logger: quiet, onEvent: { _ in })
     try link.start()
-    do { try await link.connected(within: .seconds(100)) } catch {
+    do { try await link.connected(within: .seconds(300)) } catch {
       link.close()
       throw error
     }
@@ -110,7 +110,7 @@ struct OperatorClient: Sendable {
   func ask(_ command: OperatorCommand, secret: String = "") async throws -> OperatorAnswer {
     let payload = try OperatorPayload.encode(command) + Array(secret.utf8)
     let reply = try await link.call(
-      Envelope(.operatorRequest(OperatorRequest(name: command.commandName))), payload: payload, within: .seconds(100))
+      Envelope(.operatorRequest(OperatorRequest(name: command.commandName))), payload: payload, within: .seconds(300))
     return try OperatorPayload.decodeAnswer(reply.payload)
   }
 
@@ -141,7 +141,7 @@ struct FakeAgent: Sendable {
       endpoint: harness.address, serverKey: CurvePublicKey(harness.publicKey), identity: identity, logger: quiet,
       onEvent: { event in if case .message(let envelope, _) = event { hear.yield(envelope) } })
     try link.start()
-    try await link.connected(within: .seconds(100))
+    try await link.connected(within: .seconds(300))
   }
 
   func report(_ phase: NodePhase, _ change: (inout NodeReport) -> Void = { _ in }) -> NodeReport {

@@ -8,7 +8,7 @@ import Transport
 
 private let node = NodeName(checked: "late")
 
-@Suite("Whoever holds a token is heard on its node's enrolment and nothing else", .timeLimit(.minutes(2)))
+@Suite("Whoever holds a token is heard on its node's enrolment and nothing else", .timeLimit(.minutes(10)))
 struct EnrolmentTests {
   /// Somebody who connects with a token.
   private func applicant(_ token: CurveIdentity, of harness: CoordinatorHarness) async throws -> MessageLink {
@@ -17,7 +17,7 @@ struct EnrolmentTests {
 
   private func ask(_ link: MessageLink, key: CurvePublicKey) async throws -> EnrolmentResult {
     let envelope = Envelope(.enrolNode(EnrolNode(node: node, publicKey: key.text)))
-    guard case .enrolmentResult(let result) = try await link.call(envelope, within: .seconds(100)).envelope.body else {
+    guard case .enrolmentResult(let result) = try await link.call(envelope, within: .seconds(300)).envelope.body else {
       throw OperatorTests.Failure()
     }
     return result
@@ -76,13 +76,13 @@ struct EnrolmentTests {
       defer { link.close() }
       let reply = try await link.call(
         Envelope(.operatorRequest(OperatorRequest(name: "project list"))),
-        payload: try OperatorPayload.encode(.listProjects), within: .seconds(100))
+        payload: try OperatorPayload.encode(.listProjects), within: .seconds(300))
       guard case .enrolmentResult(let result) = reply.envelope.body else { throw OperatorTests.Failure() }
       #expect(!result.enrolled && reply.payload.isEmpty)
       // As the node it is meant for: the listener itself refuses a message that speaks for a node.
       let hello = NodeReport(node: node, boot: BootID.random(), agentVersion: "test", phase: .empty)
       let error = await #expect(throws: TransportError.self) {
-        _ = try await link.call(Envelope(.hello(Hello(report: hello)), node: node), within: .seconds(100))
+        _ = try await link.call(Envelope(.hello(Hello(report: hello)), node: node), within: .seconds(300))
       }
       #expect(error?.fault?.code == .notAllowed)
       _ = try await admin.ask(.withdrawToken(node: node))

@@ -10,7 +10,7 @@ import Transport
 private let shop = ProjectName(checked: "shop")
 
 @Suite(
-  "A fleet on real sockets follows its coordinator; deploy/bench fleet measures a thousand", .timeLimit(.minutes(2)))
+  "A fleet on real sockets follows its coordinator; deploy/bench fleet measures a thousand", .timeLimit(.minutes(10)))
 struct FleetTests {
   private static let nodes = 51
   private static let patience = Duration.seconds(60)

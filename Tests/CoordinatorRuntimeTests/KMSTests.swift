@@ -11,7 +11,7 @@ import Transport
 
 private let shop = ProjectName(checked: "shop")
 
-@Suite("KMS settings are proven before they are in force", .timeLimit(.minutes(2)))
+@Suite("KMS settings are proven before they are in force", .timeLimit(.minutes(10)))
 struct KMSTests {
   @Test("wraps and unwraps a canary, then uses the settings")
   func proven() async throws {

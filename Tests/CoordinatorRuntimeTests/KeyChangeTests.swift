@@ -12,7 +12,7 @@ import Testing
 private let shop = ProjectName(checked: "shop")
 private let orders = ClusterName(checked: "orders")
 
-@Suite("Settings of a key that was replaced stay until no node needs them", .timeLimit(.minutes(2)))
+@Suite("Settings of a key that was replaced stay until no node needs them", .timeLimit(.minutes(10)))
 struct KeyChangeTests {
   private struct Failure: Error {}
 

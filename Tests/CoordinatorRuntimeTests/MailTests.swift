@@ -12,7 +12,7 @@ import Transport
 
 private let shop = ProjectName(checked: "shop")
 
-@Suite("The coordinator's mail", .timeLimit(.minutes(2)))
+@Suite("The coordinator's mail", .timeLimit(.minutes(10)))
 struct MailTests {
   private struct Failure: Error {}
   private static let password = "correct horse"

@@ -10,7 +10,7 @@ import Transport
 private let shop = ProjectName(checked: "shop")
 private let orders = ClusterName(checked: "orders")
 
-@Suite("Nodes get what they need, and nothing on an old link", .timeLimit(.minutes(2)))
+@Suite("Nodes get what they need, and nothing on an old link", .timeLimit(.minutes(10)))
 struct NodeTests {
   /// A project with a key, and one enrolled node in a cluster.
   private func prepare(_ harness: CoordinatorHarness) async throws -> (OperatorClient, CurveIdentity) {
@@ -153,7 +153,7 @@ struct NodeTests {
       await #expect(throws: TransportError.self) {
         _ = try await agent.link.call(
           Envelope(.operatorRequest(OperatorRequest(name: "x")), node: agent.node), payload: payload,
-          within: .seconds(100))
+          within: .seconds(300))
       }
       #expect(try await admin.refused(.showProject(name: ProjectName(checked: "mine")))?.code == .notFound)
     }
@@ -188,7 +188,7 @@ struct NodeTests {
       try agent.say(part(2, last: true, []))
       // The link keeps its order, so what follows a call's answer was handled before it.
       _ = try? await agent.link.call(
-        Envelope(.operatorReply(.init(status: 0)), node: agent.node), within: .seconds(100))
+        Envelope(.operatorReply(.init(status: 0)), node: agent.node), within: .seconds(300))
       guard case .keysTree(let tree) = try await admin.ask(.keysTree(cluster: orders)) else {
         throw OperatorTests.Failure()
       }

@@ -96,7 +96,7 @@ struct KeyProverTests {
       var settings = FakeKMS.settings
       settings.provider = provider
       let prover = KeyProver(
-        makeService: { (_, secret) throws(KMSError) in kms.service(secret: secret) }, deadline: .seconds(5))
+        makeService: { (_, secret) throws(KMSError) in kms.service(secret: secret) }, deadline: .seconds(300))
       do {
         _ = try await prover.prove(settings, secret: nil, project: ProjectName(checked: "p"))
         Issue.record("proven without \(right)")

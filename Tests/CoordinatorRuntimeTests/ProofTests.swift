@@ -12,7 +12,7 @@ import Testing
 private let shop = ProjectName(checked: "shop")
 private let orders = ClusterName(checked: "orders")
 
-@Suite("Settings of a key in use are proven by the reachable nodes too", .timeLimit(.minutes(2)))
+@Suite("Settings of a key in use are proven by the reachable nodes too", .timeLimit(.minutes(10)))
 struct ProofTests {
   private struct Failure: Error {}
 
@@ -54,7 +54,7 @@ struct ProofTests {
 
   /// The link keeps its order: what comes before a call was handled by the time of its answer.
   static func settle(_ agent: FakeAgent) async {
-    _ = try? await agent.link.call(Envelope(.operatorReply(.init(status: 0)), node: agent.node), within: .seconds(100))
+    _ = try? await agent.link.call(Envelope(.operatorReply(.init(status: 0)), node: agent.node), within: .seconds(300))
   }
 
   private static var others: KMSSettings {

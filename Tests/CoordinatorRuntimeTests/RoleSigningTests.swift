@@ -12,7 +12,7 @@ import Transport
 private let shop = ProjectName(checked: "shop")
 private let orders = ClusterName(checked: "orders")
 
-@Suite("The access key of a role stays with the coordinator", .timeLimit(.minutes(2)))
+@Suite("The access key of a role stays with the coordinator", .timeLimit(.minutes(10)))
 struct RoleSigningTests {
   private struct Failure: Error {}
   private static let secret = "TheAccessKeyStaysHere"

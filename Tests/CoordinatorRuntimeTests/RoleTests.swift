@@ -5,7 +5,7 @@ import Transport
 
 @testable import CoordinatorRuntime
 
-@Suite("A coordinator holds every operator to the roles there are", .timeLimit(.minutes(2)))
+@Suite("A coordinator holds every operator to the roles there are", .timeLimit(.minutes(10)))
 struct RoleTests {
   private let shop = ProjectName(checked: "shop")
   private let ada = OperatorName(checked: "ada")

@@ -74,7 +74,7 @@ extension Document {
   var payload: [UInt8] { if case .binary(_, let bytes)? = self["payload"] { bytes } else { [] } }
 }
 
-@Suite("From the first user on, only who logs in may do anything", .timeLimit(.minutes(2)))
+@Suite("From the first user on, only who logs in may do anything", .timeLimit(.minutes(10)))
 struct AccessTests {
   static let insert: Document = ["insert": "c", "documents": [["a": 1]]]
 

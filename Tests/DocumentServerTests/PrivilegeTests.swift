@@ -5,7 +5,7 @@ import Testing
 
 @testable import DocumentServer
 
-@Suite("A user may do in a database what the role says, and nothing elsewhere", .timeLimit(.minutes(2)))
+@Suite("A user may do in a database what the role says, and nothing elsewhere", .timeLimit(.minutes(10)))
 struct PrivilegeTests {
   static let reads: [Document] = [
     ["find": "c"], ["count": "c"], ["listCollections": 1], ["killCursors": "c", "cursors": []],
@@ -105,7 +105,7 @@ struct PrivilegeTests {
   }
 }
 
-@Suite("Orders on users change them once", .timeLimit(.minutes(2)))
+@Suite("Orders on users change them once", .timeLimit(.minutes(10)))
 struct UserOrderTests {
   private let engine = InMemoryEngine()
 

@@ -75,7 +75,7 @@ struct Client {
   }
 }
 
-@Suite("The server speaks the wire protocol over a socket", .timeLimit(.minutes(2)))
+@Suite("The server speaks the wire protocol over a socket", .timeLimit(.minutes(10)))
 struct ServerTests {
   /// Runs a server for the length of `body`.
   static func serving(

@@ -68,7 +68,7 @@ struct TestAuthority {
   }
 }
 
-@Suite("Drivers speak TLS as the operator wants it", .timeLimit(.minutes(2)), .serialized)
+@Suite("Drivers speak TLS as the operator wants it", .timeLimit(.minutes(10)), .serialized)
 struct TLSTests {
   private static let ping = WireTests.ping
 
@@ -209,7 +209,7 @@ struct TLSTests {
   }
 }
 
-@Suite("An address that others can reach is not served before there is a user", .timeLimit(.minutes(2)))
+@Suite("An address that others can reach is not served before there is a user", .timeLimit(.minutes(10)))
 struct FirstUserTests {
   /// An address of this machine that is not loopback; nil if it has none.
   private static var ownAddress: String? {

@@ -36,7 +36,7 @@ struct LocalKMSInteropTests {
     }
   }
 
-  @Test("boto3: every operation, and AWS's exception class for every refusal", .timeLimit(.minutes(5)))
+  @Test("boto3: every operation, and AWS's exception class for every refusal", .timeLimit(.minutes(10)))
   func boto3() async throws {
     guard let environment = try await Interop.awsClients() else { try Test.cancel("boto3 cannot be installed here") }
     try await serve { folder, ready in
@@ -54,7 +54,7 @@ struct LocalKMSInteropTests {
     }
   }
 
-  @Test("the aws command: the life of a key", .timeLimit(.minutes(5)))
+  @Test("the aws command: the life of a key", .timeLimit(.minutes(10)))
   func commandLine() async throws {
     guard let environment = try await Interop.awsClients() else { try Test.cancel("awscli cannot be installed here") }
     try await serve { folder, ready in
@@ -89,7 +89,7 @@ struct LocalKMSInteropTests {
 
   @Test(
     "azure-keyvault-keys with azure-identity: every operation, and Key Vault's error for every refusal",
-    .timeLimit(.minutes(5)))
+    .timeLimit(.minutes(10)))
   func azure() async throws {
     guard let environment = try await Interop.azureClients() else {
       try Test.cancel("azure-keyvault-keys cannot be installed here")
@@ -103,7 +103,8 @@ struct LocalKMSInteropTests {
     }
   }
 
-  @Test("google-cloud-kms over REST: every operation, and Cloud KMS's error for every refusal", .timeLimit(.minutes(5)))
+  @Test(
+    "google-cloud-kms over REST: every operation, and Cloud KMS's error for every refusal", .timeLimit(.minutes(10)))
   func google() async throws {
     guard let environment = try await Interop.googleClients() else {
       try Test.cancel("google-cloud-kms cannot be installed here")
@@ -117,7 +118,7 @@ struct LocalKMSInteropTests {
     }
   }
 
-  @Test("libkms_message: the requests of MongoDB's own clients in the three dialects", .timeLimit(.minutes(2)))
+  @Test("libkms_message: the requests of MongoDB's own clients in the three dialects", .timeLimit(.minutes(10)))
   func kmsMessage() async throws {
     try await serve { folder, ready in
       let files = ["\(folder)/azure.json", "\(folder)/google.json", "\(folder)/keys.json"]

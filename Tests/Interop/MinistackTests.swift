@@ -18,7 +18,7 @@ struct MinistackTests {
     return nil
   }
 
-  @Test("wraps and unwraps, and gets every verdict right", .timeLimit(.minutes(5)))
+  @Test("wraps and unwraps, and gets every verdict right", .timeLimit(.minutes(10)))
   func verdicts() async throws {
     guard let environment = try await Interop.ministack() else { try Test.cancel("ministack cannot be installed here") }
     let server = try await Interop.blocking { try AWSServer("ministack", environment: environment) }

@@ -13,7 +13,7 @@ struct MotoTests {
     project: ProjectName(checked: "shop"), cluster: ClusterName(checked: "orders"),
     node: NodeName(checked: "orders-1"), purpose: .masterKey)
 
-  @Test("signs KMS and STS as it has to, and knows every refusal by its type", .timeLimit(.minutes(5)))
+  @Test("signs KMS and STS as it has to, and knows every refusal by its type", .timeLimit(.minutes(10)))
   func signatures() async throws {
     guard let environment = try await Interop.moto() else { try Test.cancel("moto cannot be installed here") }
     let server = try await Interop.blocking { try AWSServer("moto", environment: environment) }

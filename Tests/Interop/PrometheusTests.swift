@@ -11,7 +11,7 @@ struct PrometheusTests {
   private static let histogram = Metric(.histogram, "keyfold_c_seconds", "C.")
   private static let names = ["plain", "quo\"te", "back\\slash", "line\nfeed", "Z\u{FC}rich", "a,b{c}=d ", "", "\r\n"]
 
-  @Test("every value and label comes back as it was", .timeLimit(.minutes(5)))
+  @Test("every value and label comes back as it was", .timeLimit(.minutes(10)))
   func parses() async throws {
     guard let environment = try await Interop.environment("prometheus", "prometheus_client==0.22.1") else {
       try Test.cancel("prometheus_client cannot be installed here")

@@ -17,15 +17,15 @@ struct AzureServiceTests {
     Clouds.vault(cloud)
     let service = try cloud.service(Clouds.azure, secret: Clouds.azureSecret)
     let wrapped = try await service.wrap(
-      SecretBytes(copying: Self.key), context: ScriptedCloud.context, deadline: .seconds(5))
+      SecretBytes(copying: Self.key), context: ScriptedCloud.context, deadline: .seconds(300))
     #expect(wrapped.keyID == Clouds.azureKey && wrapped.keyVersion == "0123456789abcdef0123456789abcdef")
     #expect(wrapped.provider == .azure && wrapped.blob.prefix(4) == Array("KFW1".utf8)[...])
-    let key = try await service.unwrap(wrapped, context: ScriptedCloud.context, deadline: .seconds(5))
+    let key = try await service.unwrap(wrapped, context: ScriptedCloud.context, deadline: .seconds(300))
     #expect(key.unprotectedCopy() == Self.key)
     var other = ScriptedCloud.context
     other.node = NodeName(checked: "orders-2")
     do {
-      _ = try await service.unwrap(wrapped, context: other, deadline: .seconds(5))
+      _ = try await service.unwrap(wrapped, context: other, deadline: .seconds(300))
       Issue.record("another node's key was unwrapped")
     } catch { #expect(error.kind == .corruptBlob && error.verdict == nil) }
 
@@ -66,7 +66,7 @@ struct AzureServiceTests {
     let cloud = ScriptedCloud()
     Clouds.vault(cloud)
     let service = try cloud.service(Clouds.azure, secret: "s")
-    _ = try await service.wrap(SecretBytes(copying: Self.key), context: ScriptedCloud.context, deadline: .seconds(5))
+    _ = try await service.wrap(SecretBytes(copying: Self.key), context: ScriptedCloud.context, deadline: .seconds(300))
     let refusal = #"{"error":{"code":"Unauthorized","message":"AKV10000"}}"#
     cloud.on("/unwrapkey") { _ in cloud.answer(401, refusal, [Clouds.challenge]) }
     let error = await cloud.failure(service, Clouds.azureBlob)

@@ -52,7 +52,7 @@ struct FallbackTests {
     project: ProjectName(checked: "shop"), cluster: nil, node: nil, purpose: .probe)
 
   private func unwrap(_ service: FallbackService) async throws(KMSError) -> UInt8? {
-    let key = try await service.unwrap(blob, context: Self.context, deadline: .seconds(10))
+    let key = try await service.unwrap(blob, context: Self.context, deadline: .seconds(300))
     return key.withBytes { $0.byteCount == 1 ? unsafe $0.unsafeLoad(as: UInt8.self) : nil }
   }
 

@@ -18,9 +18,9 @@ struct GoogleServiceTests {
     Clouds.account(cloud)
     let service = try cloud.service(Clouds.google)
     let wrapped = try await service.wrap(
-      SecretBytes(copying: Self.key), context: ScriptedCloud.context, deadline: .seconds(5))
+      SecretBytes(copying: Self.key), context: ScriptedCloud.context, deadline: .seconds(300))
     #expect(wrapped.keyID == Clouds.googleKey && wrapped.keyVersion == "3" && wrapped.region == "europe-west3")
-    let key = try await service.unwrap(wrapped, context: ScriptedCloud.context, deadline: .seconds(5))
+    let key = try await service.unwrap(wrapped, context: ScriptedCloud.context, deadline: .seconds(300))
     #expect(key.unprotectedCopy() == Self.key)
 
     let encrypt = try #require(cloud.questions(":encrypt").first)
@@ -76,7 +76,8 @@ struct GoogleServiceTests {
     cloud.on(":encrypt", 200, body.replacing(change.0, with: change.1))
     do {
       let service = try cloud.service(Clouds.google)
-      _ = try await service.wrap(SecretBytes(copying: Self.key), context: ScriptedCloud.context, deadline: .seconds(5))
+      _ = try await service.wrap(
+        SecretBytes(copying: Self.key), context: ScriptedCloud.context, deadline: .seconds(300))
       Issue.record("it was kept")
     } catch let error as KMSError { #expect(error.kind == .malformedAnswer) }
   }

@@ -21,7 +21,7 @@ private final class RawAnswer: ChannelInboundHandler {
   }
 }
 
-@Suite("A metadata service over real HTTP", .timeLimit(.minutes(2)))
+@Suite("A metadata service over real HTTP", .timeLimit(.minutes(10)))
 struct MetadataOverHTTPTests {
   /// What describing a key of Google fails with when the metadata server answers like this.
   private func failure(_ answer: String) async throws -> KMSError? {

@@ -5,7 +5,7 @@ import Foundation
 import LocalKMS
 import Testing
 
-@Suite("Keys are used only from the addresses of the access list", .timeLimit(.minutes(2)))
+@Suite("Keys are used only from the addresses of the access list", .timeLimit(.minutes(10)))
 struct AccessListTests {
   private func ask(_ kms: RunningKMS, _ line: String) async throws -> String {
     let text = "\(line) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"

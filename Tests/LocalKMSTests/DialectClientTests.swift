@@ -8,7 +8,7 @@ import Secrets
 import Testing
 
 /// Keyfold's own clients against the local KMS's dialects: the whole way over TLS, tokens included.
-@Suite("Keyfold's clients against the local KMS of every dialect", .timeLimit(.minutes(5)))
+@Suite("Keyfold's clients against the local KMS of every dialect", .timeLimit(.minutes(10)))
 struct DialectClientTests {
   private static let key = Array("0123456789abcdef0123456789abcdef".utf8)
 

@@ -27,7 +27,7 @@ private struct OneNodeSigner: RoleSigner {
 
 @Suite("A node's session of a role")
 struct NodeSessionTests {
-  private let deadline = Duration.seconds(20)
+  private let deadline = Duration.seconds(300)
   private var other: KeyContext {
     var other = nodeContext
     other.node = NodeName(checked: "orders-2")

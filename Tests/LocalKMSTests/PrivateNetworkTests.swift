@@ -16,7 +16,7 @@ private struct OneAddress: HostResolver {
 
 @Suite("Private networking against a KMS on real sockets")
 struct PrivateNetworkTests {
-  private let deadline = Duration.seconds(20)
+  private let deadline = Duration.seconds(300)
 
   /// Wraps a key by a KMS named `host`, of which the look-up says that it is at `address`.
   private func wrap(_ kms: RunningKMS, _ key: String, host: String, at address: String) async throws -> KMSError? {

@@ -10,7 +10,7 @@ import Testing
 
 @Suite("What a local KMS keeps on disk")
 struct RestartTests {
-  private let deadline = Duration.seconds(20)
+  private let deadline = Duration.seconds(300)
 
   /// What one run leaves for the next.
   private final class Kept: Sendable {

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Sessions of a role")
 struct RoleSessionTests {
-  private let deadline = Duration.seconds(20)
+  private let deadline = Duration.seconds(300)
 
   /// Asks the metadata service; answers the body.
   private func metadata(_ kms: RunningKMS, _ line: String, _ header: String) async throws -> String {

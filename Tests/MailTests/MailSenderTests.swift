@@ -6,7 +6,7 @@ import Testing
 
 @testable import Mail
 
-@Suite("Mail goes out over TLS, logged in, or not at all", .timeLimit(.minutes(2)))
+@Suite("Mail goes out over TLS, logged in, or not at all", .timeLimit(.minutes(10)))
 struct MailSenderTests {
   private static let password = "correct horse"
 

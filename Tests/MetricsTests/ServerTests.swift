@@ -6,7 +6,7 @@ import Testing
 
 @testable import Metrics
 
-@Suite("Metrics are served on a loopback port, whoever asks", .timeLimit(.minutes(2)))
+@Suite("Metrics are served on a loopback port, whoever asks", .timeLimit(.minutes(10)))
 struct ServerTests {
   private static let gauge = Metric(.gauge, "keyfold_a", "A.")
   private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

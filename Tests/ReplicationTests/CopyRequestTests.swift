@@ -5,7 +5,7 @@ import Transport
 
 @testable import Replication
 
-@Suite("Requests for copies", .timeLimit(.minutes(2)))
+@Suite("Requests for copies", .timeLimit(.minutes(10)))
 struct CopyRequestTests {
   private let source = NodeName(checked: "node-1")
   private let reader = NodeName(checked: "node-2")

@@ -7,7 +7,7 @@ import Transport
 
 @testable import Replication
 
-@Suite("A process with the key of a member whose place another one has", .timeLimit(.minutes(2)))
+@Suite("A process with the key of a member whose place another one has", .timeLimit(.minutes(10)))
 struct IncarnationTests {
   private let own = NodeName(checked: "node-1")
   private let peer = NodeName(checked: "node-2")

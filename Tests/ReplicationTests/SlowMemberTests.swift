@@ -8,7 +8,7 @@ import Transport
 
 @testable import Replication
 
-@Suite("A member that takes nothing any more", .timeLimit(.minutes(2)))
+@Suite("A member that takes nothing any more", .timeLimit(.minutes(10)))
 struct SlowMemberTests {
   @Test("is not sent more and more entries; messages without entries still go")
   func bounded() async throws {

@@ -146,13 +146,13 @@ struct TestFailure: Error, CustomStringConvertible {
 
 /// Looks again and again until `condition` holds.
 func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-  let deadline = ContinuousClock.now + .seconds(30)
+  let deadline = ContinuousClock.now + .seconds(120)
   while ContinuousClock.now < deadline {
     if try await condition() { return }
     // tidy:allow sleep members have no event for most of what a test waits for; the condition decides, not the time
     try await Task.sleep(for: .milliseconds(10))
   }
-  throw TestFailure(description: "not within 30 s: \(what)")
+  throw TestFailure(description: "not within 120 s: \(what)")
 }
 
 extension ReplicaMember {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Transport
 
-@Suite("A call waits for its own answer, and not for ever", .timeLimit(.minutes(2)))
+@Suite("A call waits for its own answer, and not for ever", .timeLimit(.minutes(10)))
 struct CallTests {
   private static let request = Envelope(.operatorRequest(OperatorRequest(name: "status")))
 

@@ -109,7 +109,7 @@ struct Stage {
   func connectedLink(limits: TransportLimits = Stage.limits) async throws -> (MessageLink, Mailbox<LinkEvent>) {
     let (link, events) = try link(limits: limits)
     try link.start()
-    try await link.connected(within: .seconds(30))
+    try await link.connected(within: .seconds(300))
     return (link, events)
   }
 

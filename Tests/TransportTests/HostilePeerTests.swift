@@ -6,7 +6,7 @@ import Testing
 
 @testable import Transport
 
-@Suite("Whatever a peer sends, the listener lives on", .timeLimit(.minutes(2)))
+@Suite("Whatever a peer sends, the listener lives on", .timeLimit(.minutes(10)))
 struct HostilePeerTests {
   private func stillServes(_ stage: Stage) async throws {
     let (link, _) = try await stage.connectedLink()

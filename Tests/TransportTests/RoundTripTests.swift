@@ -6,7 +6,7 @@ import Testing
 
 @testable import Transport
 
-@Suite("Messages travel between a listener and its links", .timeLimit(.minutes(2)))
+@Suite("Messages travel between a listener and its links", .timeLimit(.minutes(10)))
 struct TransportRoundTripTests {
   @Test("carries a message and its answer, with payloads, and knows the peer by its key")
   func roundTrip() async throws {
@@ -77,7 +77,7 @@ struct TransportRoundTripTests {
     let (node, _) = try await stage.connectedLink()
     let (console, consoleEvents) = try stage.link(operatorKey)
     try console.start()
-    try await console.connected(within: .seconds(30))
+    try await console.connected(within: .seconds(300))
     try node.send(Stage.heartbeat(1))
     let first = try await stage.events.message()
     try console.send(Envelope(.operatorRequest(OperatorRequest(name: "status"))))
