@@ -106,6 +106,11 @@ struct PlanRenderingTests {
         """)
   }
 
+  @Test("says what a short plan took to the millisecond", arguments: [(133, "133 ms"), (0, "0 s"), (1499, "1 s")])
+  func shortSpan(_ sample: (Int64, String)) {
+    #expect(PlanRendering.took(now, OperatorTime(milliseconds: now.milliseconds + sample.0)) == sample.1)
+  }
+
   @Test("says why a plan waits")
   func waiting() throws {
     let lines = PlanRendering.lines(try plan(.waiting, reason: "node-c was never heard of"), now: now, .plain)

@@ -141,10 +141,13 @@ enum PlanRendering {
     }
   }
 
-  private static func took(_ from: OperatorTime?, _ to: OperatorTime?) -> String? {
+  /// What passed between two moments, to the millisecond below a second: a rolling rotation takes less.
+  static func took(_ from: OperatorTime?, _ to: OperatorTime?) -> String? {
     guard let from, let to else { return nil }
     let (milliseconds, overflow) = to.milliseconds.subtractingReportingOverflow(from.milliseconds)
-    return overflow ? nil : Wording.span(seconds: Double(max(0, milliseconds)) / 1000)
+    guard !overflow else { return nil }
+    return milliseconds > 0 && milliseconds < 1000
+      ? "\(milliseconds) ms" : Wording.span(seconds: Double(max(0, milliseconds)) / 1000)
   }
 }
 
