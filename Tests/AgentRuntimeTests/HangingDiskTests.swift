@@ -21,7 +21,7 @@ private final class HangingDisk: Sendable {
 
   func sync() {
     entered.withLock { $0 = true }
-    if gate.wait(timeout: .now() + 60) == .timedOut { isGivenUp.withLock { $0 = true } }
+    if gate.wait(timeout: .now() + 300) == .timedOut { isGivenUp.withLock { $0 = true } }
   }
 
   func letGo() { gate.signal() }

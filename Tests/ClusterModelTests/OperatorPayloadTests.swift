@@ -43,9 +43,13 @@ private let commands: [OperatorCommand] = [
 
 @Suite("An operator's request and its answer survive the way there and back")
 struct OperatorPayloadTests {
+  private func decode(_ bytes: [UInt8]) throws -> (command: OperatorCommand, secret: Range<Int>) {
+    try unsafe OperatorPayload.decodeCommand(bytes.span.bytes)
+  }
+
   @Test("carries every command", arguments: commands)
   func command(_ command: OperatorCommand) throws {
-    let (decoded, secret) = try OperatorPayload.decodeCommand(try OperatorPayload.encode(command))
+    let (decoded, secret) = try decode(try OperatorPayload.encode(command))
     #expect(decoded == command)
     #expect(secret.isEmpty)
   }
@@ -60,7 +64,7 @@ struct OperatorPayloadTests {
   func secret() throws {
     let secret = Array("s3cr3t\"}".utf8)
     let bytes = try OperatorPayload.encode(.setKMS(project: ProjectName(checked: "p"), settings: settings)) + secret
-    let (_, range) = try OperatorPayload.decodeCommand(bytes)
+    let (_, range) = try decode(bytes)
     #expect(Array(bytes[range]) == secret)
   }
 
@@ -78,7 +82,7 @@ struct OperatorPayloadTests {
     "refuses what is none without harm",
     arguments: [[], [0], [0, 0, 0, 9, 1], [0, 0, 0, 0], [255, 255, 255, 255, 1], [0, 0, 0, 2, 0x7B, 0x7D]] as [[UInt8]])
   func garbage(_ bytes: [UInt8]) {
-    #expect(throws: ModelError.self) { try OperatorPayload.decodeCommand(bytes) }
+    #expect(throws: ModelError.self) { try decode(bytes) }
     #expect(throws: ModelError.self) { try OperatorPayload.decodeAnswer(bytes) }
   }
 
@@ -87,13 +91,15 @@ struct OperatorPayloadTests {
     let bytes =
       try OperatorPayload.encode(.listProjects)
       + [UInt8](repeating: 1, count: OperatorPayload.maximumSecretLength + 1)
-    #expect(throws: ModelError.self) { try OperatorPayload.decodeCommand(bytes) }
+    #expect(throws: ModelError.self) { try decode(bytes) }
   }
 
   @Test("refuses names that the model refuses")
   func hostileName() {
     let json = Array(#"{"showCluster":{"name":"../etc"}}"#.utf8)
-    #expect(throws: ModelError.self) { try OperatorPayload.decodeCommand([0, 0, 0, UInt8(json.count)] + json) }
+    #expect(throws: ModelError.self) {
+      try decode([0, 0, 0, UInt8(json.count)] + json)
+    }
   }
 
   @Test("has no place for the secret in what it shows of settings")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import ClusterModel
+import Glibc
 import Testing
 
 @testable import CoordinatorCore
@@ -150,7 +151,7 @@ struct ScaleTests {
 
   private static func cost(_ crowd: inout Crowd) -> Duration {
     crowd.now = crowd.now + .seconds(1)
-    let begin = ContinuousClock.now
+    let begin = processorTime
     for round in 1...10 {
       for var report in crowd.reports.prefix(30) {
         // It takes writes, so that its cluster is looked at each time.
@@ -158,6 +159,14 @@ struct ScaleTests {
         _ = crowd.core.onHeartbeat(report.node, report: report, now: crowd.now)
       }
     }
-    return begin.duration(to: .now)
+    return processorTime - begin
+  }
+
+  /// What this thread has worked: other tests run beside it.
+  private static var processorTime: Duration {
+    var time = timespec()
+    // Fails only for a clock that there is not.
+    _ = unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
   }
 }

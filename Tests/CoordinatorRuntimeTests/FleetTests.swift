@@ -13,7 +13,7 @@ private let shop = ProjectName(checked: "shop")
   "A fleet on real sockets follows its coordinator; deploy/bench fleet measures a thousand", .timeLimit(.minutes(10)))
 struct FleetTests {
   private static let nodes = 51
-  private static let patience = Duration.seconds(60)
+  private static let patience = Duration.seconds(500)
 
   private func up(_ fleet: FleetPeers, _ admin: OperatorClient, _ harness: CoordinatorHarness) async throws {
     _ = try await admin.ask(.createProject(name: shop, owners: []))

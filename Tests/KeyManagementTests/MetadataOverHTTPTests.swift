@@ -36,7 +36,7 @@ struct MetadataOverHTTPTests {
     settings.endpoint = "https://127.0.0.1:1"
     let service = try factory.makeService(settings: settings, secret: nil)
     var thrown: KMSError?
-    do { _ = try await service.describe(deadline: .seconds(60)) } catch { thrown = error }
+    do { _ = try await service.describe(deadline: .seconds(300)) } catch { thrown = error }
     await factory.shutdown()
     try await channel.close()
     return thrown

@@ -76,7 +76,7 @@ final class ScriptedCloud: HTTPExchange {
   }
 
   /// What unwrapping fails with; nil if it does not fail.
-  func failure(_ service: any KeyManagementService, _ wrapped: WrappedMasterKey, deadline: Duration = .seconds(60))
+  func failure(_ service: any KeyManagementService, _ wrapped: WrappedMasterKey, deadline: Duration = .seconds(300))
     async -> KMSError?
   {
     do {

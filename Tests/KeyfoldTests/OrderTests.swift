@@ -69,6 +69,14 @@ struct OrderTests {
     }
   }
 
+  @Test("waits longer where a KMS is asked first, and tells an answer that is late from a lost coordinator")
+  func patience() {
+    let cluster = ClusterName(checked: "orders")
+    #expect(OperatorCommand.tryAgain(cluster: cluster).patience == .seconds(300))
+    #expect(OperatorCommand.showCluster(name: cluster).patience == .seconds(30))
+    #expect(ExitStatus(.unanswered) == .unfinished && ExitStatus(.unreachable) == .unreachable)
+  }
+
   @Test("a failure's text can't steer the terminal, and keeps its lines")
   func harmless() {
     #expect(Terminal.harmless("one\u{1B}[2J\ntwo\u{7}") == "one\\u{1b}[2J\ntwo\\u{7}")

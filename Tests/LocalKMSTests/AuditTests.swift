@@ -16,10 +16,10 @@ struct AuditTests {
       let key = try await kms.admin.createKey().keyID
       let service = try kms.service(key)
       let master = try SecretBytes.random(count: 32)
-      let wrapped = try await service.wrap(master, context: nodeContext, deadline: .seconds(20))
+      let wrapped = try await service.wrap(master, context: nodeContext, deadline: .seconds(300))
       try await kms.admin.disable(key)
       let error = await kmsError { () async throws(KMSError) in
-        _ = try await service.unwrap(wrapped, context: nodeContext, deadline: .seconds(20))
+        _ = try await service.unwrap(wrapped, context: nodeContext, deadline: .seconds(300))
       }
       let lines = try kms.audit()
       #expect(lines.map { $0["operation"] } == ["CreateKey", "Encrypt", "DisableKey", "Decrypt"])
@@ -44,8 +44,8 @@ struct AuditTests {
         for _ in 0..<8 {
           group.addTask {
             let master = try SecretBytes.random(count: 32)
-            let wrapped = try await service.wrap(master, context: nodeContext, deadline: .seconds(30))
-            let unwrapped = try await service.unwrap(wrapped, context: nodeContext, deadline: .seconds(30))
+            let wrapped = try await service.wrap(master, context: nodeContext, deadline: .seconds(300))
+            let unwrapped = try await service.unwrap(wrapped, context: nodeContext, deadline: .seconds(300))
             return unwrapped.isEqual(to: master)
           }
         }

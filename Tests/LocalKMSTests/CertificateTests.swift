@@ -14,7 +14,7 @@ struct CertificateTests {
       var settings = kms.settings(try await kms.admin.createKey().keyID)
       settings.certificateAuthorityPEM = nil
       let service = try kms.factory.makeService(settings: settings, secret: kms.credentials.secretKey)
-      let error = await kmsError { () throws(KMSError) in _ = try await service.describe(deadline: .seconds(60)) }
+      let error = await kmsError { () throws(KMSError) in _ = try await service.describe(deadline: .seconds(300)) }
       #expect(error?.kind == .tls)
       #expect(
         error?.detail == "127.0.0.1:\(kms.ready.port): the TLS certificate is of an unknown issuer, or has expired; "

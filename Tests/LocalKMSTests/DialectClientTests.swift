@@ -68,15 +68,16 @@ struct DialectClientTests {
     try await withLocalKMS(folder.path) { kms in
       let scene = try await Self.scene(provider, kms)
       let service = try kms.factory.makeService(settings: scene.settings, secret: scene.secret)
-      let wrapped = try await service.wrap(SecretBytes(copying: Self.key), context: nodeContext, deadline: .seconds(20))
+      let wrapped = try await service.wrap(
+        SecretBytes(copying: Self.key), context: nodeContext, deadline: .seconds(300))
       func unwrapped(_ context: KeyContext = nodeContext) async -> KMSError? {
         await kmsError { () throws(KMSError) in
-          let key = try await service.unwrap(wrapped, context: context, deadline: .seconds(20))
+          let key = try await service.unwrap(wrapped, context: context, deadline: .seconds(300))
           #expect(key.unprotectedCopy() == Self.key)
         }
       }
       #expect(await unwrapped() == nil)
-      #expect(try await service.describe(deadline: .seconds(20)).state == .enabled)
+      #expect(try await service.describe(deadline: .seconds(300)).state == .enabled)
 
       var other = nodeContext
       other.node = NodeName(checked: "orders-2")
@@ -85,7 +86,7 @@ struct DialectClientTests {
 
       try await kms.admin.disable(scene.settings.keyID)
       #expect(await unwrapped()?.kind == .keyDisabled)
-      #expect(try await service.describe(deadline: .seconds(20)).state == .disabled)
+      #expect(try await service.describe(deadline: .seconds(300)).state == .disabled)
       try await kms.admin.enable(scene.settings.keyID)
       #expect(await unwrapped() == nil)
 
@@ -104,7 +105,8 @@ struct DialectClientTests {
     try await withLocalKMS(folder.path) { kms in
       let scene = try await Self.scene(provider, kms)
       let service = try kms.factory.makeService(settings: scene.settings, secret: scene.secret)
-      let wrapped = try await service.wrap(SecretBytes(copying: Self.key), context: nodeContext, deadline: .seconds(20))
+      let wrapped = try await service.wrap(
+        SecretBytes(copying: Self.key), context: nodeContext, deadline: .seconds(300))
       var settings = scene.settings
       var secret = scene.secret
       switch provider {
@@ -121,7 +123,7 @@ struct DialectClientTests {
       }
       let wrong = try kms.factory.makeService(settings: settings, secret: secret)
       let error = await kmsError { () throws(KMSError) in
-        _ = try await wrong.unwrap(wrapped, context: nodeContext, deadline: .seconds(20))
+        _ = try await wrong.unwrap(wrapped, context: nodeContext, deadline: .seconds(300))
       }
       guard case .revoked? = error?.verdict else {
         Issue.record("\(provider): \(String(describing: error))")
@@ -153,7 +155,7 @@ struct DialectClientTests {
       }
       let service = try kms.factory.makeService(settings: settings, secret: nil)
       let error = await kmsError { () throws(KMSError) in
-        _ = try await service.describe(deadline: .seconds(20))
+        _ = try await service.describe(deadline: .seconds(300))
       }
       #expect(error?.kind == (provider == .aws ? .accessDenied : nil), "\(String(describing: error))")
     }

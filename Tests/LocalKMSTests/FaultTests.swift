@@ -61,7 +61,7 @@ struct FaultTests {
       let elsewhere = try kms.factory.makeService(settings: away, secret: kms.credentials.secretKey)
       let home = try kms.service(key)
       func describe(_ service: any KeyManagementService) async -> KMSError? {
-        await kmsError { () async throws(KMSError) in _ = try await service.describe(deadline: .seconds(60)) }
+        await kmsError { () async throws(KMSError) in _ = try await service.describe(deadline: .seconds(300)) }
       }
       let number = try await kms.admin.setFault(LocalKMSFault(.error, value: 503, region: kms.ready.region))
       #expect(try await kms.admin.faults().map(\.region) == [kms.ready.region])
@@ -88,10 +88,10 @@ struct FaultTests {
       }
       #expect(try await kms.admin.faults().isEmpty)
 
-      _ = try await kms.admin.setFault(LocalKMSFault(.error, value: 503, dialect: "azure"), lasting: .seconds(60))
+      _ = try await kms.admin.setFault(LocalKMSFault(.error, value: 503, dialect: "azure"), lasting: .seconds(600))
       #expect(try await ask(kms, vault).hasPrefix("HTTP/1.1 503 "))
       #expect(try await ask(kms, google).hasPrefix("HTTP/1.1 401 "))
-      clock.set(offsetSeconds: 61)
+      clock.set(offsetSeconds: 601)
       #expect(try await ask(kms, vault).hasPrefix("HTTP/1.1 401 "))
       clock.set(offsetSeconds: 0)
 
@@ -128,7 +128,7 @@ struct FaultTests {
   private func wrapped(_ kms: RunningKMS) async throws -> (any KeyManagementService, WrappedMasterKey) {
     let service = try kms.service(try await kms.admin.createKey().keyID)
     let blob = try await service.wrap(
-      try SecretBytes.random(count: 32), context: nodeContext, deadline: .seconds(20))
+      try SecretBytes.random(count: 32), context: nodeContext, deadline: .seconds(300))
     return (service, blob)
   }
 
@@ -153,7 +153,7 @@ struct FaultTests {
       // The operator is not touched.
       #expect(try await kms.admin.keys().count == 1)
       try await kms.admin.clearFaults()
-      _ = try await service.unwrap(blob, context: nodeContext, deadline: .seconds(20))
+      _ = try await service.unwrap(blob, context: nodeContext, deadline: .seconds(300))
     }
   }
 
@@ -165,11 +165,12 @@ struct FaultTests {
       let key = try await kms.admin.createKey().keyID
       try await kms.admin.scheduleDeletion(key, days: 7)
       _ = try await kms.admin.setFault(LocalKMSFault(.clockSkew, value: 31_536_000))
-      let answer = try await ask(kms, vault)
       var calendar = Calendar(identifier: .gregorian)
       calendar.timeZone = .gmt
-      let year = calendar.component(.year, from: Date().addingTimeInterval(31_536_000))
-      #expect(answer.contains(" \(year) "), "\(answer)")
+      let inYears = { calendar.component(.year, from: Date().addingTimeInterval(31_536_000)) }
+      let before = inYears()
+      let answer = try await ask(kms, vault)
+      #expect((before...inYears()).contains { answer.contains(" \($0) ") }, "\(answer)")
       #expect(try await kms.admin.describe(key).state == .pendingDeletion)
     }
   }

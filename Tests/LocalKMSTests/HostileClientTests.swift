@@ -145,12 +145,12 @@ struct HostileClientTests {
     try await withLocalKMS(folder.path) { kms in
       let key = try await kms.admin.createKey().keyID
       let wrapped = try await kms.service(key)
-        .wrap(try SecretBytes.random(count: 32), context: nodeContext, deadline: .seconds(20))
+        .wrap(try SecretBytes.random(count: 32), context: nodeContext, deadline: .seconds(300))
       var settings = kms.settings(key)
       settings.certificateAuthorityPEM = otherAuthority
       let untrusted = try kms.factory.makeService(settings: settings, secret: kms.credentials.secretKey)
       let tls = await kmsError { () async throws(KMSError) in
-        _ = try await untrusted.unwrap(wrapped, context: nodeContext, deadline: .seconds(20))
+        _ = try await untrusted.unwrap(wrapped, context: nodeContext, deadline: .seconds(300))
       }
       guard case .unreachable(.tls, _)? = tls?.verdict else { throw Unexpected() }
 
@@ -158,7 +158,7 @@ struct HostileClientTests {
       settings.endpoint = "https://127.0.0.1:1"
       let closed = try kms.factory.makeService(settings: settings, secret: kms.credentials.secretKey)
       let network = await kmsError { () async throws(KMSError) in
-        _ = try await closed.unwrap(wrapped, context: nodeContext, deadline: .seconds(60))
+        _ = try await closed.unwrap(wrapped, context: nodeContext, deadline: .seconds(300))
       }
       guard case .unreachable(.network, _)? = network?.verdict else { throw Unexpected() }
     }

@@ -26,7 +26,7 @@ struct RoleSessionTests {
     try await withLocalKMS(folder.path, serverClock: clock, configure: { $0.metadataPort = 0 }) { kms in
       _ = try await kms.admin.createRole("keyfold")
       try await kms.admin.setMachine(role: "keyfold", client: nil, serviceAccount: nil)
-      let token = try await metadata(kms, "PUT /latest/api/token", "token-ttl-seconds: 60")
+      let token = try await metadata(kms, "PUT /latest/api/token", "token-ttl-seconds: 3600")
       let path = "/latest/meta-data/iam/security-credentials/"
       #expect(try await metadata(kms, "GET \(path)", "token: \(token)") == "keyfold")
       let answer = try await metadata(kms, "GET \(path)keyfold", "token: \(token)")

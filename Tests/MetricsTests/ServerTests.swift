@@ -12,7 +12,7 @@ struct ServerTests {
   private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
   private func serving(
-    connectionSeconds: Int64 = 100, _ body: (Int, MetricsServer) async throws -> Void
+    connectionSeconds: Int64 = 3600, _ body: (Int, MetricsServer) async throws -> Void
   ) async throws {
     let registry = MetricsRegistry()
     registry.onScrape { $0.set(Self.gauge, 7) }

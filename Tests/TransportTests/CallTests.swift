@@ -35,11 +35,11 @@ struct CallTests {
   func answers() async throws {
     let stage = try stage()
     let (link, _) = try await stage.connectedLink()
-    async let first = link.call(Self.request, payload: [1], within: .seconds(60))
-    async let second = link.call(Self.request, payload: [2], within: .seconds(60))
+    async let first = link.call(Self.request, payload: [1], within: .seconds(300))
+    async let second = link.call(Self.request, payload: [2], within: .seconds(300))
     let inbounds = [try await stage.events.message(), try await stage.events.message()]
     for inbound in inbounds.reversed() {
-      try stage.listener.send(reply(0, to: inbound), payload: inbound.payload, to: inbound.route)
+      try stage.listener.send(reply(0, to: inbound), payload: inbound.order?.copy ?? [], to: inbound.route)
     }
     #expect(try await first.payload == [1])
     #expect(try await second.payload == [2])
@@ -50,7 +50,7 @@ struct CallTests {
     let stage = try stage()
     let (link, _) = try await stage.connectedLink()
     let seen = Mailbox<[UInt8]>()
-    async let answer = link.call(Self.request, within: .seconds(60), onProgress: { seen.put($0.payload) })
+    async let answer = link.call(Self.request, within: .seconds(300), onProgress: { seen.put($0.payload) })
     let inbound = try await stage.events.message()
     try stage.listener.send(reply(0, to: inbound, final: false), payload: [1], to: inbound.route)
     #expect(try await seen.next() == [1])
@@ -63,7 +63,7 @@ struct CallTests {
     let stage = try stage()
     let (link, _) = try await stage.connectedLink()
     async let failure = failure { () async throws(TransportError) in
-      _ = try await link.call(Self.request, within: .seconds(60))
+      _ = try await link.call(Self.request, within: .seconds(300))
     }
     let inbound = try await stage.events.message()
     try stage.listener.send(
@@ -106,12 +106,12 @@ struct CallTests {
     limits.outstandingCalls = 1
     let stage = try stage()
     let (link, _) = try await stage.connectedLink(limits: limits)
-    async let first = code { _ = try await link.call(Self.request, within: .seconds(60)) }
+    async let first = code { _ = try await link.call(Self.request, within: .seconds(300)) }
     let inbound = try await stage.events.message()
-    #expect(await code { _ = try await link.call(Self.request, within: .seconds(60)) } == .congested)
+    #expect(await code { _ = try await link.call(Self.request, within: .seconds(300)) } == .congested)
     try stage.listener.send(reply(0, to: inbound), to: inbound.route)
     #expect(await first == nil)
-    async let third = code { _ = try await link.call(Self.request, within: .seconds(60)) }
+    async let third = code { _ = try await link.call(Self.request, within: .seconds(300)) }
     let again = try await stage.events.message()
     try stage.listener.send(reply(0, to: again), to: again.route)
     #expect(await third == nil)
@@ -121,8 +121,8 @@ struct CallTests {
   func notConnected() async throws {
     let stage = try stage()
     let (link, _) = try stage.link()
-    #expect(await code { _ = try await link.call(Self.request, within: .seconds(60)) } == .notConnected)
-    #expect(await code { try await link.connected(within: .seconds(60)) } == .closed)
+    #expect(await code { _ = try await link.call(Self.request, within: .seconds(300)) } == .notConnected)
+    #expect(await code { try await link.connected(within: .seconds(300)) } == .closed)
     stage.listener.close()
     try link.start()
     #expect(await code { try await link.connected(within: .milliseconds(30)) } == .deadline)

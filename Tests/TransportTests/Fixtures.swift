@@ -160,6 +160,11 @@ final class RawPeer {
   }
 }
 
+extension WipedBytes {
+  /// The bytes, to compare them.
+  var copy: [UInt8] { withBytes { (span) in unsafe span.withUnsafeBytes { unsafe Array($0) } } }
+}
+
 /// Waits until a counter says what a test expects; counters have no events.
 func eventually(_ condition: () -> Bool) async throws {
   // tidy:allow sleep counters are read, not told; the suite's time limit ends the wait

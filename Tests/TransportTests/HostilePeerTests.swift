@@ -9,7 +9,10 @@ import Testing
 @Suite("Whatever a peer sends, the listener lives on", .timeLimit(.minutes(10)))
 struct HostilePeerTests {
   private func stillServes(_ stage: Stage) async throws {
-    let (link, _) = try await stage.connectedLink()
+    let (link, events) = try stage.link()
+    try link.start()
+    // An impatient listener may refuse it first, on a busy machine.
+    try await events.connected()
     try link.send(Stage.heartbeat(99))
     while true {
       if case .timeoutNow(TimeoutNow(term: 99)) = try await stage.events.message().envelope.body { return }

@@ -23,14 +23,6 @@ public struct AgentConfiguration: DaemonConfiguration {
     public var publicKey: String
   }
 
-  /// An address to listen on.
-  public struct Listen: Decodable, Sendable {
-    /// The address, 127.0.0.1 by default.
-    public var address: String?
-    /// The port; 0 takes any free one.
-    public var port: UInt16?
-  }
-
   /// How members of the shard reach this node, and it them.
   public struct Replication: Decodable, Sendable {
     /// The address to listen on, 127.0.0.1 by default.

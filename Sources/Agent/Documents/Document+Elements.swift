@@ -77,11 +77,6 @@ struct RawElement {
     }
   }
 
-  /// The embedded document or array, without copying it.
-  func embeddedDocument(in storage: [UInt8]) -> Document? {
-    type == .document || type == .array ? embedded(first, storage) : nil
-  }
-
   private func text(_ range: Range<Int>, _ storage: [UInt8]) -> String {
     String(decoding: storage[range], as: UTF8.self)
   }

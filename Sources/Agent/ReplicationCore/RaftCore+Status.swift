@@ -73,13 +73,6 @@ extension RaftCore {
     return now - peer.lastHeard < settings.electionTimeout && peer.match + settings.caughtUpLag >= log.lastIndex
   }
 
-  /// The latest moment at which a majority was known to follow this leader; nil on any other member.
-  public var majorityHeardAt: Duration? {
-    guard let leading else { return nil }
-    let heard = membership.voters.map { $0 == me ? clock : leading.peers[$0]?.lastHeard ?? .zero }.sorted()
-    return heard[(heard.count - 1) / 2]
-  }
-
   /// The leader's state; setting it has an effect only while this member leads.
   var leading: Leading? {
     get { if case .leader(let leading) = state { leading } else { nil } }

@@ -72,7 +72,7 @@ extension CoordinatorCore {
       "\(episode.id).revoked", to: project,
       subject: "The KMS key of project \(name) is revoked: \(Self.counted(clusters)) disabled",
       text: """
-        The key of project \(name) was taken away, and every node of these clusters has closed its data:
+        The key of project \(name) was taken away, and every node of these clusters closes its data:
 
         \(list)
 
@@ -101,7 +101,7 @@ extension CoordinatorCore {
       "\(episode.id).more-\(episode.clusters.count)", to: project,
       subject: "The KMS key of project \(name) is revoked: \(Self.counted(others)) more disabled",
       text: """
-        The key of project \(name) is still away, and every node of these clusters has closed its data too:
+        The key of project \(name) is still away, and every node of these clusters closes its data too:
 
         \(others.map { "  \($0)" }.joined(separator: "\n"))
 

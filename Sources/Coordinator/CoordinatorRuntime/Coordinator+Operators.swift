@@ -14,7 +14,8 @@ extension Coordinator {
     }
     let asker = Asker(route: inbound.route, messageID: inbound.envelope.messageID)
     do {
-      let (command, secret) = try Self.read(inbound.payload)
+      guard let order = inbound.order else { throw Self.unreadable("it is empty") }
+      let (command, secret) = try order.withBytes(Self.read)
       logger.log(
         level: command.isOrder ? .notice : .debug, "operator asks",
         metadata: ["operator": "\(name)", "command": "\(command.commandName)"])
@@ -58,22 +59,17 @@ extension Coordinator {
   }
 
   /// Splits a request into command and secret.
-  private static func read(_ payload: [UInt8]) throws(OperatorFailure) -> (OperatorCommand, Secret?) {
+  private static func read(_ order: RawSpan) throws(OperatorFailure) -> (OperatorCommand, Secret?) {
     do {
-      let (command, range) = try OperatorPayload.decodeCommand(payload)
-      if range.isEmpty { return (command, nil) }
-      return (
-        command,
-        Secret(
-          try SecretBytes(capacity: range.count) { (span) throws(SecretsError) in
-            for index in range { span.append(payload[index]) }
-          })
-      )
-    } catch {
-      throw OperatorFailure(
-        .versionMismatch, what: "The request can't be read.", why: "\(error)",
-        next: "Use the keyfold of the coordinator's version.")
-    }
+      let (command, range) = try OperatorPayload.decodeCommand(order)
+      return (command, range.isEmpty ? nil : Secret(try SecretBytes(copying: order.extracting(range))))
+    } catch { throw unreadable("\(error)") }
+  }
+
+  private static func unreadable(_ why: String) -> OperatorFailure {
+    OperatorFailure(
+      .versionMismatch, what: "The request can't be read.", why: why,
+      next: "Use the keyfold of the coordinator's version.")
   }
 
   func reply(_ answer: OperatorAnswer, to asker: Asker) {
@@ -92,6 +88,7 @@ extension Coordinator {
     case .invalid: 2
     case .notFound, .alreadyExists, .conflict, .forbidden: 4
     case .unreachable: 3
+    case .unanswered: 5
     case .kmsFailed, .failed, .versionMismatch: 1
     }
   }

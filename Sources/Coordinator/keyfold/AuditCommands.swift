@@ -65,7 +65,7 @@ struct AuditCommands: ParsableCommand {
         if let file {
           result = try AuditExport.verify(file)
         } else {
-          let session = try await OperatorSession.open(options.path, timeout: .seconds(options.timeout))
+          let session = try await OperatorSession.open(options.path, timeout: options.patience)
           defer { session.close() }
           result = try await AuditReading.verify(session)
         }

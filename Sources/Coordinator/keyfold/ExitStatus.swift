@@ -17,6 +17,7 @@ enum ExitStatus: Int32 {
     case .notFound, .alreadyExists, .conflict, .forbidden: self = .refused
     case .kmsFailed, .failed, .versionMismatch: self = .failed
     case .unreachable: self = .unreachable
+    case .unanswered: self = .unfinished
     }
   }
 }

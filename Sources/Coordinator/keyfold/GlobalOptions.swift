@@ -22,8 +22,10 @@ struct GlobalOptions: ParsableArguments {
 
   @Option(
     name: .long, parsing: .unconditional,
-    help: ArgumentHelp("How long to wait for an answer, in seconds.", valueName: "seconds"))
-  var timeout: Double = 30
+    help: ArgumentHelp(
+      "How long to wait for an answer, in seconds (default: 30; 300 where the coordinator has to ask a KMS first).",
+      valueName: "seconds"))
+  var timeout: Double?
 
   static let defaultFile = "./.keyfold/coordinator/operator.json"
 
@@ -34,8 +36,11 @@ struct GlobalOptions: ParsableArguments {
     return named.isEmpty ? Self.defaultFile : named
   }
 
+  /// How long to wait for an answer, if it was said.
+  var patience: Duration? { timeout.map { .seconds($0) } }
+
   func validate() throws {
-    guard timeout > 0, timeout <= 86_400 else {
+    guard timeout.map({ $0 > 0 && $0 <= 86_400 }) != false else {
       throw ValidationError("--timeout has to be more than 0 and at most 86400 seconds.")
     }
   }

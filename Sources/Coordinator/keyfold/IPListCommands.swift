@@ -74,7 +74,7 @@ extension IPListCommands {
           do {
             shown = try show(try await ask(), after: shown, terminal)
             isAway = false
-          } catch let failure as OperatorFailure where [.unreachable, .notFound].contains(failure.code) {
+          } catch let failure as OperatorFailure where [.unreachable, .unanswered, .notFound].contains(failure.code) {
             // A coordinator that is restarted comes back; what was printed still holds.
             if !isAway { terminal.complain(failure.description) }
             isAway = true
@@ -101,7 +101,7 @@ extension IPListCommands {
 
     /// A connection for each question: one that is lost does not end the watch.
     private func ask() async throws(OperatorFailure) -> IPListExport {
-      let session = try await OperatorSession.open(options.path, timeout: .seconds(options.timeout))
+      let session = try await OperatorSession.open(options.path, timeout: options.patience)
       defer { session.close() }
       guard case .ipList(let view) = try await session.ask(.showIPList) else {
         throw OperatorFailure.unexpectedAnswer()

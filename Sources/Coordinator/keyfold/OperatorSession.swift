@@ -15,15 +15,15 @@ struct OperatorSession {
   private let link: MessageLink
   private let file: OperatorFile
   private let path: String
-  private let timeout: Duration
+  private let timeout: Duration?
 
   /// Reads the operator file and connects; throws a failure that says what to do.
-  static func open(_ path: String, timeout: Duration) async throws(OperatorFailure) -> OperatorSession {
+  static func open(_ path: String, timeout: Duration?) async throws(OperatorFailure) -> OperatorSession {
     let file = try read(path)
     let session = try OperatorSession(file: file, path: path, timeout: timeout)
     do {
       try session.link.start()
-      try await session.link.connected(within: min(timeout, connectTimeout))
+      try await session.link.connected(within: min(timeout ?? connectTimeout, connectTimeout))
     } catch {
       session.close()
       throw session.failure(error)
@@ -31,7 +31,7 @@ struct OperatorSession {
     return session
   }
 
-  private init(file: OperatorFile, path: String, timeout: Duration) throws(OperatorFailure) {
+  private init(file: OperatorFile, path: String, timeout: Duration?) throws(OperatorFailure) {
     (self.file, self.path, self.timeout) = (file, path, timeout)
     do {
       let identity = try file.secretKey.withSecret { (secret) throws(TransportError) in
@@ -58,10 +58,16 @@ struct OperatorSession {
     var payload = try Self.payload(command, secret: secret)
     defer { SecretBytes.wipe(&payload) }
     let answer: OperatorAnswer
+    let timeout = timeout ?? command.patience
     do {
       let reply = try await link.call(
         Envelope(.operatorRequest(OperatorRequest(name: command.commandName))), payload: payload, within: timeout)
       answer = try Self.answer(reply)
+    } catch let error as TransportError where error.code == .deadline {
+      throw OperatorFailure(
+        .unanswered, what: "The coordinator at \(file.coordinator) has not answered yet; it may still do it.",
+        why: "Nothing came within \(timeout.formatted(.units(allowed: [.hours, .minutes, .seconds, .milliseconds]))).",
+        next: "Look how things stand before you order it again, or wait longer with --timeout.")
     } catch let error as TransportError {
       throw failure(error)
     } catch let error as OperatorFailure {
@@ -104,9 +110,10 @@ struct OperatorSession {
       throw OperatorFailure(
         DurableFile.exists(path) ? .invalid : .unreachable,
         what: "The coordinator to ask is not known: the operator file can't be used.", why: error.description,
-        next:
-          "Start keyfold-coordinator, which writes \(OperatorFile.name) into its data directory, and name that file "
-          + "with --operator or KEYFOLD_OPERATOR.")
+        next: DurableFile.exists(path)
+          ? ""
+          : "Start keyfold-coordinator, which writes \(OperatorFile.name) into its data directory, and name that file "
+            + "with --operator or KEYFOLD_OPERATOR.")
     }
   }
 

@@ -14,7 +14,7 @@ extension OperatorSubcommand {
   mutating func run() async throws {
     let terminal = Terminal(json: options.output.json)
     try await terminal.reporting {
-      let session = try await OperatorSession.open(options.path, timeout: .seconds(options.timeout))
+      let session = try await OperatorSession.open(options.path, timeout: options.patience)
       defer { session.close() }
       try await perform(session, terminal)
     }

@@ -78,7 +78,9 @@ struct PlanFollower: Sendable {
         heardAt = clock.now
         screen.draw(plan)
       } catch let failure as OperatorFailure {
-        guard failure.code == .unreachable, clock.now - heardAt < Self.patience else { return .failure(failure) }
+        guard [.unreachable, .unanswered].contains(failure.code), clock.now - heardAt < Self.patience else {
+          return .failure(failure)
+        }
         screen.note("The coordinator is out of reach; the plan goes on as soon as it is back. Trying again…")
       } catch {
         return .interrupted

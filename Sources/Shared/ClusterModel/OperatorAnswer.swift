@@ -74,8 +74,10 @@ public struct OperatorFailure: Error, Sendable, Codable, Equatable, CustomString
     case forbidden
     /// The KMS did not do what the settings need.
     case kmsFailed
-    /// The coordinator cannot be reached or did not answer in time.
+    /// The coordinator cannot be reached.
     case unreachable
+    /// The coordinator was asked and has not answered in time; it may still do it.
+    case unanswered
     /// It was tried and failed.
     case failed
     /// The other side speaks another version.

@@ -19,23 +19,23 @@ public enum OperatorPayload {
   public static func encode(_ answer: OperatorAnswer) throws(ModelError) -> [UInt8] { try frame(answer) }
 
   /// Reads a request and says where its secret lies; throws `ModelError` if the bytes are none.
-  public static func decodeCommand(_ bytes: [UInt8]) throws(ModelError) -> (
+  public static func decodeCommand(_ bytes: RawSpan) throws(ModelError) -> (
     command: OperatorCommand, secret: Range<Int>
   ) {
     let end = try jsonEnd(bytes)
     guard end <= maximumRequestLength + prefixLength else {
       throw fault("the request has more than \(maximumRequestLength) bytes")
     }
-    guard bytes.count - end <= maximumSecretLength else {
+    guard bytes.byteCount - end <= maximumSecretLength else {
       throw fault("the secret has more than \(maximumSecretLength) bytes")
     }
-    return (try decode(OperatorCommand.self, bytes[prefixLength..<end]), end..<bytes.count)
+    return (try decode(OperatorCommand.self, bytes.extracting(prefixLength..<end)), end..<bytes.byteCount)
   }
 
   /// Reads a reply; throws `ModelError` if the bytes are none.
   public static func decodeAnswer(_ bytes: [UInt8]) throws(ModelError) -> OperatorAnswer {
-    let end = try jsonEnd(bytes)
-    return try decode(OperatorAnswer.self, bytes[prefixLength..<end])
+    let bytes = unsafe bytes.span.bytes
+    return try decode(OperatorAnswer.self, bytes.extracting(prefixLength..<(try jsonEnd(bytes))))
   }
 
   private static let prefixLength = 4
@@ -49,17 +49,16 @@ public enum OperatorPayload {
     return [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: length >> $0) } + json
   }
 
-  private static func jsonEnd(_ bytes: [UInt8]) throws(ModelError) -> Int {
-    guard bytes.count >= prefixLength else { throw fault("fewer than \(prefixLength) bytes") }
-    let length = bytes[..<prefixLength].reduce(0) { $0 << 8 | Int($1) }
-    guard length <= bytes.count - prefixLength else { throw fault("the JSON is cut off") }
+  private static func jsonEnd(_ bytes: RawSpan) throws(ModelError) -> Int {
+    guard bytes.byteCount >= prefixLength else { throw fault("fewer than \(prefixLength) bytes") }
+    let prefix = bytes.extracting(first: prefixLength)
+    let length = unsafe prefix.withUnsafeBytes { unsafe $0.reduce(0) { $0 << 8 | Int($1) } }
+    guard length <= bytes.byteCount - prefixLength else { throw fault("the JSON is cut off") }
     return prefixLength + length
   }
 
-  private static func decode<Value: Decodable>(_ type: Value.Type, _ json: ArraySlice<UInt8>) throws(ModelError)
-    -> Value
-  {
-    do { return try JSONDecoder().decode(type, from: Data(json)) } catch {
+  private static func decode<Value: Decodable>(_ type: Value.Type, _ json: RawSpan) throws(ModelError) -> Value {
+    do { return try JSONDecoder().decode(type, from: unsafe json.withUnsafeBytes { unsafe Data($0) }) } catch {
       throw fault("the JSON is not a message this version knows")
     }
   }

@@ -71,9 +71,12 @@ public enum SecretFile {
   private static func check(_ status: OpenFile.Status, at path: String, limit: Int) throws(SecretsError) {
     guard status.isRegular else { throw SecretsError(.fileUnusable, "\(path) is no regular file; name one") }
     guard status.owner == geteuid() || status.owner == 0 else {
-      throw SecretsError(
-        .filePermissions,
-        "\(path) belongs to user \(status.owner); give it to this user with chown \(geteuid()) \(path)")
+      // Root could take the file away from the daemon that needs it.
+      let cure =
+        geteuid() == 0
+        ? "run this as that user: sudo -u '#\(status.owner)' …"
+        : "give it to this user with chown \(geteuid()) \(path), or run this as that user"
+      throw SecretsError(.filePermissions, "\(path) belongs to user \(status.owner); \(cure)")
     }
     let others: UInt32 = isCredential(path) ? 0o037 : 0o077
     guard status.mode & others == 0 else {

@@ -19,8 +19,10 @@ public struct Route: Hashable, Sendable, CustomStringConvertible {
 public struct Inbound: Sendable {
   /// The message.
   public let envelope: Envelope
-  /// The payload frame, empty if there was none.
+  /// The payload frame of a node's message, empty if there was none.
   public let payload: [UInt8]
+  /// The payload frame of an operator's message, if there was one: it may carry a secret.
+  public var order: WipedBytes?
   /// Who sent it, by the key of the connection.
   public let peer: PeerIdentity
   /// Where an answer goes.
@@ -65,6 +67,8 @@ public enum RefusalReason: String, Sendable {
 public struct Reply: Sendable {
   /// The message.
   public let envelope: Envelope
-  /// The payload frame, empty if there was none.
+  /// The payload frame of a node's message, empty if there was none.
   public let payload: [UInt8]
+  /// The payload frame of an operator's message, if there was one: it may carry a secret.
+  public var order: WipedBytes?
 }

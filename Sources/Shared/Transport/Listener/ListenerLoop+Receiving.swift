@@ -42,11 +42,14 @@ extension ListenerLoop {
       return
     }
     counters.count(\.received)
-    let payload = frames.count == Self.maximumFrames ? frames[2].takeBytes() : []
+    let isOrder = if case .operator = credential.peer { true } else { false }
+    let payload = frames.count == Self.maximumFrames ? frames[2] : nil
+    let bytes = size + (payload?.count ?? 0)
     setup.onEvent(
       .message(
         Inbound(
-          envelope: envelope, payload: payload, peer: credential.peer, route: route, bytes: size + payload.count,
+          envelope: envelope, payload: isOrder ? [] : payload?.takeBytes() ?? [],
+          order: isOrder ? payload?.takeWipedBytes() : nil, peer: credential.peer, route: route, bytes: bytes,
           address: addresses[frames[1].sourceDescriptor])))
   }
 

@@ -69,6 +69,12 @@ internal import Messages
     return bytes
   }
 
+  /// The same for what lives longer than the call: the copy is overwritten too, when its last owner lets go.
+  func takeWipedBytes() -> WipedBytes {
+    defer { unsafe kf_wipe(mutableBytes.baseAddress, mutableBytes.count) }
+    return unsafe WipedBytes(copying: UnsafeRawBufferPointer(mutableBytes))
+  }
+
   private var mutableBytes: UnsafeMutableRawBufferPointer {
     unsafe UnsafeMutableRawBufferPointer(start: zmq_msg_data(message), count: zmq_msg_size(message))
   }
