@@ -6,6 +6,7 @@ import datetime
 import ipaddress
 import json
 import pathlib
+import random
 import socket
 import sys
 import time
@@ -44,9 +45,14 @@ def make_certificate():
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port that is free now, below those that the system gives to outgoing connections."""
+    while True:
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", random.randrange(12_000, 32_000)))
+                return listener.getsockname()[1]
+            except OSError:
+                continue
 
 
 def client(service, endpoint, key="test", secret="test"):

@@ -26,8 +26,7 @@ extension Shard {
 
   /// Writes some documents that all members hold, and lets everyone note what it acknowledged, or not.
   fileprivate func prepare(noting: Bool) async throws {
-    let primary = try await primary().member
-    for number in 1...20 { try await primary.insert(number) }
+    try await insert(1...20)
     try await agree(on: Array(1...20))
     guard noting else { return }
     for (_, _, member) in members { await member.recordAcknowledged() }
@@ -56,7 +55,7 @@ extension Shard {
       try await eventually("a primary elected without it") { member.status.term > term }
       try await eventually("its recovery") { !member.status.isRecovering }
       #expect(await member.keeper.floor.lostTerm == nil)
-      try await shard.primary().member.insert(21)
+      try await shard.insert(21...21)
       try await shard.agree(on: Array(1...21))
       #expect(shard.failures.all.isEmpty)
     }
@@ -73,12 +72,15 @@ extension Shard {
         let keeper = try #require(try FloorKeeper.open(node.directory.floorPath(of: live)))
         #expect(keeper.floor.end.index < 10)
         try tables.truncateLog(after: 10)
+        // It is told only once it is heard.
+        shard.network.cut(node.name)
       }
       let member = try shard.member(name.text)
       #expect(!member.status.isRecovering)
+      shard.network.heal()
       try await eventually("the end of the primary's term") { member.status.term > term }
       try await eventually("its recovery") { !member.status.isRecovering }
-      try await shard.primary().member.insert(21)
+      try await shard.insert(21...21)
       try await shard.agree(on: Array(1...21))
       #expect(shard.failures.all.isEmpty)
     }
@@ -87,27 +89,27 @@ extension Shard {
   @Test("alone with a member that lacks it elects nobody, so that nothing acknowledged is lost")
   func votesForNobody() async throws {
     try await Shard.with(3) { shard in
-      let primary = try await shard.primary()
-      try await primary.member.insert(1)
+      let first = try await shard.insert(1...1)
       try await shard.agree(on: [1])
-      let others = shard.members.filter { $0.name != primary.name }
-      shard.network.cut(others[0].name)
-      try await primary.member.insert(2)
-      await others[1].member.recordAcknowledged()
-      let end = await others[1].member.lastIndex
+      let away = try #require(shard.members.first { $0.name != first.name })
+      shard.network.cut(away.name)
+      let primary = try await shard.insert(2...2)
+      let loser = try #require(shard.members.first { $0.name != primary.name && $0.name != away.name })
+      await loser.member.recordAcknowledged()
+      let end = await loser.member.lastIndex
       // The primary goes; of the two others one never had the second document, the other loses it.
-      let image = try others[1].node.crashImage("-damaged", in: shard.folder)
+      let image = try loser.node.crashImage("-damaged", in: shard.folder)
       try await shard.stop(primary.name)
-      try await shard.stop(others[1].name)
+      try await shard.stop(loser.name)
       let generation = try image.open()
       let tables = try MemberTables(generation)
       try tables.truncateLog(after: end - 1)
       tables.close()
       shard.network.heal()
       try await shard.start(image, generation)
-      let damaged = try shard.member(others[1].name.text)
+      let damaged = try shard.member(loser.name.text)
       #expect(damaged.status.isRecovering)
-      let other = others[0].member
+      let other = away.member
       let term = other.status.term
       try await eventually("elections that are lost") { other.status.term > term || other.status.role == .candidate }
       for _ in 0..<40 {
@@ -117,7 +119,7 @@ extension Shard {
       }
       // With the primary's data back, both documents are.
       try await shard.start(primary.node, try primary.node.open())
-      try await shard.primary().member.insert(3)
+      try await shard.insert(3...3)
       try await shard.agree(on: [1, 2, 3])
       try await eventually("its recovery") { !damaged.status.isRecovering }
     }

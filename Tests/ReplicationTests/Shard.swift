@@ -52,13 +52,18 @@ final class Shard: Sendable {
   let folder: TemporaryFolder
   let network = TestNetwork()
   let failures = Failures()
+  /// A member that runs, and its node.
+  typealias Running = (name: MemberID, node: TestNode, member: ReplicaMember)
+
   private let running = Mutex<[MemberID: (node: TestNode, member: ReplicaMember)]>([:])
   private let arrivals: AsyncStream<(ReplicaMember, MemberID)>
   private let arrive: AsyncStream<(ReplicaMember, MemberID)>.Continuation
 
-  let oplog: OplogOptions
+  private let settings: RaftSettings
+  private let oplog: OplogOptions
 
-  private init(_ oplog: OplogOptions) throws {
+  private init(_ settings: RaftSettings, _ oplog: OplogOptions) throws {
+    self.settings = settings
     self.oplog = oplog
     folder = try TemporaryFolder()
     (arrivals, arrive) = AsyncStream.makeStream()
@@ -66,9 +71,10 @@ final class Shard: Sendable {
 
   /// Founds a shard of `count` members, runs `body` and closes them.
   static func with(
-    _ count: Int, encrypted: Bool = false, oplog: OplogOptions = OplogOptions(), _ body: (Shard) async throws -> Void
+    _ count: Int, encrypted: Bool = false, settings: RaftSettings = .test, oplog: OplogOptions = OplogOptions(),
+    _ body: (Shard) async throws -> Void
   ) async throws {
-    let shard = try Shard(oplog)
+    let shard = try Shard(settings, oplog)
     let names = try (1...count).map { try MemberID("n\($0)") }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { await shard.serve() }
@@ -86,7 +92,7 @@ final class Shard: Sendable {
     }
   }
 
-  var members: [(name: MemberID, node: TestNode, member: ReplicaMember)] {
+  var members: [Running] {
     running.withLock { $0.map { ($0.key, $0.value.node, $0.value.member) } }.sorted { $0.name < $1.name }
   }
 
@@ -95,7 +101,8 @@ final class Shard: Sendable {
   }
 
   func start(_ node: TestNode, _ generation: OpenGeneration) async throws {
-    let member = try await node.start(generation, on: network.link(of: node.name), failures: failures, oplog: oplog)
+    let member = try await node.start(
+      generation, on: network.link(of: node.name), settings: settings, failures: failures, oplog: oplog)
     running.withLock { $0[node.name] = (node, member) }
     arrive.yield((member, node.name))
   }
@@ -107,13 +114,45 @@ final class Shard: Sendable {
   }
 
   /// The member that takes writes, once there is exactly one of the latest term.
-  func primary() async throws -> (name: MemberID, node: TestNode, member: ReplicaMember) {
-    var found: (name: MemberID, node: TestNode, member: ReplicaMember)?
+  func primary() async throws -> Running {
+    var found: Running?
     try await eventually("a primary") {
       found = members.filter { $0.member.status.takesWrites }.max { $0.member.status.term < $1.member.status.term }
       return found != nil
     }
     return try #require(found)
+  }
+
+  /// Runs `body` on the primary, again on its successor if it lost its part meanwhile, as it may at any moment on a
+  /// busy machine; answers whom it was at last. What `body` writes has to come to the same when it is written twice.
+  @discardableResult
+  func onPrimary(_ body: (ReplicaMember) async throws -> Void) async throws -> Running {
+    while true {
+      let primary = try await primary()
+      do {
+        try await body(primary.member)
+        return primary
+      } catch let error as MemberError where error.code == .notPrimary || error.code == .outcomeUnknown { continue }
+    }
+  }
+
+  /// Inserts documents, each on whoever is primary then; answers who was at last.
+  @discardableResult
+  func insert(_ numbers: ClosedRange<Int>) async throws -> Running {
+    var last = try await primary()
+    for number in numbers { last = try await onPrimary { try await $0.insert(number) } }
+    return last
+  }
+
+  /// Lets the primary hand over and waits for its successor; answers who handed over.
+  func handOver() async throws -> Running {
+    var old = try await primary()
+    try await eventually("a hand-over") {
+      old = try await primary()
+      return await old.member.handOver() == nil
+    }
+    try await eventually("another primary") { try await primary().name != old.name }
+    return old
   }
 
   /// Waits until all members hold these documents.

@@ -32,15 +32,12 @@ import Testing
   @Test("a primary that is cut off answers that the outcome is unknown, rolls back, and follows")
   func losesOffice() async throws {
     try await Shard.with(3, encrypted: true) { shard in
-      let old = try await shard.primary()
-      try await old.member.insert(1)
+      let old = try await shard.insert(1...1)
       shard.network.cut(old.name)
       await expect(.outcomeUnknown) { try await old.member.insert(2) }
       await expect(.notPrimary) { try await old.member.insert(3) }
       #expect(try await old.member.numbers() == [1])
-      let new = try await shard.primary()
-      #expect(new.name != old.name)
-      try await new.member.insert(4)
+      #expect(try await shard.insert(4...4).name != old.name)
       shard.network.heal()
       try await shard.agree(on: [1, 4])
       #expect(shard.failures.all.isEmpty)
@@ -50,22 +47,20 @@ import Testing
   @Test("a batch that lost its primary but not its entry is applied, in tables under keys that stay")
   func appliesAfterAll() async throws {
     try await Shard.with(3, encrypted: true) { shard in
-      let old = try await shard.primary()
-      let others = shard.members.filter { $0.name != old.name }
       // The others have the entry, the answers don't arrive: the batch is rolled back and yet committed later.
-      try await old.member.insert(1, database: "first")
+      let old = try await shard.onPrimary { try await $0.insert(1, database: "first") }
+      let others = shard.members.filter { $0.name != old.name }
       shard.network.cut(others[0].name, others[1].name)
       await expect(.outcomeUnknown) { try await old.member.insert(1) }
       shard.network.heal()
       let new = try await shard.primary()
       if new.name == old.name { try await shard.agree(on: [1]) }
       for (_, _, member) in shard.members { await member.checkpoint() }
-      try await shard.primary().member.insert(9, database: "first")
+      try await shard.onPrimary { try await $0.insert(9, database: "first") }
       try await shard.stop(old.name)
       let generation = try old.node.open()
       try await shard.start(old.node, generation)
-      let primary = try await shard.primary()
-      try await primary.member.insert(2)
+      let primary = try await shard.insert(2...2)
       let expected = try await primary.member.numbers()
       #expect(expected.last == 2)
       try await shard.agree(on: expected)
@@ -76,11 +71,9 @@ import Testing
   @Test("go on without one of them, which catches up when it is back")
   func restarts() async throws {
     try await Shard.with(3) { shard in
-      let old = try await shard.primary()
-      for number in 1...5 { try await old.member.insert(number) }
+      let old = try await shard.insert(1...5)
       try await shard.stop(old.name)
-      let new = try await shard.primary()
-      for number in 6...10 { try await new.member.insert(number) }
+      try await shard.insert(6...10)
       try await shard.start(old.node, try old.node.open())
       try await shard.agree(on: Array(1...10))
     }
@@ -89,11 +82,9 @@ import Testing
   @Test("hand over to a secondary that has everything")
   func handsOver() async throws {
     try await Shard.with(3) { shard in
-      let old = try await shard.primary()
-      try await old.member.insert(1)
-      try await eventually("a hand-over") { await old.member.handOver() == nil }
-      try await eventually("another primary") { try await shard.primary().name != old.name }
-      try await shard.primary().member.insert(2)
+      try await shard.insert(1...1)
+      _ = try await shard.handOver()
+      try await shard.insert(2...2)
       try await shard.agree(on: [1, 2])
     }
   }

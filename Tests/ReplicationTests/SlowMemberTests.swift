@@ -17,6 +17,8 @@ struct SlowMemberTests {
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     var limits = TransportLimits.replication
     limits.highWaterMark = 1
+    // Its thread hangs in the gate and hears nothing meanwhile, which must not end the connection.
+    limits.heartbeatTimeoutMilliseconds = 300_000
     let gate = DispatchSemaphore(value: 0)
     let listener = MessageListener(
       port: 0, identity: slowKey, allowList: AllowList([ownKey.publicKey: .node(primary)]), limits: limits,

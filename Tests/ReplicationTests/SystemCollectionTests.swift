@@ -9,13 +9,13 @@ import Testing
   @Test("are told on every member once they can be read, others are not")
   func told() async throws {
     try await Shard.with(3) { shard in
-      try await Self.onPrimary(shard) { try await $0.insert(1) }
+      try await shard.onPrimary { try await $0.insert(1) }
       try await shard.agree(on: [1])
       let before = shard.members.map(\.member.systemVersion)
-      try await Self.onPrimary(shard) { try await $0.insert(2) }
+      try await shard.onPrimary { try await $0.insert(2) }
       try await shard.agree(on: [1, 2])
       #expect(shard.members.map(\.member.systemVersion) == before)
-      let primary = try await Self.onPrimary(shard) { primary in
+      let primary = try await shard.onPrimary { primary in
         try await primary.write { view in
           let id =
             try view.collection(database: "admin", name: "system.users")
@@ -30,19 +30,19 @@ import Testing
         // Told is applied: a read that begins now sees it.
         #expect(try await Self.count(member.member) == 1)
       }
-      try await Self.changesOfKnown(shard, primary)
+      try await Self.changesOfKnown(shard, primary.name)
     }
   }
 
   /// A collection found in the catalog counts as well as one just made: a member that was started again knows it.
-  private static func changesOfKnown(_ shard: Shard, _ primary: ReplicaMember) async throws {
-    let other = try #require(shard.members.first { $0.member !== primary })
+  private static func changesOfKnown(_ shard: Shard, _ primary: MemberID) async throws {
+    let other = try #require(shard.members.first { $0.name != primary })
     try await shard.stop(other.name)
     try await shard.start(other.node, try other.node.open())
     let restarted = try shard.member(other.name.text)
     try await eventually("it has caught up") { try await count(restarted) == 1 }
     let before = restarted.systemVersion
-    try await onPrimary(shard) { primary in
+    try await shard.onPrimary { primary in
       try await primary.write { view in
         guard let id = try view.collection(database: "admin", name: "system.users") else { return }
         try view.remove(id, key: [1])
@@ -50,20 +50,6 @@ import Testing
     }
     try await eventually("it tells") { restarted.systemVersion != before }
     #expect(try await count(restarted) == 0)
-  }
-
-  /// Runs `body` on the primary, again on its successor if it lost its part meanwhile; answers whom it was at last.
-  @discardableResult
-  private static func onPrimary(
-    _ shard: Shard, _ body: (ReplicaMember) async throws -> Void
-  ) async throws -> ReplicaMember {
-    while true {
-      let primary = try await shard.primary().member
-      do {
-        try await body(primary)
-        return primary
-      } catch let error as MemberError where error.code == .notPrimary || error.code == .outcomeUnknown { continue }
-    }
   }
 
   private static func count(_ member: ReplicaMember) async throws -> Int {

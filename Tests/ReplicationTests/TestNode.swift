@@ -108,11 +108,11 @@ struct TestNode: Sendable {
   }
 
   func start(
-    _ generation: OpenGeneration, on network: any MemberNetwork, failures: Failures = Failures(),
-    oplog: OplogOptions = OplogOptions()
+    _ generation: OpenGeneration, on network: any MemberNetwork, settings: RaftSettings = .test,
+    failures: Failures = Failures(), oplog: OplogOptions = OplogOptions()
   ) async throws -> ReplicaMember {
     try await ReplicaMember(
-      me: name, generation: generation, settings: .test, seed: UInt64(name.text.utf8.reduce(0) { $0 + Int($1) }),
+      me: name, generation: generation, settings: settings, seed: UInt64(name.text.utf8.reduce(0) { $0 + Int($1) }),
       network: network, logger: .quiet, oplog: oplog
     ) { failures.add($0) }
   }
@@ -136,6 +136,13 @@ extension RaftSettings {
     settings.electionTimeout = .milliseconds(1_200)
     settings.heartbeatInterval = .milliseconds(150)
     settings.appendRetryInterval = .milliseconds(200)
+    return settings
+  }
+
+  /// For tests in which the same member has to lead throughout: one disk sync longer than `test` allows ends an office.
+  static var steady: RaftSettings {
+    var settings = RaftSettings.test
+    settings.electionTimeout = .seconds(4)
     return settings
   }
 }
