@@ -144,6 +144,8 @@ public enum CoordinatorLimits {
   public static let maximumTokens = 1000
   /// How long a token is remembered after its end, so that whoever comes with it hears what became of it.
   public static let tokenMemory = Duration.seconds(24 * 60 * 60)
+  /// How often one life of the coordinator gives the answer to a spent token again, to an agent that did not hear it.
+  public static let tokenRepeats = 20
   /// How often a token may be refused before nobody is heard with it any more.
   public static let tokenRefusals = 5
   /// The most projects of one coordinator.
