@@ -117,8 +117,8 @@ extension CoordinatorCore {
   /// How long an entry still holds; nil for good.
   ///
   /// It ends at its moment by the clock, also if no coordinator ran then, or once all of its time was seen to pass: a
-  /// clock that is set back prolongs nothing. One that is set ahead ends entries early: whoever should get in can be let
-  /// in again, but nobody takes back what came in through an entry that should have been gone.
+  /// clock that is set back prolongs nothing. One that is set ahead ends entries early: whoever should get in can be
+  /// let in again, but nobody takes back what came in through an entry that should have been gone.
   func remaining(of entry: AccessRecord, now: Instant) -> Duration? {
     entry.lifetimeMilliseconds.map { lifetime in
       let unseen = .milliseconds(lifetime) - .milliseconds(entry.passedMilliseconds) - unkeptAccessAge

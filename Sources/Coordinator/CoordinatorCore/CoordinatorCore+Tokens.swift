@@ -160,8 +160,8 @@ extension CoordinatorCore {
     }
   }
 
-  /// When this store was last found to be an older copy, by the epochs or by the audit record that nodes were told of: a
-  /// token from before then may have been used, or withdrawn, in what was lost.
+  /// When this store was last found to be an older copy, by the epochs or by the audit record that nodes were told of.
+  /// A token from before then may have been used, or withdrawn, in what was lost.
   private var doubtedSince: Instant? {
     let contradictions = openAlerts(of: .auditContradicted).map(\.openedAt)
     return (contradictions + [restoration?.since].compactMap { $0 }).max()

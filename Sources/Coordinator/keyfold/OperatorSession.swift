@@ -59,7 +59,7 @@ struct OperatorSession {
     defer { SecretBytes.wipe(&payload) }
     let answer: OperatorAnswer
     do {
-      let reply = try await link.call(
+      let reply = try await link.callForWhole(
         Envelope(.operatorRequest(OperatorRequest(name: command.commandName))), payload: payload, within: timeout)
       answer = try Self.answer(reply)
     } catch let error as TransportError {
