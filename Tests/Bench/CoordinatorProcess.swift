@@ -71,7 +71,7 @@ struct CoordinatorProcess {
   // MARK: Orders
 
   func ask(_ command: OperatorCommand) async throws -> OperatorAnswer {
-    let reply = try await link.call(
+    let reply = try await link.callForWhole(
       Envelope(.operatorRequest(OperatorRequest(name: command.commandName))),
       payload: OperatorPayload.encode(command), within: .seconds(60))
     let answer = try OperatorPayload.decodeAnswer(reply.payload)

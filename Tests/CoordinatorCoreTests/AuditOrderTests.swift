@@ -42,6 +42,32 @@ struct AuditOrderTests {
     #expect(bench.auditTrail.map(\.detail) == ["taken", "refused: it is none"])
   }
 
+  @Test("of looks that are refused the first of a minute are kept, the others counted, of each operator by itself")
+  func looks() throws {
+    var bench = try Bench()
+    let ada = OperatorName(checked: "ada")
+    func look(_ who: OperatorName, _ times: Int) {
+      for _ in 0..<times {
+        bench.take(bench.core.onRefusedLook(.showPlan(id: "3f"), by: who, refusal: "no role", now: bench.now))
+      }
+    }
+    look(admin, 100)
+    look(ada, 1)
+    #expect(bench.auditTrail.count == CoordinatorLimits.refusedLooksKept + 1)
+    #expect(bench.auditTrail.allSatisfy { $0.action == "plan show" && $0.detail == "refused: no role" })
+    bench.pass(CoordinatorLimits.refusedLooksSpan)
+    let sums = bench.auditTrail.filter { $0.action == "looks refused" }
+    #expect(sums.map(\.subject) == ["root"] && sums.first?.by == .operatorKey(admin))
+    #expect(sums.first?.detail == "95 more within a minute, the last of them 'plan show'")
+    // The next minute begins anew, also by a look alone and with a clock that was set back.
+    bench.auditTrail = []
+    look(admin, 7)
+    bench.now = bench.now - .seconds(3_600)
+    look(admin, 1)
+    #expect(bench.auditTrail.map(\.action).filter { $0 == "looks refused" }.count == 1)
+    #expect(bench.auditTrail.count == CoordinatorLimits.refusedLooksKept + 2)
+  }
+
   @Test("what the core keeps in its own words gets no second entry, unless it was refused")
   func ownWords() throws {
     var bench = try Bench()

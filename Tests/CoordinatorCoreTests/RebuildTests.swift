@@ -10,8 +10,10 @@ private let followed = Epoch(number: 7, incarnation: 7)
 @Suite("A coordinator without its store is rebuilt from what nodes report")
 struct RebuildTests {
   /// A coordinator with an empty store, and the nodes of one that is lost, which go on: enrolled anew are the first
-  /// `count` of the three.
-  private func lost(enrolled count: Int = 3, _ change: (inout NodeReport) throws -> Void = { _ in }) throws -> Bench {
+  /// `count` of the three. Unless it is `noticed`, the new store has given out higher epochs than they follow.
+  private func lost(
+    enrolled count: Int = 3, noticed: Bool = true, _ change: (inout NodeReport) throws -> Void = { _ in }
+  ) throws -> Bench {
     var before = try Bench()
     try before.serve(3, encrypted: true)
     var bench = try Bench()
@@ -19,7 +21,10 @@ struct RebuildTests {
     try bench.order { core, now throws(CoordinatorError) in
       try core.addOperator(root, publicKey: Bench.publicKey(60), role: .orgOwner, now: now)
     }
-    bench.take(bench.core.onEpochAhead(followed, own: Epoch(number: 1, incarnation: 1), now: bench.now))
+    if noticed {
+      bench.take(bench.core.onEpochAhead(followed, own: Epoch(number: 1, incarnation: 1), now: bench.now))
+    }
+    let boots = before.reports.mapValues(\.boot)
     for number in 1...3 {
       let node = Bench.node(number)
       guard var report = before.reports[node] else { continue }
@@ -27,7 +32,7 @@ struct RebuildTests {
       report.ipListVersion = 4
       report.membership = MembershipReport(
         version: 9, project: Bench.project, cluster: Bench.cluster, members: (1...3).map { Bench.node($0) },
-        running: true, settingsVersion: 5, access: [try IPRange("203.0.113.0/24")])
+        running: true, settingsVersion: 5, access: [try IPRange("203.0.113.0/24")], boots: boots)
       try change(&report)
       bench.reports[node] = report
       if number <= count { try enroll(number, in: &bench) }
@@ -45,7 +50,7 @@ struct RebuildTests {
   /// A hello of a process that follows an epoch of before, or knows none because it has just started.
   private func hello(_ number: Int, in bench: inout Bench) {
     guard let report = bench.reports[Bench.node(number)] else { return }
-    let isOld = report.phase == .serving
+    let isOld = report.phase == .serving && bench.core.restoration != nil
     bench.take(bench.core.onHello(Bench.node(number), report: report, isAheadOfStore: isOld, now: bench.now))
   }
 
@@ -227,6 +232,7 @@ struct RebuildTests {
     var bench = try lost { report in
       guard report.node == Bench.node(2) else { return }
       (report.phase, report.replication, report.assignmentVersion) = (.awaitingSettings, nil, 0)
+      report.boot = .random()
       report.ipListVersion = 0
     }
     _ = try rebuild(&bench)
@@ -249,5 +255,93 @@ struct RebuildTests {
           ClusterName(checked: "new"), project: Bench.project, nodes: [Bench.node(1)], now: now)
       }
     }
+  }
+
+  private func distrusted(_ bench: Bench) -> [NodeName] {
+    bench.core.nodes.filter { $0.distrust != nil }.map(\.name)
+  }
+
+  @Test("a second time, or after many starts, the processes that a majority was told of are adopted all the same")
+  func again() throws {
+    var bench = try lost(noticed: false)
+    #expect(bench.core.restoration == nil && distrusted(bench).count == 3)
+    #expect(
+      bench.core.rebuildView(now: bench.now).clusters.first?.members.map(\.state) == ["serving", "serving", "serving"])
+    _ = try rebuild(&bench)
+    #expect(distrusted(bench).isEmpty)
+    bench.followAssignment()
+    bench.pass(.seconds(5))
+    #expect(bench.openAlerts.filter { $0 == .keystoreDistrusted }.isEmpty)
+  }
+
+  @Test("no process is adopted that a majority was not told of, whatever it says of itself", arguments: [true, false])
+  func stranger(noticed: Bool) throws {
+    let (node, own) = (Bench.node(2), BootID.random())
+    let stories: [(inout NodeReport) -> Void] = [
+      // A clone, or a process that was started from an old copy of the disk and says that it serves.
+      { $0.boot = own },
+      // One that names itself.
+      {
+        $0.boot = own
+        $0.membership?.boots?[$0.node] = own
+      },
+      // The process that the others were told of, which the lost coordinator let open nothing.
+      { $0.phase = .notApproved(reason: "its keystore has version 1, but version 2 is recorded") },
+    ]
+    for story in stories {
+      var bench = try lost(noticed: noticed) { if $0.node == node { story(&$0) } }
+      let states = bench.core.rebuildView(now: bench.now).clusters.first?.members.map(\.state)
+      #expect(states?[1].contains("to be approved") == true && states?[0] == "serving")
+      _ = try rebuild(&bench)
+      #expect(distrusted(bench) == [node])
+      try bench.proveKMS()
+      try bench.order { core, now throws(CoordinatorError) in try core.approveNode(node, by: root, now: now) }
+      #expect(distrusted(bench).isEmpty)
+    }
+  }
+
+  @Test("agents that kept nobody's process are known by the epoch they follow, and else have to be approved")
+  func withoutBoots() throws {
+    for noticed in [true, false] {
+      var bench = try lost(noticed: noticed) { $0.membership?.boots = nil }
+      _ = try rebuild(&bench)
+      #expect(distrusted(bench).count == (noticed ? 0 : 3))
+    }
+  }
+
+  @Test("a node that was joining joins still, and can be taken back")
+  func joining() throws {
+    let joining = Bench.node(4)
+    var bench = try lost { report in
+      report.membership?.members.append(joining)
+      report.membership?.joining = joining
+    }
+    #expect(bench.core.rebuildView(now: bench.now).clusters.first?.hindrance?.contains("not enrolled") == true)
+    var report = NodeReport(node: joining, boot: .random(), agentVersion: "test", phase: .awaitingSettings)
+    report.membership = bench.reports[Bench.node(1)]?.membership
+    bench.reports[joining] = report
+    try enroll(4, in: &bench)
+    let states = bench.core.rebuildView(now: bench.now).clusters.first?.members.map(\.state)
+    #expect(states?.last == "awaiting settings, joins")
+    _ = try rebuild(&bench)
+    let record = try #require(bench.record)
+    #expect(record.nodes == (1...3).map { Bench.node($0) } && record.joining == joining)
+    let plan = try #require(bench.core.plans.first { $0.isOpen })
+    #expect(plan.kind == .addNode && plan.subject == joining && plan.deadlineMilliseconds != nil)
+    #expect(bench.assignments(to: Bench.node(1)).last?.joining == joining)
+    try bench.restart()
+    #expect(bench.record?.joining == joining)
+  }
+
+  @Test("a member whose key was revoked is no witness, and hinders nobody")
+  func revoked() throws {
+    var bench = try lost { if $0.node == Bench.node(3) { $0.membership?.running = false } }
+    try bench.order { core, now throws(CoordinatorError) in try core.revokeNode(Bench.node(3), now: now) }
+    let view = bench.core.rebuildView(now: bench.now).clusters
+    #expect(view.map(\.hindrance) == [nil] && view.first?.members.last?.state.contains("revoked") == true)
+    _ = try rebuild(&bench)
+    #expect(bench.record?.nodes.count == 3 && bench.record?.running == true)
+    #expect(distrusted(bench) == [Bench.node(3)])
+    #expect(bench.assignments(to: Bench.node(1)).last?.members.last?.publicKey == "")
   }
 }

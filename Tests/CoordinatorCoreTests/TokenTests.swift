@@ -143,6 +143,40 @@ struct TokenTests {
     #expect(bench.core.nodes.isEmpty && bench.core.tokenViews.map(\.state) == [.restored])
   }
 
+  @Test("is not good any more once a node was told of an audit record that this store does not have")
+  func contradicted() throws {
+    var bench = try Bench()
+    try bench.serve(1)
+    try create(token, in: &bench)
+    func tell(_ contradiction: String?) {
+      let head = AuditHead(sequence: 900, hash: .none)
+      bench.take(
+        bench.core.onAuditWitness(Bench.node(1), head: head, contradiction: contradiction, now: bench.now))
+    }
+    tell(nil)
+    bench.pass(.seconds(2))
+    #expect(bench.core.tokenViews.map(\.state) == [.open])
+    tell("the store ends before it")
+    // Not at the next tick only: the next message may be the one that uses it.
+    #expect(ask(&bench)?.contains("older copy") == true)
+    #expect(bench.core.nodeRecords[node] == nil && bench.core.tokenViews.map(\.state) == [.restored])
+    // What is made after that, by somebody who knows, is good, also if nobody has answered for the record yet.
+    bench.pass(.seconds(1))
+    try create(Bench.publicKey(77), in: &bench)
+    bench.pass(.seconds(5))
+    #expect(ask(&bench, with: Bench.publicKey(77)) == nil)
+  }
+
+  @Test("repeats its answer a few times only, and is then heard no more")
+  func repeats() throws {
+    var bench = try bench()
+    for _ in 0...CoordinatorLimits.tokenRepeats { #expect(ask(&bench) == nil) }
+    for _ in 1...CoordinatorLimits.tokenRefusals { #expect(ask(&bench)?.contains("is enrolled") == true) }
+    #expect(bench.core.revokedKeys == [token] && bench.core.allowList[key] == .node(node))
+    let entries = bench.auditTrail.count
+    #expect(ask(&bench) != nil && bench.last.isEmpty && bench.auditTrail.count == entries)
+  }
+
   @Test("changes nothing of a node that was enrolled by hand meanwhile, with the same key")
   func byHand() throws {
     var bench = try bench()

@@ -109,7 +109,7 @@ struct OperatorClient: Sendable {
 
   func ask(_ command: OperatorCommand, secret: String = "") async throws -> OperatorAnswer {
     let payload = try OperatorPayload.encode(command) + Array(secret.utf8)
-    let reply = try await link.call(
+    let reply = try await link.callForWhole(
       Envelope(.operatorRequest(OperatorRequest(name: command.commandName))), payload: payload, within: .seconds(300))
     return try OperatorPayload.decodeAnswer(reply.payload)
   }

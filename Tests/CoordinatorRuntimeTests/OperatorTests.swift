@@ -46,6 +46,22 @@ struct OperatorTests {
     }
   }
 
+  @Test("gets all of an answer that is longer than a part of it may be")
+  func longAnswer() async throws {
+    try await CoordinatorHarness.run { harness in
+      let admin = try await harness.admin()
+      defer { admin.link.close() }
+      let owners = (1...32).map {
+        "\(String(repeating: "a", count: 60))\($0)@\(String(repeating: "b", count: 60)).example"
+      }
+      let names = (0..<100).map { ProjectName(checked: "p\($0)") }
+      for name in names { _ = try await admin.ask(.createProject(name: name, owners: owners)) }
+      guard case .projects(let projects) = try await admin.ask(.listProjects) else { throw Failure() }
+      #expect(Set(projects.map(\.name)) == Set(names) && projects.allSatisfy { $0.owners == owners })
+      #expect(try OperatorPayload.encode(.projects(projects)).count > 300 << 10)
+    }
+  }
+
   @Test("refuses duplicates, unknown names and nonsense, each in its own words")
   func refusals() async throws {
     try await CoordinatorHarness.run { harness in

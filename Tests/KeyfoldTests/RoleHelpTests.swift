@@ -31,7 +31,7 @@ struct RoleHelpTests {
       .removeNode(cluster: cluster, node: node, abandoned: false), .stepDown(cluster: cluster),
       .recover(cluster: cluster, from: node), .tryAgain(cluster: cluster), .keysTree(cluster: cluster), .keysNeeded,
       .rotateKeys(cluster: cluster), .deferRotation(cluster: cluster), .showRotations(cluster: cluster),
-      .listPlans(cluster: nil), .showPlan(id: "1"), .showIPList, .listAlerts,
+      .listPlans(cluster: nil), .showPlan(id: "1"), .cancelPlan(id: "1"), .showIPList, .listAlerts,
       .setAlerts(project: project, kmsNetworkAccessDenied: true),
       .setMaintenance(project: project, change: MaintenanceChange()), .setOwners(project: project, owners: []),
       .addMember(project: project, admin: admin, role: .readOnly), .removeMember(project: project, admin: admin),

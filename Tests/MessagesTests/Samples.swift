@@ -47,14 +47,14 @@ enum Samples {
     report.replicationSource = "10.0.0.3"
     report.membership = MembershipReport(
       version: .max, project: ProjectName(checked: "shop"), cluster: cluster, members: [node], running: true,
-      settingsVersion: 3, access: [])
+      settingsVersion: 3, access: [], joining: node, boots: [node: boot])
     report.damage = [DamageReport(file: "a.wt", reason: "checksum"), DamageReport(file: "b.wt", reason: "")]
     report.otherGenerations = report.generation.map { [$0] }
     return report
   }
 
   static var assignment: NodeAssignment {
-    NodeAssignment(
+    var assignment = NodeAssignment(
       version: 4, project: ProjectName(checked: "shop"), cluster: cluster,
       members: [
         MemberAddress(
@@ -72,6 +72,8 @@ enum Samples {
             provider: .azure, keyID: "https://v.vault.azure.net/keys/k/1", region: "",
             credentials: .azureManagedIdentity(clientID: nil)), settingsVersion: 3)
       ], running: true, disabledReason: "key revoked")
+    assignment.joining = node
+    return assignment
   }
 
   static var users: [DriverUser] {

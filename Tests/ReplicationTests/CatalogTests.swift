@@ -32,6 +32,24 @@ import Testing
     }
   }
 
+  @Test("tells how large a collection's file is")
+  func fileSize() throws {
+    try Self.withTables { tables, _ in
+      var random = SystemRandomNumberGenerator()
+      let document = (0..<12_500).flatMap { _ in BigEndian.bytes(random.next() as UInt64) }
+      let (large, small) = (CollectionID.random(), CollectionID.random())
+      try tables.apply(
+        try Self.entry(
+          1, .createCollection(Self.database, name: "large", large), .createCollection(Self.database, name: "s", small),
+          .put(large, key: [1], document: document)))
+      try tables.schema.checkpoint()
+      let view = ReadView(tables)
+      #expect(view.fileBytes(of: large) > 30_000 && view.fileBytes(of: large) < 1 << 20)
+      #expect((1...30_000).contains(view.fileBytes(of: small)))
+      #expect(view.fileBytes(of: .random()) == 0)
+    }
+  }
+
   @Test("a table of a rolled-back batch keeps its key when its entry is applied after all")
   func adoptsKey() throws {
     try Self.withTables { tables, node in

@@ -9,7 +9,7 @@ import Testing
 @testable import Replication
 
 /// A source with a hook before each chunk, which may change the chunk or end everything.
-private actor HookedSource: CopySource {
+actor HookedSource: CopySource {
   private let source: any CopySource
   private let hook: @Sendable (inout CopyChunk) async throws -> Void
   private let beginning: @Sendable (inout CopyBeginning) -> Void

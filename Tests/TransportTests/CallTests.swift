@@ -45,6 +45,21 @@ struct CallTests {
     #expect(try await second.payload == [2])
   }
 
+  @Test("puts an answer together that comes in parts, in their order")
+  func whole() async throws {
+    let stage = try stage()
+    let (link, _) = try await stage.connectedLink()
+    async let answer = link.callForWhole(Self.request, within: .seconds(60))
+    let inbound = try await stage.events.message()
+    for number in 1...40 {
+      let part = [UInt8](repeating: UInt8(number), count: 1 << 18)
+      try stage.listener.send(reply(0, to: inbound, final: number == 40), payload: part, to: inbound.route)
+    }
+    let whole = try await answer.payload
+    #expect(whole.count == 40 << 18)
+    #expect(whole.indices.allSatisfy { Int(whole[$0]) == $0 >> 18 + 1 })
+  }
+
   @Test("hears of progress before the answer")
   func progress() async throws {
     let stage = try stage()

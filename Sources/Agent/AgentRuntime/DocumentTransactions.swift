@@ -27,9 +27,12 @@ class DocumentReads: ReadTransaction {
   }
 
   func databases() throws -> [DatabaseSummary] {
-    var names: [String] = []
-    for row in try view.collections() where names.last != row.database { names.append(row.database) }
-    return names.map { DatabaseSummary(name: $0, sizeOnDisk: 0, isEmpty: false) }
+    var sizes: [(name: String, bytes: UInt64)] = []
+    for row in try view.collections() {
+      if sizes.last?.name != row.database { sizes.append((row.database, 0)) }
+      sizes[sizes.count - 1].bytes += view.fileBytes(of: row.id)
+    }
+    return sizes.map { DatabaseSummary(name: $0.name, sizeOnDisk: Int64(clamping: $0.bytes), isEmpty: false) }
   }
 
   func collections(in database: String) throws -> [CollectionHandle] {

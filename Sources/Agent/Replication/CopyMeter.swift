@@ -39,7 +39,8 @@ public struct CopyProgress: Sendable, Equatable {
 }
 
 /// Counts a copy. Nobody counts a source's documents beforehand, which would mean reading all of it twice: the total is
-/// estimated from the size of the source's files and of those written so far, which hold the same rows.
+/// estimated from the size of the source's files and of those written so far, which hold the same rows: but for those
+/// that are still in the cache alone.
 struct CopyMeter: Sendable {
   /// How much is copied between two looks at the new files.
   static let lookBytes: UInt64 = 16 << 20
@@ -54,7 +55,8 @@ struct CopyMeter: Sendable {
   private var before: (documents: UInt64, bytes: UInt64) = (0, 0)
   private var documents: UInt64 = 0
   private var bytes: UInt64 = 0
-  private var lookedAt: UInt64 = 0
+  /// How much had been copied when the new files were looked at last, and how much of that was not written yet.
+  private var lookedAt: (bytes: UInt64, unwritten: UInt64) = (0, 0)
   private var isFinished = false
   /// Who is copied from.
   var source = ""
@@ -74,30 +76,40 @@ struct CopyMeter: Sendable {
       before.bytes += mark.bytes
       files[id] = generation.fileBytes(of: id)
     }
+    lookedAt = (before.bytes, 0)
   }
 
-  mutating func count(documents: Int, bytes: Int, in id: CollectionID, of generation: OpenGeneration) {
+  /// Counts a chunk; true if it is time for `look`.
+  mutating func count(documents: Int, bytes: Int, in id: CollectionID) -> Bool {
     self.documents += UInt64(documents)
     self.bytes += UInt64(bytes)
-    guard files[id] == nil || self.bytes - lookedAt >= Self.lookBytes else { return }
-    lookedAt = self.bytes
+    return files[id] == nil || there - lookedAt.bytes >= Self.lookBytes
+  }
+
+  /// Looks at the new files, `unwritten` bytes of which are still in the cache alone.
+  mutating func look(at id: CollectionID, of generation: OpenGeneration, unwritten: UInt64) {
+    lookedAt = (there, unwritten)
     for known in Array(files.keys) + [id] { files[known] = generation.fileBytes(of: known) }
   }
+
+  private var there: UInt64 { before.bytes + bytes }
 
   mutating func finish() { isFinished = true }
 
   /// How much larger the whole is than what is there, nil while nothing can be told.
   private var scale: Double? {
-    let there = before.bytes + bytes
     guard there > 0, sourceFileBytes > 0 else { return nil }
     let written = files.values.reduce(0, +)
-    return max(1, Double(sourceFileBytes) / Double(written >= Self.worthwhileBytes ? written : there))
+    guard written >= Self.worthwhileBytes else { return max(1, Double(sourceFileBytes) / Double(there)) }
+    // What the files hold of it; a page in memory is larger than its rows, so that less than a fourth is not believed.
+    let held = max(Double(lookedAt.bytes) - Double(lookedAt.unwritten), Double(lookedAt.bytes) / 4)
+    return max(1, Double(sourceFileBytes) * held / Double(written) / Double(there))
   }
 
   /// The time the rest takes at the rate so far.
   var secondsLeft: Double? {
     guard let scale, let seconds = elapsed, bytes > 0, !isFinished else { return nil }
-    return seconds * Double(before.bytes + bytes) / Double(bytes) * (scale - 1)
+    return seconds * Double(there) / Double(bytes) * (scale - 1)
   }
 
   /// The time the whole takes if nothing of the copy is known yet but the size of the source's files.

@@ -231,7 +231,10 @@ actor CopyRun {
     failures = 0
     sinceCheckpoint += UInt64(chunk.rows.count)
     builder.measures.copied(documents: chunk.documents, bytes: chunk.rows.count)
-    meter.count(documents: chunk.documents, bytes: chunk.rows.count, in: chunk.collection, of: builder.generation)
+    if meter.count(documents: chunk.documents, bytes: chunk.rows.count, in: chunk.collection) {
+      let unwritten = try await builder.unwrittenBytes()
+      meter.look(at: chunk.collection, of: builder.generation, unwritten: unwritten)
+    }
     window.note(lasts: chunk.oplogSeconds, of: source)
     try checkOplog(of: source, logBase: chunk.logBase)
     warn()

@@ -20,6 +20,9 @@ actor GenerationBuilder {
     tables = try MemberTables(generation)
   }
 
+  /// How many bytes of pages are in the cache alone.
+  func unwrittenBytes() throws -> UInt64 { UInt64(clamping: try tables.data.cacheUse().dirtyBytes) }
+
   /// What a copy into this generation is to do.
   struct Job: Sendable {
     var base: LogPosition

@@ -23,6 +23,9 @@ public class ReadView {
     try noting { try tables.collections(in: database) }
   }
 
+  /// How large a collection's file is, in bytes; what was written since the last checkpoint may not be in it yet.
+  public func fileBytes(of id: CollectionID) -> UInt64 { tables.generation.fileBytes(of: id) }
+
   /// The document under a key, nil if there is none. Throws `invalid` if the collection is gone.
   public func document(_ id: CollectionID, key: [UInt8]) throws(MemberError) -> [UInt8]? {
     try requireCollection(id)

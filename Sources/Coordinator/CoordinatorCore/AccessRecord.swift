@@ -9,7 +9,7 @@ public struct AccessRecord: Sendable, Codable, Equatable {
   public let comment: String
   /// When it was added.
   public let addedAt: Instant
-  /// How long it holds, in milliseconds; nil for good.
+  /// How long it holds from then, in milliseconds; nil for good.
   public let lifetimeMilliseconds: Int64?
   /// How much of that has passed while a coordinator ran, as far as it was kept.
   public var passedMilliseconds: Int64

@@ -103,7 +103,7 @@ extension CoordinatorCore {
     let entries = (project.accessList ?? []).map { entry in
       AccessListView.Entry(
         range: entry.range, comment: entry.comment, addedAt: OperatorTime(milliseconds: entry.addedAt.milliseconds),
-        expiresAt: remaining(of: entry).map { OperatorTime(milliseconds: (now + $0).milliseconds) })
+        expiresAt: remaining(of: entry, now: now).map { OperatorTime(milliseconds: (now + $0).milliseconds) })
     }
     return AccessListView(
       project: project.name, isOn: project.accessList != nil, entries: entries, version: addresses.version,
@@ -115,9 +115,14 @@ extension CoordinatorCore {
 
 extension CoordinatorCore {
   /// How long an entry still holds; nil for good.
-  func remaining(of entry: AccessRecord) -> Duration? {
+  ///
+  /// It ends at its moment by the clock, also if no coordinator ran then, or once all of its time was seen to pass: a
+  /// clock that is set back prolongs nothing. One that is set ahead ends entries early: whoever should get in can be
+  /// let in again, but nobody takes back what came in through an entry that should have been gone.
+  func remaining(of entry: AccessRecord, now: Instant) -> Duration? {
     entry.lifetimeMilliseconds.map { lifetime in
-      max(.zero, .milliseconds(lifetime) - .milliseconds(entry.passedMilliseconds) - unkeptAccessAge)
+      let unseen = .milliseconds(lifetime) - .milliseconds(entry.passedMilliseconds) - unkeptAccessAge
+      return max(.zero, min(unseen, entry.addedAt + .milliseconds(lifetime) - now))
     }
   }
 
@@ -129,7 +134,7 @@ extension CoordinatorCore {
 
   /// Takes entries off whose time is over.
   mutating func endAccess(now: Instant) {
-    func isOver(_ entry: AccessRecord) -> Bool { remaining(of: entry).map { $0 <= .zero } ?? false }
+    func isOver(_ entry: AccessRecord) -> Bool { remaining(of: entry, now: now).map { $0 <= .zero } ?? false }
     let ending = projectRecords.values.filter { $0.accessList?.contains(where: isOver) == true }
     guard !ending.isEmpty else { return }
     for var project in ending.sorted(by: { $0.name < $1.name }) {

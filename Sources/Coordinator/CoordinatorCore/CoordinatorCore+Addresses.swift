@@ -60,7 +60,7 @@ extension CoordinatorCore {
     else { return }
     if let sent = contact.addressesSentAt, now.isWithin(CoordinatorLimits.versionResend, after: sent) { return }
     contacts[node]?.addressesSentAt = now
-    sends.append(.sendIPList(node, tailored(addresses, for: node)))
+    sends.append(.sendIPList(node, tailored(addresses, for: node, now: now)))
   }
 
   /// Notes where a node's link comes from.
@@ -78,7 +78,7 @@ extension CoordinatorCore {
   /// The list as a node gets it, under the version of the whole: its own cluster's addresses, the control plane's and
   /// its own project's access list, each entry with the time it still has. What other clusters have is none of its
   /// business, and of a fleet's list would not fit into a message.
-  private func tailored(_ list: IPList, for node: NodeName) -> IPList {
+  private func tailored(_ list: IPList, for node: NodeName, now: Instant) -> IPList {
     let cluster = nodeRecords[node].flatMap { $0.cluster ?? $0.intendedCluster }
     var own = IPList(
       version: list.version, nodes: cluster.map { list.entries(of: $0) } ?? [], controlPlane: list.controlPlane)
@@ -90,7 +90,7 @@ extension CoordinatorCore {
             project: project.name,
             entries: entries.map { entry in
               IPList.AccessEntry(
-                range: entry.range, expiresInMilliseconds: remaining(of: entry)?.wholeMilliseconds)
+                range: entry.range, expiresInMilliseconds: remaining(of: entry, now: now)?.wholeMilliseconds)
             })
         ]
       }

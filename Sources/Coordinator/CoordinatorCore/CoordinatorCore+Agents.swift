@@ -109,6 +109,7 @@ extension CoordinatorCore {
     growOlder(now: now)
     endAccess(now: now)
     attendTokens(now: now)
+    attendRefusedLooks(now: now)
     if addressesAreStale { refreshAddresses(now: now) }
     for node in contacts.filter({ $0.value.second != nil }).keys.sorted() { judgeSecond(of: node, now: now) }
     for cluster in clusterRecords.keys.sorted() {

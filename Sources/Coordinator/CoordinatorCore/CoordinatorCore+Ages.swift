@@ -6,7 +6,8 @@
 /// A deadline takes something back that an operator ordered, so it must not come early: what is counted is only what a
 /// running coordinator saw pass, from tick to tick. The time in which none ran could as well be a clock that was set,
 /// and is not counted; nor could anything that the plan waits for have come about in it. The same holds for the time in
-/// which its cluster is disabled or shut down.
+/// which its cluster is disabled or shut down. An access entry ends by the clock too (`remaining(of:now:)`): what lets
+/// somebody in must not stay because nobody was there to see it end.
 extension CoordinatorCore {
   /// Lets open plans grow older by the time since the last look. What they reached is kept in steps, as long as a
   /// deadline is ahead of it.

@@ -69,6 +69,7 @@ extension CoordinatorCore {
       members: cluster.members.map { member($0) }, kms: project.kms, settingsVersion: project.settingsVersion,
       formerKMS: formers.isEmpty ? nil : formers, running: cluster.running,
       disabledReason: lockoutInForce(of: cluster)?.reason)
+    wanted.joining = cluster.joining
     let followed = versionFollowed(in: cluster, above: wanted.version)
     guard wanted != cluster.assignment || followed > wanted.version else { return false }
     wanted.version = followed &+ 1

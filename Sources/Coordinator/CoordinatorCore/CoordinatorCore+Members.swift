@@ -226,7 +226,7 @@ extension CoordinatorCore {
     return true
   }
 
-  private mutating func turnRound(_ given: PlanRecord, because reason: String, now: Instant) {
+  mutating func turnRound(_ given: PlanRecord, because reason: String, now: Instant) {
     guard let node = given.subject, let cluster = clusterRecords[given.cluster] else { return }
     var plan = given
     for index in plan.steps.indices where plan.steps[index].state == .running { release(&plan.steps[index]) }

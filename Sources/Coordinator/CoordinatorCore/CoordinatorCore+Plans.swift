@@ -218,7 +218,7 @@ extension CoordinatorCore {
   }
 
   /// Undoes a cluster of which nothing was begun yet: its nodes are free again.
-  private mutating func rollBack(_ plan: PlanRecord, reason: String, now: Instant) {
+  mutating func rollBack(_ plan: PlanRecord, reason: String, now: Instant) {
     end(plan.id, .rolledBack(reason: reason), now: now)
     for queued in openPlans(of: plan.cluster) {
       end(queued.id, .rolledBack(reason: "the cluster was given up: \(reason)"), now: now)

@@ -6,30 +6,39 @@ public import ClusterModel
 ///
 /// A node that belongs to something this store does not know is told nothing at all: no assignment, no command and no
 /// list of addresses, which could let somebody in who was kept out. So nothing that it has is touched before the
-/// operator decides. Keystores are not believed by that: a process that has run since before is adopted, every other
-/// one has to be approved by itself, as after a restore.
+/// operator decides.
+///
+/// Keystores are not believed by that. A process is adopted that serves and that a majority of its shard's members was
+/// told to be the node's, by the coordinator that is lost: that one had judged its keystore. What was started since,
+/// from whatever disk, or beside the one that has the node's place, is another process and has to be approved by
+/// itself, as after a restore. Agents that kept nobody's process are known by the epoch they follow.
 extension CoordinatorCore {
   /// A cluster as its nodes report it.
   private struct Found {
     var claim: MembershipReport
-    /// The members that were heard and say the same.
+    /// The members that were heard and say the same, without the one that joins.
     var witnesses: Set<NodeName>
+    /// The process that a majority of the members was told to be a node's.
+    var boots: [NodeName: BootID]
     /// Somebody else who was heard says what can't be true beside it.
     var disagrees: Bool
     /// A node that another cluster's nodes count as theirs, and that cluster.
     var disputed: (node: NodeName, by: ClusterName)?
 
-    var hasMajority: Bool { witnesses.count > claim.members.count / 2 }
+    /// Those that belong to the cluster, without the one that joins.
+    var settled: [NodeName] { claim.members.filter { $0 != claim.joining } }
+    var hasMajority: Bool { witnesses.count > settled.count / 2 }
   }
 
   /// What has to be the same word for word where nodes are to agree; a version only says how new it is.
   private struct Word: Hashable {
     var project: ProjectName
     var members: Set<NodeName>
+    var joining: NodeName?
     var running: Bool
 
     init(_ claim: MembershipReport) {
-      (project, members, running) = (claim.project, Set(claim.members), claim.running)
+      (project, members, joining, running) = (claim.project, Set(claim.members), claim.joining, claim.running)
     }
   }
 
@@ -41,7 +50,7 @@ extension CoordinatorCore {
       clusters: found(now: now).map { found in
         RebuildView.Cluster(
           cluster: found.claim.cluster, project: found.claim.project,
-          members: found.claim.members.map { member($0, now: now) }, hindrance: hindrance(to: found))
+          members: found.claim.members.map { member($0, of: found, now: now) }, hindrance: hindrance(to: found))
       }, isDone: false)
   }
 
@@ -58,15 +67,29 @@ extension CoordinatorCore {
         why: hindrances.isEmpty ? "No node reports a cluster that this coordinator does not know." : hindrances,
         next: "Enroll the nodes under their names, each with its own key: keyfold node enroll NODE --key KEY")
     }
+    let strangers = ready.flatMap { found in found.claim.members.filter { !isKnownProcess($0, of: found, now: now) } }
     // Each is looked at again: what was made before it may stand against it.
     for found in ready where hindrance(to: found) == nil { rebuild(found, by: admin, now: now) }
     view.isDone = true
-    // Processes that have run since before are known by the epoch they follow, and are adopted in the same transaction.
+    for node in ready.flatMap(\.claim.members) where !strangers.contains(node) && nodeRecords[node]?.isAhead == true {
+      acceptKeystore(of: node, command: "coordinator rebuild", by: admin, now: now)
+    }
     if restoration != nil || isAuditContradicted {
-      return Decision(view, try adopt(withoutMajority: false, by: admin, now: now).directives)
+      let rest = found(now: now).flatMap { found in found.claim.members.filter { found.boots[$0] != nil } }
+      return Decision(
+        view, try adopt(withoutMajority: false, except: Set(strangers + rest), by: admin, now: now).directives)
     }
     for found in ready { advance(found.claim.cluster, now: now) }
     return Decision(view, flush())
+  }
+
+  /// Whether the process that has a node's place is the one that the lost coordinator knew, and has its keystore open.
+  private func isKnownProcess(_ node: NodeName, of found: Found, now: Instant) -> Bool {
+    guard nodeRecords[node]?.revokedAt == nil, let contact = contacts[node], contact.isHeard(now: now),
+      contact.helloAt != nil, let report = contact.report
+    else { return false }
+    if let boot = found.boots[node] { return report.boot == boot && report.phase == .serving }
+    return restoration != nil && isProvenAhead(node, now: now)
   }
 
   private mutating func rebuild(_ found: Found, by admin: OperatorName, now: Instant) {
@@ -85,9 +108,9 @@ extension CoordinatorCore {
       put(known)
     }
     put(project)
-    var cluster = ClusterRecord(name: claim.cluster, project: claim.project, nodes: claim.members, createdAt: now)
+    var cluster = ClusterRecord(name: claim.cluster, project: claim.project, nodes: found.settled, createdAt: now)
     cluster.running = claim.running
-    let kinds = claim.members.compactMap { contacts[$0]?.report?.generation?.encrypted }
+    let kinds = found.settled.compactMap { contacts[$0]?.report?.generation?.encrypted }
     cluster.encryptionWanted = kinds.contains(true)
     cluster.encrypted = !kinds.isEmpty && kinds.allSatisfy(\.self)
     for node in claim.members {
@@ -97,10 +120,16 @@ extension CoordinatorCore {
       put(record)
     }
     put(cluster)
+    var joins = ""
+    if let joining = claim.joining {
+      // Who was about to join goes on with that, as a plan of its own that can be taken back.
+      _ = planToAdd(joining, to: cluster, deadline: CoordinatorLimits.addNodeDeadline, now: now)
+      joins = "; \(joining) joins it"
+    }
     audit(
       "coordinator rebuild", by: admin, on: claim.cluster.text,
-      "project \(claim.project), nodes \(claim.members.map(\.text).joined(separator: ", ")); "
-        + "as \(found.witnesses.count) of them report", now: now)
+      "project \(claim.project), nodes \(found.settled.map(\.text).joined(separator: ", ")); "
+        + "as \(found.witnesses.count) of them report\(joins)", now: now)
     refreshAddresses(now: now)
   }
 
@@ -133,21 +162,33 @@ extension CoordinatorCore {
       guard var claim = same.max(by: { ($0.word.version, $0.node) < ($1.word.version, $1.node) })?.word else {
         return nil
       }
-      let witnesses = same.filter { word.members.contains($0.node) }
-      claim.access = access(of: witnesses, amongst: claim.members.count)
+      let witnesses = same.filter { word.members.contains($0.node) && $0.node != word.joining }
+      let settled = claim.members.count { $0 != word.joining }
+      claim.access = access(of: witnesses, amongst: settled)
       claim.settingsVersion =
         witnesses.map(\.word.settingsVersion).filter { $0 < CoordinatorLimits.furthestAssignment }.max() ?? 0
       let disagrees = claims.contains { other in
         other.word.project != claim.project || !word.members.contains(other.node)
           || other.word.version == claim.version && Word(other.word) != word
       }
-      return Found(claim: claim, witnesses: Set(witnesses.map(\.node)), disagrees: disagrees)
+      return Found(
+        claim: claim, witnesses: Set(witnesses.map(\.node)), boots: boots(by: witnesses, amongst: settled),
+        disagrees: disagrees)
     }
     return words.max { rank($0) < rank($1) }
   }
 
   private static func rank(_ found: Found) -> (Int, Int, UInt64) {
     (found.hasMajority ? 1 : 0, found.disagrees ? 0 : 1, found.claim.version)
+  }
+
+  /// The process that each node's place belongs to, as far as a majority was told the same of it.
+  private static func boots(by witnesses: [Claim], amongst members: Int) -> [NodeName: BootID] {
+    var told: [NodeName: [BootID: Int]] = [:]
+    for (node, boot) in witnesses.flatMap({ $0.word.boots.map(Array.init) ?? [] }) {
+      told[node, default: [:]][boot, default: 0] += 1
+    }
+    return told.compactMapValues { $0.first { $0.value > members / 2 }?.key }
   }
 
   /// The access list as a majority knows it; else only what everybody knows who knows of a list, so that no network is
@@ -168,6 +209,9 @@ extension CoordinatorCore {
       return "a majority of its members has to say the same: \(found.witnesses.count) of \(claim.members.count) did"
     }
     if Set(claim.members).count != claim.members.count { return "its nodes name a member twice" }
+    if let joining = claim.joining, !claim.members.contains(joining) {
+      return "its nodes say that \(joining) joins it, and do not name it"
+    }
     if let (node, other) = found.disputed {
       return "\(node) is a member of cluster \(other) too, as its nodes say; stop the agents that are wrong"
     }
@@ -179,7 +223,6 @@ extension CoordinatorCore {
       guard let record = nodeRecords[node] else {
         return "\(node) is not enrolled: keyfold node enroll \(node) --cluster \(claim.cluster) --key KEY"
       }
-      if record.revokedAt != nil { return "the key of \(node) was revoked" }
       if let other = record.cluster { return "\(node) belongs to cluster \(other)" }
       if let other = record.intendedCluster, other != claim.cluster {
         return "\(node) is enrolled for cluster \(other)"
@@ -189,9 +232,14 @@ extension CoordinatorCore {
     return nil
   }
 
-  private func member(_ node: NodeName, now: Instant) -> RebuildView.Member {
-    let report = isHeard(node, now: now) ? contacts[node]?.report : nil
-    let state = nodeRecords[node] == nil ? "not enrolled" : report?.phase.name ?? "not heard of"
+  private func member(_ node: NodeName, of found: Found, now: Instant) -> RebuildView.Member {
+    let record = nodeRecords[node]
+    let report = isHeard(node, now: now) && record?.revokedAt == nil ? contacts[node]?.report : nil
+    var state = report?.phase.name ?? "not heard of"
+    if record == nil { state = "not enrolled" }
+    if record?.revokedAt != nil { state = "its key was revoked" }
+    if report?.generation?.encrypted == true, !isKnownProcess(node, of: found, now: now) { state += ", to be approved" }
+    if found.claim.joining == node { state += ", joins" }
     return RebuildView.Member(
       node: node, state: state, keystoreVersion: report?.generation?.keystoreVersion ?? 0,
       masterKeyCheckValue: report?.generation?.masterKeyCheckValue, customerKeyID: report?.generation?.customerKeyID)

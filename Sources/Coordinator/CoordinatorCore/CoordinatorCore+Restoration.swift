@@ -71,11 +71,12 @@ extension CoordinatorCore {
   }
 
   /// An operator knows that the store was restored: every node that is ahead of it, and has run since before that, is
-  /// taken as it is. `withoutMajority` also lets clusters be commanded of which no majority has been heard.
+  /// taken as it is, but for those that have to be approved by themselves. `withoutMajority` also lets clusters be
+  /// commanded of which no majority has been heard.
   ///
   /// Throws `CoordinatorError` if there is nothing to adopt.
   public mutating func adopt(
-    withoutMajority: Bool, by admin: OperatorName, now: Instant
+    withoutMajority: Bool, except strangers: Set<NodeName> = [], by admin: OperatorName, now: Instant
   ) throws(CoordinatorError) -> Decision<[NodeName]> {
     let waiting = withoutMajority ? clusters.filter { unlearned($0) != nil }.map(\.name) : []
     guard restoration != nil || !waiting.isEmpty || isAuditContradicted else {
@@ -86,6 +87,7 @@ extension CoordinatorCore {
     }
     var adopted: [NodeName] = []
     for node in nodesAhead where restoration != nil && isProvenAhead(node.name, now: now) {
+      if strangers.contains(node.name) { continue }
       acceptKeystore(of: node.name, command: "coordinator adopt", by: admin, now: now)
       adopted.append(node.name)
     }

@@ -89,6 +89,13 @@ extension CoordinatorCore {
       if request.publicKey == token.usedBy, nodeRecords[token.node]?.publicKey == token.usedBy,
         nodeRecords[token.node]?.revokedAt == nil
       {
+        let repeats = tokenRepeats[token.publicKey] ?? 0
+        guard repeats < CoordinatorLimits.tokenRepeats else {
+          throw CoordinatorError(
+            .refused, what, why: "It is enrolled, and the answer was given \(repeats) times more.",
+            next: "Start its agent; if it gets nothing: keyfold node show \(token.node)")
+        }
+        tokenRepeats[token.publicKey] = repeats + 1
         return
       }
       throw CoordinatorError(
@@ -97,7 +104,9 @@ extension CoordinatorCore {
     case .expired: throw CoordinatorError(.refused, what, why: "The token has expired.", next: again)
     case .restored:
       throw CoordinatorError(
-        .refused, what, why: "The coordinator was put back from an older copy since the token was made.", next: again)
+        .refused, what,
+        why: "The coordinator was put back from an older copy since the token was made, or its record was changed.",
+        next: again)
     case .withdrawn, .blocked: throw CoordinatorError(.refused, what, why: "The token was withdrawn.", next: again)
     }
     // Another way of enrolling it may have been faster.
@@ -143,7 +152,7 @@ extension CoordinatorCore {
 
   private mutating func watch(_ token: TokenRecord, now: Instant) {
     guard token.state == .open else { return }
-    if let restoration, token.createdAt <= restoration.since {
+    if let since = doubtedSince, token.createdAt <= since {
       end(token, .restored, now: now)
     } else if now >= token.expiresAt || now + CoordinatorLimits.clockTolerance < token.createdAt {
       // A clock that was set back prolongs nothing.
@@ -151,10 +160,18 @@ extension CoordinatorCore {
     }
   }
 
+  /// When this store was last found to be an older copy, by the epochs or by the audit record that nodes were told of.
+  /// A token from before then may have been used, or withdrawn, in what was lost.
+  private var doubtedSince: Instant? {
+    let contradictions = openAlerts(of: .auditContradicted).map(\.openedAt)
+    return (contradictions + [restoration?.since].compactMap { $0 }).max()
+  }
+
   private mutating func forgetOldTokens(now: Instant) {
     for token in tokenRecords.values {
       guard let endedAt = token.endedAt, !now.isWithin(CoordinatorLimits.tokenMemory, after: endedAt) else { continue }
       tokenRecords[token.publicKey] = nil
+      tokenRepeats[token.publicKey] = nil
       dirty.insert(RecordKey(kind: .token, id: token.publicKey))
       sends.append(.allowListChanged)
     }

@@ -46,6 +46,11 @@ public struct CoordinatorCore: Sendable {
   /// How much older access entries are than what was kept.
   var unkeptAccessAge = Duration.zero
 
+  /// What operators were refused to look at not long ago.
+  var refusedLooks: [OperatorName: RefusedLooks] = [:]
+  /// How often the answer to a spent token was given again.
+  var tokenRepeats: [String: Int] = [:]
+
   /// Clusters that may be commanded although no majority of their nodes has said hello in this life.
   var taughtClusters: Set<ClusterName> = []
 

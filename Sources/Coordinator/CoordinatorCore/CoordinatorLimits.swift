@@ -144,6 +144,12 @@ public enum CoordinatorLimits {
   public static let maximumTokens = 1000
   /// How long a token is remembered after its end, so that whoever comes with it hears what became of it.
   public static let tokenMemory = Duration.seconds(24 * 60 * 60)
+  /// How many refused looks of one operator are kept one by one within `refusedLooksSpan`; more are counted.
+  public static let refusedLooksKept = 5
+  /// The time after which refused looks of an operator are summed up.
+  public static let refusedLooksSpan = Duration.seconds(60)
+  /// How often one life of the coordinator gives the answer to a spent token again, to an agent that did not hear it.
+  public static let tokenRepeats = 20
   /// How often a token may be refused before nobody is heard with it any more.
   public static let tokenRefusals = 5
   /// The most projects of one coordinator.

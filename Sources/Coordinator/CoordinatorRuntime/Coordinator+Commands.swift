@@ -13,7 +13,7 @@ extension OperatorCommand {
       .decryptCluster, .removeKMS, .addNode, .removeNode, .approveNode, .adopt, .recover, .tryAgain, .setAlerts,
       .setKeyAlert, .setMaintenance, .deferRotation, .setOwners, .setMail, .testMail, .retireKey, .revokeNode,
       .addOperator, .removeOperator, .setOperatorRole, .addMember, .removeMember, .addAccess, .removeAccess,
-      .dropAccessList:
+      .dropAccessList, .cancelPlan:
       true
     case .changeCluster(_, _, _, let isDryRun), .rebuild(let isDryRun): !isDryRun
     case .listProjects, .showProject, .showKMS, .listNodes, .showNode, .listClusters, .showCluster, .keysTree,
@@ -126,6 +126,8 @@ extension Coordinator {
         try core.removeNode(node, from: cluster, abandoned: abandoned, now: now)
       }
     case .removeKMS(let name): return .project(view(of: try removeKMS(name)))
+    case .cancelPlan(let id):
+      return try plan { () throws(CoordinatorError) in try core.cancelPlan(id, now: now) }
     case .stepDown(let name):
       return try plan { () throws(CoordinatorError) in try core.stepDown(name, now: now) }
     case .resyncNode(let name):

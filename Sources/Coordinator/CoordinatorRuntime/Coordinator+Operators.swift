@@ -37,8 +37,11 @@ extension Coordinator {
   ) throws -> OperatorAnswer? {
     do { try core.authorize(command, by: name) } catch {
       // Also what would only have been looked at: a refusal says that somebody reached for what was not theirs.
-      if error.code == .forbidden || command.isOrder {
-        try perform(core.onOrder(command, by: name, refusal: "\(error.what) \(error.why)", now: now))
+      let refusal = "\(error.what) \(error.why)"
+      if command.isOrder {
+        try perform(core.onOrder(command, by: name, refusal: refusal, now: now))
+      } else if error.code == .forbidden {
+        try perform(core.onRefusedLook(command, by: name, refusal: refusal, now: now))
       }
       throw Self.failure(error)
     }
@@ -75,12 +78,32 @@ extension Coordinator {
   func reply(_ answer: OperatorAnswer, to asker: Asker) {
     var status: UInt32 = 0
     if case .failure(let failure) = answer { status = Self.status(failure.code) }
-    let envelope = Envelope(
-      .operatorReply(OperatorReply(status: status)), epoch: core.epoch, correlationID: asker.messageID)
-    do { send(envelope, payload: try OperatorPayload.encode(answer), to: asker.route) } catch {
-      logger.error("an answer has no JSON", metadata: ["reason": "\(error)"])
+    let bytes: [UInt8]
+    do { bytes = try OperatorPayload.encode(answer) } catch {
+      return logger.error("an answer has no JSON", metadata: ["reason": "\(error)"])
     }
+    guard bytes.count <= MessageLink.maximumWholeBytes else {
+      return reply(
+        .failure(
+          OperatorFailure(
+            .failed, what: "The answer is too long to be sent.",
+            why: "It has \(bytes.count) bytes, at most \(MessageLink.maximumWholeBytes) are.",
+            next: "Ask for less: one project, cluster or node.")), to: asker)
+    }
+    // In parts, so that no answer is too long for a frame, nor others wait behind one long one.
+    var rest = bytes[...]
+    repeat {
+      let part = rest.prefix(Self.partLength)
+      rest = rest.dropFirst(part.count)
+      let envelope = Envelope(
+        .operatorReply(OperatorReply(status: status, final: rest.isEmpty)), epoch: core.epoch,
+        correlationID: asker.messageID)
+      send(envelope, payload: Array(part), to: asker.route)
+    } while !rest.isEmpty
   }
+
+  /// The longest part of an answer to an operator, in bytes.
+  private static let partLength = 256 << 10
 
   /// The exit code that belongs to a failure; see the help of `keyfold`.
   private static func status(_ code: OperatorFailure.Code) -> UInt32 {

@@ -36,7 +36,8 @@ struct AccessCommands: ParsableCommand {
     @Option(
       name: .long,
       help: ArgumentHelp(
-        "Take it off again after that many hours, in which a coordinator runs (default: never).", valueName: "hours"))
+        "Take it off again after that many hours, whether a coordinator runs or not (default: never).",
+        valueName: "hours"))
     var expiresAfter: Int?
     @Flag(name: .long, help: "Do it although the range is every address there is.") var confirm = false
     @OptionGroup var options: GlobalOptions

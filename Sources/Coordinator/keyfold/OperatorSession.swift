@@ -60,7 +60,7 @@ struct OperatorSession {
     let answer: OperatorAnswer
     let timeout = timeout ?? command.patience
     do {
-      let reply = try await link.call(
+      let reply = try await link.callForWhole(
         Envelope(.operatorRequest(OperatorRequest(name: command.commandName))), payload: payload, within: timeout)
       answer = try Self.answer(reply)
     } catch let error as TransportError where error.code == .deadline {

@@ -10,7 +10,7 @@ struct PlanCommands: ParsableCommand {
         keyfold plan list --cluster orders
         keyfold plan watch 3f2a91c0
       """,
-    subcommands: [List.self, Show.self, Watch.self])
+    subcommands: [List.self, Show.self, Watch.self, Cancel.self])
 
   struct List: OperatorSubcommand {
     static let configuration = CommandConfiguration(
@@ -44,6 +44,38 @@ struct PlanCommands: ParsableCommand {
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
       PlanRendering.show(try await session.plan(id), terminal)
+    }
+  }
+
+  struct Cancel: OperatorSubcommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Ends a plan that adds a node or creates a cluster before its time.",
+      discussion: """
+        A node that joins leaves again and destroys what it has, keys first; the cluster is as before. A cluster is \
+        given up only as long as none of its nodes was asked to form it. No other plan is taken back: each leaves \
+        every node whole at each step, and the refusal names the order that turns it round, such as 'cluster \
+        decrypt' for 'cluster encrypt'.
+
+        Role: cluster manager.
+
+        Example: keyfold plan cancel 3f2a91c0 --confirm
+        """)
+
+    @Argument(help: "The plan's id, or its beginning.") var id: String
+    @Flag(name: .long, help: "Do it: what the plan has made is destroyed.") var confirm = false
+    @OptionGroup var options: GlobalOptions
+
+    func validate() throws {
+      guard confirm else {
+        throw ValidationError("What the plan has made is destroyed: say --confirm if that is what you want.")
+      }
+    }
+
+    func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      guard case .plan(let plan) = try await session.ask(.cancelPlan(id: id)) else {
+        throw OperatorFailure.unexpectedAnswer()
+      }
+      PlanRendering.show(plan, terminal)
     }
   }
 

@@ -12,8 +12,9 @@ extension CoordinatorCommands {
         serve on meanwhile and are told nothing. Without --confirm this shows what they report and what hinders; with \
         it, clusters of which a majority of members says the same are made again.
 
-        Nothing is destroyed by it. Nodes whose agents have run since before are adopted; others have to be approved \
-        ('keyfold node approve'), after a look at their keystores. KMS credentials, operators, owners, \
+        Nothing is destroyed by it. Nodes are adopted that serve by the process that a majority of their members was \
+        told of; others have to be approved ('keyfold node approve'), after a look at their keystores. A node that was \
+        joining goes on with it. KMS credentials, operators, owners, \
         maintenance and mail have to be set again afterwards, 'keyfold kms set' first.
 
         Role: org owner.

@@ -4322,7 +4322,7 @@ const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
   (ProtobufCMessageInit) keyfold__v1__node_report__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__membership__field_descriptors[8] =
+static const ProtobufCFieldDescriptor keyfold__v1__membership__field_descriptors[10] =
 {
   {
     "version",
@@ -4420,10 +4420,36 @@ static const ProtobufCFieldDescriptor keyfold__v1__membership__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "boots",
+    250,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__Membership, n_boots),
+    offsetof(Keyfold__V1__Membership, boots),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "joining",
+    251,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Membership, joining),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__membership__field_indices_by_name[] = {
   7,   /* field[7] = access */
+  8,   /* field[8] = boots */
   2,   /* field[2] = cluster */
+  9,   /* field[9] = joining */
   6,   /* field[6] = limits_access */
   3,   /* field[3] = members */
   1,   /* field[1] = project */
@@ -4431,10 +4457,11 @@ static const unsigned keyfold__v1__membership__field_indices_by_name[] = {
   5,   /* field[5] = settings_version */
   0,   /* field[0] = version */
 };
-static const ProtobufCIntRange keyfold__v1__membership__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__membership__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 250, 8 },
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__membership__descriptor =
 {
@@ -4444,10 +4471,10 @@ const ProtobufCMessageDescriptor keyfold__v1__membership__descriptor =
   "Keyfold__V1__Membership",
   "keyfold.v1",
   sizeof(Keyfold__V1__Membership),
-  8,
+  10,
   keyfold__v1__membership__field_descriptors,
   keyfold__v1__membership__field_indices_by_name,
-  1,  keyfold__v1__membership__number_ranges,
+  2,  keyfold__v1__membership__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__membership__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -5742,7 +5769,7 @@ const ProtobufCMessageDescriptor keyfold__v1__former_secret__descriptor =
   (ProtobufCMessageInit) keyfold__v1__former_secret__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__assignment__field_descriptors[10] =
+static const ProtobufCFieldDescriptor keyfold__v1__assignment__field_descriptors[11] =
 {
   {
     "version",
@@ -5864,11 +5891,24 @@ static const ProtobufCFieldDescriptor keyfold__v1__assignment__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "joining",
+    250,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Assignment, joining),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__assignment__field_indices_by_name[] = {
   2,   /* field[2] = cluster */
   7,   /* field[7] = disabled_reason */
   9,   /* field[9] = former_kms */
+  10,   /* field[10] = joining */
   4,   /* field[4] = kms */
   3,   /* field[3] = members */
   8,   /* field[8] = not_approved_reason */
@@ -5877,12 +5917,13 @@ static const unsigned keyfold__v1__assignment__field_indices_by_name[] = {
   5,   /* field[5] = settings_version */
   0,   /* field[0] = version */
 };
-static const ProtobufCIntRange keyfold__v1__assignment__number_ranges[3 + 1] =
+static const ProtobufCIntRange keyfold__v1__assignment__number_ranges[4 + 1] =
 {
   { 1, 0 },
   { 12, 8 },
   { 90, 9 },
-  { 0, 10 }
+  { 250, 10 },
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor =
 {
@@ -5892,10 +5933,10 @@ const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor =
   "Keyfold__V1__Assignment",
   "keyfold.v1",
   sizeof(Keyfold__V1__Assignment),
-  10,
+  11,
   keyfold__v1__assignment__field_descriptors,
   keyfold__v1__assignment__field_indices_by_name,
-  3,  keyfold__v1__assignment__number_ranges,
+  4,  keyfold__v1__assignment__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__assignment__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -20,6 +20,10 @@ public struct MembershipReport: Sendable, Codable, Equatable {
   public var settingsVersion: UInt64
   /// The ranges of the project's access list that hold for good; nil if there is no list.
   public var access: [IPRange]?
+  /// The member that does not belong to the cluster yet; nil if all do.
+  public var joining: NodeName?
+  /// The process that has each member's place, as far as the coordinator knew one; nil from an agent that kept none.
+  public var boots: [NodeName: BootID]?
 
   /// Makes a report of what an assignment says.
   public init(_ assignment: NodeAssignment, access: [IPRange]?) {
@@ -30,12 +34,16 @@ public struct MembershipReport: Sendable, Codable, Equatable {
     running = assignment.running
     settingsVersion = assignment.settingsVersion
     self.access = access
+    joining = assignment.joining
+    boots = Dictionary(
+      assignment.members.prefix(Self.maximumMembers).compactMap { member in member.boot.map { (member.node, $0) } },
+      uniquingKeysWith: { first, _ in first })
   }
 
   /// Makes a report of its parts.
   public init(
     version: UInt64, project: ProjectName, cluster: ClusterName, members: [NodeName], running: Bool,
-    settingsVersion: UInt64, access: [IPRange]?
+    settingsVersion: UInt64, access: [IPRange]?, joining: NodeName? = nil, boots: [NodeName: BootID]? = nil
   ) {
     self.version = version
     self.project = project
@@ -44,6 +52,8 @@ public struct MembershipReport: Sendable, Codable, Equatable {
     self.running = running
     self.settingsVersion = settingsVersion
     self.access = access
+    self.joining = joining
+    self.boots = boots
   }
 }
 

@@ -64,6 +64,8 @@ public struct NodeAssignment: Sendable, Codable, Equatable {
   /// Why the coordinator does not let this node open its data, nil if it does; `kms` is nil then. Of one node, never
   /// of a cluster: the coordinator's stored assignment has none.
   public var notApprovedReason: String?
+  /// The member that is about to belong to the cluster, and does not yet; nil if none is.
+  public var joining: NodeName?
 
   /// Makes an assignment of its parts.
   public init(

@@ -67,6 +67,7 @@ extension OperatorCommand {
     case .showCluster(let cluster), .listUsers(let cluster), .showRecovery(let cluster), .listNodes(.some(let cluster)),
       .keysTree(.some(let cluster)), .listPlans(.some(let cluster)), .showRotations(.some(let cluster)):
       OperatorPermission(.project(.readOnly), in: .cluster(cluster))
+    case .cancelPlan(let id): OperatorPermission(.project(.clusterManager), in: .plan(id))
     case .showNode(let node): OperatorPermission(.project(.readOnly), in: .node(node))
     case .showPlan(let id): OperatorPermission(.project(.readOnly), in: .plan(id))
     }

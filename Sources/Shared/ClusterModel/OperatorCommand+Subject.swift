@@ -31,7 +31,7 @@ extension OperatorCommand {
       "\(cluster): \(name)"
     case .listNodes(let cluster), .keysTree(let cluster), .listPlans(let cluster), .showRotations(let cluster):
       cluster?.text ?? ""
-    case .showPlan(let id): id
+    case .showPlan(let id), .cancelPlan(let id): id
     case .retireKey(let key): key
     case .showCoordinator, .adopt, .rebuild: "coordinator"
     case .setMail(let server): server.host

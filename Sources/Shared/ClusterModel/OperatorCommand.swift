@@ -71,6 +71,8 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
   case listPlans(cluster: ClusterName?)
   /// Show one plan; `id` may be the beginning of a plan's id, if it fits only one.
   case showPlan(id: String)
+  /// End a plan that creates a cluster or adds a node before its time; `id` may be the beginning of its id.
+  case cancelPlan(id: String)
   /// Show the list of addresses.
   case showIPList
   /// Let a range in to a project's clusters, for good or for some hours; `anywhere` confirms every address there is.
@@ -177,6 +179,7 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .rotateKeys: "keys rotate"
     case .listPlans: "plan list"
     case .showPlan: "plan show"
+    case .cancelPlan: "plan cancel"
     case .showIPList: "iplist show"
     case .addAccess: "project access add"
     case .removeAccess: "project access remove"
@@ -184,8 +187,7 @@ public enum OperatorCommand: Sendable, Codable, Equatable {
     case .listAccess: "project access list"
     case .listAlerts: "alert list"
     case .listPastAlerts: "alert list --past"
-    case .setAlerts: "alert set"
-    case .setKeyAlert: "alert set"
+    case .setAlerts, .setKeyAlert: "alert set"
     case .setMaintenance: "project maintenance"
     case .deferRotation: "keys defer"
     case .showRotations: "keys schedule"

@@ -14,10 +14,24 @@ extension MembershipReport: WireMapped {
       }
       access.append(range)
     }
+    let boots = try Self.boots(of: members, wire.texts("boots", limit: Self.maximumMembers))
     self.init(
       version: wire.uint64("version"), project: try wire.name("project"), cluster: try wire.name("cluster"),
       members: members, running: wire.bool("running"), settingsVersion: wire.uint64("settings_version"),
-      access: wire.bool("limits_access") ? access : nil)
+      access: wire.bool("limits_access") ? access : nil, joining: try wire.optionalName("joining"),
+      boots: boots)
+  }
+
+  private static func boots(of members: [NodeName], _ texts: [String]) throws(MessageError) -> [NodeName: BootID]? {
+    if texts.isEmpty { return nil }
+    guard texts.count == members.count else {
+      throw MessageError(.invalidValue, field: "boots", "there has to be one for each member")
+    }
+    var boots: [NodeName: BootID] = [:]
+    for (node, text) in zip(members, texts) where !text.isEmpty {
+      boots[node] = try WireReader.accepted("boots") { () throws(ModelError) in try BootID(text) }
+    }
+    return boots
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -29,5 +43,7 @@ extension MembershipReport: WireMapped {
     wire.set("settings_version", settingsVersion)
     wire.set("limits_access", access != nil)
     try wire.set("access", texts: Array((access ?? []).prefix(IPList.maximumAccessEntries)).map(\.description))
+    if let boots { try wire.set("boots", texts: members.map { boots[$0]?.text ?? "" }) }
+    try wire.set("joining", joining?.text ?? "")
   }
 }

@@ -93,6 +93,7 @@ extension NodeAssignment: WireMapped {
       running: wire.bool("running"),
       disabledReason: try wire.optionalText("disabled_reason"),
       notApprovedReason: try wire.optionalText("not_approved_reason"))
+    joining = try wire.optionalName("joining")
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -106,6 +107,7 @@ extension NodeAssignment: WireMapped {
     wire.set("running", running)
     try wire.set("disabled_reason", optional: disabledReason)
     try wire.set("not_approved_reason", optional: notApprovedReason)
+    try wire.set("joining", joining?.text ?? "")
   }
 }
 

@@ -473,10 +473,19 @@ struct  Keyfold__V1__Membership
    */
   size_t n_access;
   char **access;
+  /*
+   * of the members in their order: the process that has the node's place, "" for none
+   */
+  size_t n_boots;
+  char **boots;
+  /*
+   * the member that does not belong to the cluster yet, "" for none
+   */
+  char *joining;
 };
 #define KEYFOLD__V1__MEMBERSHIP__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__membership__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, 0,NULL }
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -820,6 +829,10 @@ struct  Keyfold__V1__Assignment
   protobuf_c_boolean running;
   size_t n_former_kms;
   Keyfold__V1__FormerKMS **former_kms;
+  /*
+   * the member that does not belong to the cluster yet, "" for none
+   */
+  char *joining;
   Keyfold__V1__Assignment__OptDisabledReasonCase opt_disabled_reason_case;
   union {
     char *disabled_reason;
@@ -831,7 +844,7 @@ struct  Keyfold__V1__Assignment
 };
 #define KEYFOLD__V1__ASSIGNMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__assignment__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, NULL, 0, 0, 0,NULL, KEYFOLD__V1__ASSIGNMENT__OPT_DISABLED_REASON__NOT_SET, {0}, KEYFOLD__V1__ASSIGNMENT__OPT_NOT_APPROVED_REASON__NOT_SET, {0} }
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, NULL, 0, 0, 0,NULL, (char *)protobuf_c_empty_string, KEYFOLD__V1__ASSIGNMENT__OPT_DISABLED_REASON__NOT_SET, {0}, KEYFOLD__V1__ASSIGNMENT__OPT_NOT_APPROVED_REASON__NOT_SET, {0} }
 
 
 /*
