@@ -52,6 +52,7 @@ let lifecycleSignals = Target.Dependency.product(name: "UnixSignals", package: "
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioTLSEvents = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
@@ -189,7 +190,10 @@ let package = Package(
       ]),
     tests(
       "DocumentServerTests",
-      ["ClusterModel", "DocumentServer", "Documents", "Sealing", "Secrets", logging, nioCore, nioPosix, nioTLS]),
+      [
+        "ClusterModel", "DocumentServer", "Documents", "Sealing", "Secrets", logging, nioCore, nioEmbedded, nioPosix,
+        nioTLS,
+      ]),
     tests("AgentCoreTests", ["AgentCore", "ClusterModel"]),
     tests(
       "AgentRuntimeTests",

@@ -73,8 +73,7 @@ package struct SimulationProfile: Sendable {
     // A store from before a recovery would let those vote again that were left behind.
     restores = coordinatorCrashes && !majorityLoss && dice.chance(250)
     keyChanges = dice.chance(400)
-    // A store from before a node left would have it back.
-    memberChanges = !restores && dice.chance(300)
+    memberChanges = dice.chance(300)
     spares = memberChanges ? Int(dice.within(1...2)) : 0
   }
 
