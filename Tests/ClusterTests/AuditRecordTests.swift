@@ -3,7 +3,7 @@ import ClusterModel
 import Foundation
 import Testing
 
-@Suite("The audit record of a real cluster", .serialized, .timeLimit(.minutes(5)))
+@Suite("The audit record of a real cluster", .serialized, .timeLimit(.minutes(15)))
 struct AuditRecordTests {
   @Test(
     "shows a changed byte, and by its nodes a record that was cut and chained anew, until an operator answers for it")

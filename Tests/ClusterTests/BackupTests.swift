@@ -3,7 +3,7 @@ import Documents
 import Foundation
 import Testing
 
-@Suite("A coordinator that was lost comes back from its backup", .serialized, .timeLimit(.minutes(5)))
+@Suite("A coordinator that was lost comes back from its backup", .serialized, .timeLimit(.minutes(15)))
 struct BackupTests {
   @Test("older than the last rotation, and without its root key; nodes serve all the while")
   func lost() async throws {
@@ -39,7 +39,7 @@ struct BackupTests {
       try await cluster.coordinator.start()
 
       _ = try await eventually("it knows that it is old") {
-        let view = try cluster.query("coordinator", "show") as? [String: Any]
+        let view = try? cluster.query("coordinator", "show") as? [String: Any]
         return (view?["nodesAhead"] as? [Any])?.count == 3 ? true : nil
       }
       try cluster.operate("coordinator", "adopt")

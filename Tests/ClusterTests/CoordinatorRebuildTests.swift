@@ -3,7 +3,7 @@ import Documents
 import Foundation
 import Testing
 
-@Suite("Rebuilding a coordinator that lost its store, real processes", .serialized, .timeLimit(.minutes(5)))
+@Suite("Rebuilding a coordinator that lost its store, real processes", .serialized, .timeLimit(.minutes(15)))
 struct CoordinatorRebuildTests {
   @Test("an encrypted node serves on, is told nothing meanwhile, and opens again under credentials set anew")
   func rebuild() async throws {

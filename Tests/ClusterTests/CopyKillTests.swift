@@ -86,7 +86,7 @@ import Testing
   }
 
   private func isDead(_ daemon: Daemon, at point: String) async throws {
-    _ = try await eventually(within: .seconds(60), "\(daemon.name) dies at \(point)") { daemon.isRunning ? nil : true }
+    _ = try await eventually("\(daemon.name) dies at \(point)") { daemon.isRunning ? nil : true }
     let status = daemon.waitForEnd()
     guard status == 128 + SIGKILL, daemon.logText.contains("failure point \(point)\n") else {
       throw TestFailure("\(daemon.name) ended with \(status), not at \(point), see \(daemon.log)")
@@ -109,34 +109,21 @@ extension TestCluster {
 
   /// Writes some collections of large documents; answers about how many bytes they have.
   fileprivate func fillLarge() async throws -> Int {
-    let client = try await client(try await primary())
     for collection in 0..<Self.collections {
-      for number in 0..<Self.documents { try client.succeed(Self.insert(number, into: "c\(collection)")) }
+      try await insert((0..<Self.documents).map(Self.document), into: "c\(collection)", of: Self.large)
     }
     return Self.collections * Self.documents * Self.text.utf8.count
   }
 
-  private static func insert(_ number: Int, into collection: String) -> Document {
-    [
-      "insert": .string(collection), "$db": .string(large),
-      "documents": [["_id": .integer(number), "text": .string(text)]],
-    ]
-  }
+  private static func document(_ number: Int) -> Document { ["_id": .integer(number), "text": .string(text)] }
 
   /// Writes large documents without pause while `body` runs: the longer it takes, the longer would a copy.
   fileprivate func whilePumping(_ body: () async throws -> Void) async throws {
     let end = End()
-    let port = try await driverPort(of: try await primary())
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
-        try await blocking {
-          let client = try WireClient(port: port)
-          var number = 0
-          while !end.isDue {
-            number += 1
-            try client.succeed(Self.insert(number, into: "pumped"))
-          }
-        }
+        var number = 0
+        while !end.isDue { number = try await self.pump(after: number, until: end) }
       }
       do { try await body() } catch {
         end.come()
@@ -147,9 +134,28 @@ extension TestCluster {
     }
   }
 
+  /// Writes large documents at the primary until that is gone or stepped down, or it is time to end; answers the
+  /// number of the last.
+  private func pump(after last: Int, until end: End) async throws -> Int {
+    let port = try await driverPort(of: try await primary())
+    return try await blocking {
+      var number = last
+      do {
+        let client = try WireClient(port: port)
+        while !end.isDue {
+          number += 1
+          try client.succeed([
+            "insert": "pumped", "$db": .string(Self.large), "documents": [.document(Self.document(number))],
+          ])
+        }
+      } catch is TestFailure {}
+      return number
+    }
+  }
+
   /// Waits until every plan has ended; none may have failed.
   fileprivate func copyEnds() async throws {
-    _ = try await eventually(within: .seconds(180), "every plan has ended") { () -> Bool? in
+    _ = try await eventually("every plan has ended") { () -> Bool? in
       guard let list = try? await blocking({ try PlanList(self) }), list.open.isEmpty else { return nil }
       guard list.failed.isEmpty else { throw TestFailure("plans failed: \(list.failed)") }
       return true

@@ -27,7 +27,7 @@ struct TestFailure: Error, CustomStringConvertible {
 
 /// Looks again and again until `condition` gives a value; a real cluster has no event a test could wait for instead.
 func eventually<Value>(
-  within limit: Duration = .seconds(60), _ what: String, _ condition: () async throws -> Value?
+  within limit: Duration = .seconds(180), _ what: String, _ condition: () async throws -> Value?
 ) async throws -> Value {
   let deadline = ContinuousClock.now + limit
   while ContinuousClock.now < deadline {
@@ -77,7 +77,7 @@ final class Daemon: Sendable {
 
   /// The ports of `ready.json`, once it is there and of this process.
   func ready() async throws -> [String: Int] {
-    try await eventually(within: .seconds(30), "\(name) is ready, see \(log)") {
+    try await eventually(within: .seconds(120), "\(name) is ready, see \(log)") {
       guard let contents = FileManager.default.contents(atPath: data + "/ready.json"),
         let object = try? JSONSerialization.jsonObject(with: contents) as? [String: Any],
         let ports = object["ports"] as? [String: Int], object["pid"] as? Int == pid.map(Int.init)

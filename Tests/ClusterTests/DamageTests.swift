@@ -19,10 +19,11 @@ import Testing
         #expect(plan.contains(file), "\(damage.name): the plan does not name \(file): \(plan)")
         _ = try await cluster.primary()
         for node in [cluster.nodes[0], victim] {
-          let client = try await cluster.client(node)
-          try client.succeed([
-            "find": "d", "filter": ["_id": 7], "$db": "damage", "$readPreference": ["mode": "secondaryPreferred"],
-          ])
+          _ = try await eventually("\(damage.name): \(node.name) reads") {
+            try? await cluster.client(node).succeed([
+              "find": "d", "filter": ["_id": 7], "$db": "damage", "$readPreference": ["mode": "secondaryPreferred"],
+            ])
+          }
         }
         #expect(try DiskScan.generations(of: victim) == 1)
       }
@@ -41,7 +42,7 @@ import Testing
         let primary = try await cluster.primary()
         let victim = isPrimary ? primary : cluster.nodes.first { $0 !== primary } ?? primary
         _ = try await eventually("\(victim.name) has read all its tables") { () -> Bool? in
-          let view = try cluster.query("node", "show", victim.name) as? [String: Any]
+          let view = try? cluster.query("node", "show", victim.name) as? [String: Any]
           return (view?["scrub"] as? [String: Any])?["lastPassAt"] is String ? true : nil
         }
         let files = try NodeFiles(victim)
@@ -57,13 +58,10 @@ import Testing
   }
 
   private func fill(_ cluster: TestCluster) async throws {
-    let client = try await cluster.client(try await cluster.primary())
-    for number in 0..<200 {
-      try client.succeed([
-        "insert": "d", "$db": "damage",
-        "documents": [["_id": .integer(number), "text": .string(String(repeating: "x\(number) ", count: 200))]],
-      ])
+    let documents = (0..<200).map { number -> Document in
+      ["_id": .integer(number), "text": .string(String(repeating: "x\(number) ", count: 200))]
     }
+    try await cluster.insert(documents, into: "d", of: "damage")
     // Restarted nodes have everything in their table files, where damage can be found.
     try cluster.operate("cluster", "restart", TestCluster.name, "--wait", "--timeout", "120")
   }

@@ -48,7 +48,7 @@ import Testing
       }
       try await cluster.underLoad { load in
         try cluster.operate("cluster", "decrypt", TestCluster.name, "--confirm")
-        _ = try await eventually(within: .seconds(90), "it dies at \(point)") { node.isRunning ? nil : true }
+        _ = try await eventually("it dies at \(point)") { node.isRunning ? nil : true }
         try await load.progress(by: 5)
         try await node.start()
         try await finished("decrypt", in: cluster)

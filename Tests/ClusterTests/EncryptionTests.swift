@@ -44,8 +44,7 @@ import Testing
       #expect(Set(before).isDisjoint(with: after), "a node kept its master key")
 
       // A database made after the last report of a step: the keystore has grown since the engine was opened.
-      let client = try await cluster.client(try await cluster.primary())
-      try client.succeed(["insert": "d", "$db": "late", "documents": [["_id": 1]]])
+      try await cluster.insert(1, into: "d", of: "late")
       try cluster.operate("cluster", "shutdown", TestCluster.name, "--wait", "--timeout", "60")
       let unwraps = try DiskScan.unwrapsByNode(of: cluster)
       try cluster.operate("cluster", "start", TestCluster.name, "--wait", "--timeout", "60")

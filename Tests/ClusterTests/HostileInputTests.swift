@@ -19,8 +19,7 @@ import Testing
         #expect(daemon.isRunning, "\(daemon.name) died")
       }
       try cluster.encrypt()
-      let client = try await cluster.client(try await cluster.primary())
-      try client.succeed(["insert": "g", "$db": "garbage", "documents": [["_id": 1]]])
+      try await cluster.insert(1, into: "g", of: "garbage")
     }
   }
 

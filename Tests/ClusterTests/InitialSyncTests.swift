@@ -77,7 +77,7 @@ extension TestCluster {
       Workload.database, Workload.collection
     )
   ) async throws -> String {
-    try await eventually(within: .seconds(120), "initial sync of \(node.name)") { () -> String? in
+    try await eventually(within: .seconds(300), "initial sync of \(node.name)") { () -> String? in
       if let reading, let client = try? await client(node) {
         _ = try? client.run([
           "find": .string(reading.collection), "filter": ["text": "nothing"], "$db": .string(reading.database),

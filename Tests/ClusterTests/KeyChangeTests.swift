@@ -13,12 +13,12 @@ import Testing
       try await cluster.underLoad { load in
         node.stop()
         _ = try await eventually("the node is missed") {
-          let view = try cluster.query("node", "show", node.name) as? [String: Any]
+          let view = try? cluster.query("node", "show", node.name) as? [String: Any]
           return view?["connected"] as? Bool == false ? true : nil
         }
         try cluster.order(cluster.naming(new))
         _ = try await eventually("the others have moved") {
-          try cluster.nodesNeeding(old) == [node.name] ? true : nil
+          (try? cluster.nodesNeeding(old)) == [node.name] ? true : nil
         }
         try await load.progress(by: 20)
         #expect(try cluster.nodesWithKeystore(under: old) == [node.name])

@@ -2,7 +2,7 @@
 import Foundation
 import Testing
 
-@Suite("Uses of a key in the audit record of a real cluster", .serialized, .timeLimit(.minutes(5)))
+@Suite("Uses of a key in the audit record of a real cluster", .serialized, .timeLimit(.minutes(15)))
 struct KeyUseAuditTests {
   @Test("stand there once each, with the id that the KMS's own log has, whoever was killed or away meanwhile")
   func matches() async throws {

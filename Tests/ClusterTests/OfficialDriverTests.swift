@@ -104,7 +104,7 @@ private final class FailoverWriter {
   /// Waits until a few more writes were acknowledged.
   func progress(by more: Int = 30) async throws {
     let start = count ?? 0
-    _ = try await eventually(within: .seconds(90), "the driver goes on writing, see \(output)") { () -> Bool? in
+    _ = try await eventually("the driver goes on writing, see \(output)") { () -> Bool? in
       guard process.isRunning else { throw TestFailure("the driver stopped: \(said.suffix(2_000))") }
       return (count ?? 0) >= start + more ? true : nil
     }

@@ -45,8 +45,11 @@ extension TestCluster {
     }
   }
 
-  /// How many nodes of the cluster serve.
-  func serving() throws -> Int {
-    try run(["keyfold", "node", "list", "--cluster", Self.name]).output.components(separatedBy: " serving").count - 1
+  /// Waits until so many nodes of the cluster serve: what they report comes a moment after the end of a plan.
+  func serves(_ count: Int) async throws {
+    _ = try await eventually("\(count) nodes serve") { () -> Bool? in
+      let list = try run(["keyfold", "node", "list", "--cluster", Self.name]).output
+      return list.components(separatedBy: " serving").count - 1 == count ? true : nil
+    }
   }
 }

@@ -93,7 +93,7 @@ final class TestCluster: Sendable {
       try await node.start(with: points[node.name].map { ["KEYFOLD_FAILPOINT": $0] } ?? [:])
     }
     if options.deathsAtCreation.isEmpty {
-      try operate("cluster", "create", Self.name, "--project", Self.project, "--wait", "--timeout", "60")
+      try operate("cluster", "create", Self.name, "--project", Self.project, "--wait", "--timeout", "180")
     } else {
       try operate("cluster", "create", Self.name, "--project", Self.project)
     }
@@ -155,7 +155,7 @@ final class TestCluster: Sendable {
   }
 
   /// The node that says of itself that it is primary and takes writes.
-  func primary(within limit: Duration = .seconds(30)) async throws -> Daemon {
+  func primary(within limit: Duration = .seconds(120)) async throws -> Daemon {
     try await eventually(within: limit, "a primary") {
       for node in nodes + spares.withLock({ $0 }) where node.isRunning {
         guard let port = try? await driverPort(of: node), let client = try? WireClient(port: port, timeoutSeconds: 5),
@@ -212,11 +212,15 @@ final class TestCluster: Sendable {
     return value
   }
 
-  /// A port that is free now. Nodes keep theirs over restarts, as an operator's would: it lies below those that the
-  /// system gives to outgoing connections, one of which could have it when its node starts again.
+  /// The ports this process gave away: nothing listens on them yet, or not at this moment, and they are taken.
+  private static let givenPorts = Mutex<Set<Int>>([])
+
+  /// A port that is free now, given to nobody else. Nodes keep theirs over restarts, as an operator's would: it lies
+  /// below those that the system gives to outgoing connections, one of which could have it when its node starts again.
   static func freePort() -> Int {
     for _ in 0..<1_000 {
       let port = Int.random(in: 12_000..<32_000)
+      guard givenPorts.withLock({ $0.insert(port).inserted }) else { continue }
       let listener = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
       defer { close(listener) }
       let result = unsafe LoopbackAddress(port: port).withAddress { unsafe bind(listener, $0, $1) }

@@ -23,7 +23,7 @@ import Testing
       #expect(try alerts(cluster).contains { $0.contains("node approve \(node.name)") })
       let answer = try await cluster.client(node).run(["find": "t", "filter": [:], "$db": "trust"])
       #expect("\(answer["errmsg"].map { "\($0)" } ?? "")".contains("not approved"), "\(answer)")
-      try await write(1, cluster)
+      try await cluster.insert(1, into: "t", of: "trust")
 
       node.stop()
       try put(recorded, as: node)
@@ -46,18 +46,18 @@ import Testing
       try cluster.encrypt()
       let node = cluster.nodes[0]
       // A database made later would bring a key, and with it a new file.
-      try await write(1, cluster)
+      try await cluster.insert(1, into: "t", of: "trust")
       let older = try keystore(of: node)
       try cluster.operate("keys", "rotate", TestCluster.name, "--wait")
       let recorded = try keystore(of: node)
       try put(older, as: node)
       _ = try await eventually("the swap is reported") {
-        try damage(of: node, cluster).contains("keystore") ? true : nil
+        (try? damage(of: node, cluster))?.contains("keystore") == true ? true : nil
       }
       #expect(try view(of: node, cluster)["phase"] as? String == "serving")
-      try await write(2, cluster)
+      try await cluster.insert(2, into: "t", of: "trust")
       try put(recorded, as: node)
-      _ = try await eventually("the damage is over") { try damage(of: node, cluster).isEmpty ? true : nil }
+      _ = try await eventually("the damage is over") { (try? damage(of: node, cluster))?.isEmpty == true ? true : nil }
     }
   }
 
@@ -74,12 +74,12 @@ import Testing
       try await clone.start()
       defer { clone.kill9() }
       _ = try await eventually("the second agent is alarmed") {
-        try alerts(cluster).contains { $0.contains("Two agents run as node \(node.name)") } ? true : nil
+        (try? alerts(cluster))?.contains { $0.contains("Two agents run as node \(node.name)") } == true ? true : nil
       }
       #expect(try view(of: node, cluster)["phase"] as? String == "serving")
       node.kill9()
       _ = try await eventually("the original is missed") {
-        try view(of: node, cluster)["connected"] as? Bool == false ? true : nil
+        (try? view(of: node, cluster))?["connected"] as? Bool == false ? true : nil
       }
       #expect(try DiskScan.unwrapsByNode(of: cluster)[node.name] == unwraps, "the clone asked the KMS")
       try cluster.operate("node", "approve", node.name)
@@ -96,7 +96,7 @@ import Testing
   @discardableResult
   private func phase(_ wanted: String, of node: Daemon, _ cluster: TestCluster) async throws -> String {
     try await eventually("\(node.name) is \(wanted)") {
-      let view = try view(of: node, cluster)
+      guard let view = try? view(of: node, cluster) else { return nil }
       guard view["phase"] as? String == wanted, view["connected"] as? Bool == true else { return nil }
       return view["reason"] as? String ?? ""
     }
@@ -114,11 +114,6 @@ import Testing
   private func alerts(_ cluster: TestCluster) throws -> [String] {
     let list = try cluster.query("alert", "list") as? [String: Any]
     return (list?["alerts"] as? [[String: Any]] ?? []).compactMap { $0["text"] as? String }
-  }
-
-  private func write(_ id: Int, _ cluster: TestCluster) async throws {
-    let client = try await cluster.client(try await cluster.primary())
-    try client.succeed(["insert": "t", "$db": "trust", "documents": [["_id": .integer(id)]]])
   }
 
   private func keystore(of node: Daemon) throws -> Data {

@@ -39,7 +39,7 @@ final class Workload: Sendable {
   /// Waits until `count` more documents were acknowledged.
   func progress(by count: Int) async throws {
     let target = acknowledged.count + count
-    _ = try await eventually(within: .seconds(60), "\(count) more acknowledged writes") {
+    _ = try await eventually("\(count) more acknowledged writes") {
       acknowledged.count >= target ? true : nil
     }
   }

@@ -11,7 +11,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure
 
 
 def client(uri, *options):
-    known = {"serverSelectionTimeoutMS": 15000, "heartbeatFrequencyMS": 500}
+    known = {"serverSelectionTimeoutMS": 60000, "heartbeatFrequencyMS": 500}
     for option in options:
         key, _, value = option.partition("=")
         known[key] = {"true": True, "false": False}.get(value, value)
@@ -54,7 +54,7 @@ def hold(uri, database, marker, *options):
         find = mongo[database].things.find
         list(find())
         open(marker, "w").close()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             code = code_of(lambda: list(find()))
             if code:
@@ -67,7 +67,7 @@ def hold(uri, database, marker, *options):
 def certificate(port, authority):
     """Prints the certificate that is served there, which has to be of the authority."""
     context = ssl.create_default_context(cafile=authority)
-    with socket.create_connection(("localhost", int(port)), timeout=15) as connection:
+    with socket.create_connection(("localhost", int(port)), timeout=60) as connection:
         with context.wrap_socket(connection, server_hostname="localhost") as link:
             print(ssl.DER_cert_to_PEM_cert(link.getpeercert(binary_form=True)))
 

@@ -8,14 +8,14 @@ import Testing
   static let seconds = ProcessInfo.processInfo.environment["KEYFOLD_CHAOS_SECONDS"].flatMap(Int.init)
 
   @Test(
-    "loses nothing, applies nothing twice and agrees in the end: three nodes", .timeLimit(.minutes(8)),
+    "loses nothing, applies nothing twice and agrees in the end: three nodes", .timeLimit(.minutes(15)),
     .enabled(if: seconds == nil), arguments: [11, 12] as [UInt64])
   func three(seed: UInt64) async throws {
     try await ChaosRun(seed: seed, nodes: 3, time: .seconds(60)).run()
   }
 
   @Test(
-    "loses nothing, applies nothing twice and agrees in the end: five nodes", .timeLimit(.minutes(8)),
+    "loses nothing, applies nothing twice and agrees in the end: five nodes", .timeLimit(.minutes(15)),
     .enabled(if: seconds == nil))
   func five() async throws {
     try await ChaosRun(seed: 21, nodes: 5, time: .seconds(60)).run()
@@ -37,7 +37,7 @@ import Testing
     }
   }
 
-  @Test("the checker notices what is lost, what is applied twice and what nobody wrote", .timeLimit(.minutes(8)))
+  @Test("the checker notices what is lost, what is applied twice and what nobody wrote", .timeLimit(.minutes(15)))
   func checker() async throws {
     try await TestCluster.with(nodes: 1) { cluster in
       let workload = try await DriverWorkload(cluster)

@@ -50,7 +50,7 @@ struct DriverWorkload: Sendable {
   func stop(_ process: ChildProcess) async throws {
     guard process.isRunning else { throw TestFailure("the writers ended by themselves, see \(log):\n\(tail)") }
     kill(process.pid, SIGTERM)
-    _ = try await eventually(within: .seconds(60), "the writers end") { process.isRunning ? nil : true }
+    _ = try await eventually("the writers end") { process.isRunning ? nil : true }
     guard process.wait() == 0 else { throw TestFailure("the writers failed, see \(log):\n\(tail)") }
   }
 
