@@ -13,10 +13,10 @@ struct Life {
   var core: AgentCore
   var now: Milliseconds = 0
 
-  init(encrypted: Bool? = true) {
+  init(encrypted: Bool? = true, seed: UInt64 = 1) {
     core = AgentCore(
       node: Self.node, boot: .random(), generation: encrypted.map { Self.report(encrypted: $0) }, timing: AgentTiming(),
-      seed: 1)
+      seed: seed)
   }
 
   static func report(encrypted: Bool, id: GenerationID = generation, masterKey: MasterKeyID = masterKey)

@@ -186,6 +186,7 @@ enum Samples {
       .keyUsesTaken(KeyUseMark(boot: boot, through: .max)),
       .enrolNode(EnrolNode(node: node, publicKey: String(repeating: "k", count: 40))),
       .enrolmentResult(EnrolmentResult(enrolled: false, reason: "it was used already")),
+      .startSlot(StartSlot(number: 3, waitMilliseconds: 90_000, position: 412)),
     ]
       + (secret("wJalrXUtnFEMI").flatMap { secret in
         assignment.kms.map { .proveSettings(ProveSettings(id: command, settings: $0, secret: secret)) }

@@ -10,11 +10,10 @@ enum Fleet {
     profile.clusters = arguments.clusters
     profile.broken = arguments.brokenFleet
     Simulate.say("fleet of \(nodes) nodes over \(arguments.days) days, seed \(seed)\n")
-    if let site = arguments.site {
-      let trace: ((String) -> Void)? = arguments.traces ? { Simulate.say($0 + "\n") } : nil
-      return say(FleetRun.play(profile, site: site, trace: trace), since: .now)
-    }
     let begin = ContinuousClock.now
+    let trace: ((String) -> Void)? = arguments.traces ? { Simulate.say($0 + "\n") } : nil
+    if arguments.storms { return say(FleetRun.storm(profile, trace: trace), since: begin) }
+    if let site = arguments.site { return say(FleetRun.play(profile, site: site, trace: trace), since: begin) }
     var nextWord = begin + Simulate.progressInterval
     let total = FleetRun.play(profile) { total in
       guard ContinuousClock.now >= nextWord else { return }
@@ -35,6 +34,7 @@ enum Fleet {
   private static func line(_ total: FleetStatistics, since begin: ContinuousClock.Instant) -> String {
     let seconds = (ContinuousClock.now - begin) / .seconds(1)
     return "\(total.nodes) nodes, \(total.checks) checks, \(total.shutdowns) shutdowns, \(total.wrong) wrong, "
-      + "\(total.missed) missed, \(total.stuck) stuck; \(Simulate.rounded(seconds)) s\n"
+      + "\(total.missed) missed, \(total.stuck) stuck, at most \(total.mostCalls) calls of one KMS in 10 s, "
+      + "\(total.overQuota) times over its quota; \(Simulate.rounded(seconds)) s\n"
   }
 }

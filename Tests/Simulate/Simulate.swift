@@ -15,6 +15,8 @@ struct Arguments {
   var days: Int64 = 90
   var site: UInt64?
   var clusters: Int?
+  /// All nodes of a fleet start and rotate at once.
+  var storms = false
   var brokenFleet: BrokenFleetRule?
 
   /// Nil if something is not understood.
@@ -23,6 +25,10 @@ struct Arguments {
     while let option = rest.popFirst() {
       if option == "--trace" {
         traces = true
+        continue
+      }
+      if option == "--storm" {
+        storms = true
         continue
       }
       guard let value = rest.popFirst() else { return nil }
@@ -67,7 +73,7 @@ struct Simulate {
     guard let arguments = Arguments(Array(CommandLine.arguments.dropFirst())) else {
       say(
         "keyfold-simulate: the options are --seconds N, --seed S, --from S, --break RULE, --trace,\n"
-          + "and of a fleet --fleet NODES, --days N, --clusters N, --site N\n",
+          + "and of a fleet --fleet NODES, --days N, --clusters N, --site N, --storm\n",
         to: .standardError)
       exit(2)
     }

@@ -29,7 +29,7 @@ struct FleetSimulationTests {
 
   @Test(
     "and it is noticed if they close wrongly, or do not close",
-    arguments: BrokenFleetRule.allCases.filter { $0 != .rotationIsLost })
+    arguments: BrokenFleetRule.allCases.filter { $0 != .rotationIsLost && $0 != .slotsAreIgnored })
   func noticesABrokenRule(rule: BrokenFleetRule) {
     var profile = FleetProfile(seed: 1, nodes: 3, days: 2)
     profile.faultInterval = 5 * 3_600_000
@@ -39,5 +39,27 @@ struct FleetSimulationTests {
       return rule == .outageIsRevocation ? total.wrong > 0 : total.missed > 0
     }
     #expect(isFound, "no site noticed \(rule)")
+  }
+
+  @Test("and calls its KMS no oftener than the smallest quota allows, though all start and rotate at once")
+  func storm() {
+    let total = FleetRun.storm(Self.crowd)
+    #expect(total.isWell, "\(total.findings.joined(separator: "\n"))")
+    #expect(total.mostCalls > 100, "it was no storm: \(total.mostCalls) calls in 10 s at most")
+  }
+
+  /// A fleet that is small enough for a test, and a quota that is as much smaller; the site's beat of four seconds
+  /// bunches what slots spread, so that it can't be as small as they would allow.
+  private static var crowd: FleetProfile {
+    var profile = FleetProfile(seed: 1, nodes: 150)
+    profile.quota = 200
+    return profile
+  }
+
+  @Test("and it is noticed if nodes do not wait for their turn")
+  func noticesNodesThatDoNotWait() {
+    var profile = Self.crowd
+    profile.broken = .slotsAreIgnored
+    #expect(FleetRun.storm(profile).overQuota > 0)
   }
 }

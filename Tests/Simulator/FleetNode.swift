@@ -163,6 +163,7 @@ final class FleetNode {
   }
 
   private func resync(_ id: CommandID, encrypted: Bool) {
+    site.noteCall()
     ask { node, check in
       guard check.verdict == .valid else { return node.finish(id, .failed(reason: "the KMS does not answer")) }
       node.generation = node.keyed(GenerationID(checked: node.site.dice.uuid()), version: 1)
@@ -172,6 +173,8 @@ final class FleetNode {
 
   private func rotate(_ id: CommandID) {
     if site.profile.broken == .rotationIsLost { return finish(id, .failed(reason: "lost")) }
+    // The wrap before the unwrap.
+    site.noteCall()
     ask { node, check in
       guard check.verdict == .valid, let old = node.generation, node.core.isServing else {
         return node.finish(id, .failed(reason: "the KMS does not answer"))
@@ -186,7 +189,7 @@ final class FleetNode {
     keyBornAt = site.now
     return GenerationReport(
       id: id, encrypted: true, keystoreVersion: version, masterKeyID: MasterKeyID(checked: site.dice.uuid()),
-      masterKeyCheckValue: String(site.dice.next(), radix: 16), customerKeyID: SimulatedKMS.keyID,
+      masterKeyCheckValue: String(site.dice.next(), radix: 16), customerKeyID: FleetSite.keyID,
       masterKeyCreatedAtMilliseconds: wallClock)
   }
 
@@ -201,8 +204,14 @@ final class FleetNode {
     let startedAt = wallClock
     let verdict = site.verdict(for: index, clockOffset: clockOffset)
     later(site.latency(verdict)) {
-      done($0, SimulatedKMS.report(verdict, settingsVersion: version, at: startedAt))
+      done($0, SimulatedKMS.report(verdict, of: FleetSite.keyID, settingsVersion: version, at: startedAt))
     }
+  }
+
+  /// The coordinator says when the call may be made.
+  func take(_ slot: StartSlot) {
+    perform(core.onStartSlot(slot, now: monotonic))
+    later(Int64(clamping: slot.waitMilliseconds) + 1) { $0.perform($0.core.onTick(now: $0.monotonic)) }
   }
 
   private func check(scheduled: Bool) {
@@ -268,6 +277,7 @@ final class FleetNode {
     report.lastCheck = core.lastCheck
     report.clockMilliseconds = wallClock
     report.restartProof = core.restartProof
+    report.slotWanted = core.slotWanted
     return report
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
 
 /// A fleet: many clusters under keys, over months, for the one question whether the right ones close, and only they.
 package struct FleetProfile: Sendable {
@@ -14,6 +15,8 @@ package struct FleetProfile: Sendable {
   package var rotationDays: Int?
   /// A rule that is broken on purpose, to see it found.
   package var broken: BrokenFleetRule?
+  /// The most calls that a KMS takes in `KMSQuota.quotaSeconds`.
+  package var quota = KMSQuota.smallestQuota(.azure)
 
   package init(seed: UInt64, nodes: Int = 1000, days: Int64 = 90) {
     (self.seed, self.nodes, self.days) = (seed, nodes, days)
@@ -30,6 +33,8 @@ package enum BrokenFleetRule: String, Sendable, CaseIterable {
   case lockoutIsLost
   /// Nodes rotate no master key.
   case rotationIsLost
+  /// Nodes ask for no start slots.
+  case slotsAreIgnored
 }
 
 /// What a fleet went through.
@@ -47,12 +52,16 @@ package struct FleetStatistics: Sendable {
   /// Nodes that do not serve although their key has been good, and everything in reach, for long.
   package var stuck = 0
   package var faults: [String: Int] = [:]
+  /// The most calls that a KMS had to take in `KMSQuota.quotaSeconds`.
+  package var mostCalls = 0
+  /// How often a moment began in which a KMS had to take more than its quota.
+  package var overQuota = 0
   /// The first sentences about what went wrong.
   package var findings: [String] = []
 
   package init() {}
 
-  package var isWell: Bool { wrong == 0 && missed == 0 && stuck == 0 && findings.isEmpty }
+  package var isWell: Bool { wrong == 0 && missed == 0 && stuck == 0 && overQuota == 0 && findings.isEmpty }
 
   mutating func find(_ sentence: String) { if findings.count < 10 { findings.append(sentence) } }
 
@@ -64,6 +73,8 @@ package struct FleetStatistics: Sendable {
     wrong += other.wrong
     missed += other.missed
     stuck += other.stuck
+    mostCalls = max(mostCalls, other.mostCalls)
+    overQuota += other.overQuota
     faults.merge(other.faults) { $0 + $1 }
     for finding in other.findings { find(finding) }
   }
@@ -83,6 +94,15 @@ package enum FleetRun {
       progress(total)
     }
     return total
+  }
+
+  /// Plays one site of so many nodes that all start, rotate and look at their key at once.
+  package static func storm(_ profile: FleetProfile, trace: ((String) -> Void)? = nil) -> FleetStatistics {
+    var profile = profile
+    profile.clusters = (profile.nodes + 2) / 3
+    let fleet = FleetSite(profile, number: 0, trace: trace)
+    fleet.playStorm()
+    return fleet.statistics
   }
 
   /// Plays one site; `trace` is told all that happens.

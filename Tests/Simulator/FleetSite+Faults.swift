@@ -10,6 +10,7 @@ extension FleetSite {
 
   func verdict(for place: Int, clockOffset: Int64) -> Verdict {
     statistics.checks += 1
+    noteCall()
     let verdict = kms.verdict(for: place, clockOffset: clockOffset, now: now)
     if said.updateValue(verdict, forKey: place) != verdict { stir() }
     if case .revoked(let reason, _) = verdict { told[place] = (now, !reason.isKeyState) }
@@ -77,7 +78,7 @@ extension FleetSite {
     after(dice.within(profile.faultInterval / 20...2 * profile.faultInterval)) { [unowned self] in fault() }
     stir()
     let node = nodes[Int(dice.within(0...Int64(nodes.count - 1)))]
-    switch dice.within(0...11) {
+    switch dice.within(0...13) {
     case 0...1: outage()
     case 2...3: revoke(forAll: true)
     case 4: revoke(forAll: false)
@@ -86,11 +87,13 @@ extension FleetSite {
     case 7...8: cutOff(node)
     case 9: loseCoordinator()
     case 10: turnClock(of: node)
+    case 11: cutPower()
+    case 12: rotateAll()
     default: operate()
     }
   }
 
-  private func count(_ what: String, _ text: String) {
+  func count(_ what: String, _ text: String) {
     statistics.faults[what, default: 0] += 1
     note(text)
   }

@@ -8,6 +8,11 @@ internal import CoordinatorCore
 final class FleetSite {
   static let epochStart: Int64 = SimulatedWorld.epochStart
   static let project = SimulatedWorld.project
+  /// A key in the vault whose quota is the smallest of all.
+  static let keyID = "https://simulated.vault.azure.net/keys/fleet/0123456789abcdef0123456789abcdef"
+  static let settings = KMSSettings(
+    provider: .azure, keyID: keyID, region: "",
+    credentials: .azureClientSecret(tenant: "tenant", clientID: "client"))
   /// Two scheduled checks with their jitter and the steps of the clock, and the time to close.
   static let patience: Int64 = 44 * 60_000
   /// How long a node may take to serve again once nothing stands against it.
@@ -47,6 +52,10 @@ final class FleetSite {
   var lockedOutAt: [ClusterName: Int64] = [:]
   /// What the KMS said to each place last: what it says again changes nothing, and needs no close look.
   var said: [Int: Verdict] = [:]
+  /// When the KMS was called in the last seconds, for its quota.
+  var calls = CallTally()
+  /// Whether a beat is going on that stands for minutes.
+  var isCoarse = false
   /// The command each node was sent last.
   private var sent: [NodeName: CommandID] = [:]
   private var words: [() -> Void] = []
@@ -120,42 +129,53 @@ final class FleetSite {
     run(until: now + profile.days * 86_400_000)
   }
 
-  private func setUp() -> Bool {
+  func setUp(until end: Int64 = 1_800_000) -> Bool {
     order { try $0.createProject(Self.project, now: $1) }
-    if let version = try? core?.settingsVersion(proposing: SimulatedKMS.settings, for: Self.project) {
-      order {
-        try $0.onKMSProven(
-          Self.project, settings: SimulatedKMS.settings, settingsVersion: version, canary: SimulatedKMS.canary, now: $1)
-      }
-    }
+    proveKMS(Self.settings)
     for node in nodes {
       let key = String(repeating: "k", count: 34) + "\(100_000 + node.index)"
       order { try $0.enrollNode(node.name, cluster: node.cluster, publicKey: key, now: $1) }
     }
     for node in nodes { node.start() }
-    stirUntil(300_000)
+    stirUntil(min(300_000, end / 6))
     for cluster in clusters { order { try $0.createCluster(cluster, project: Self.project, nodes: [], now: $1) } }
-    stirUntil(600_000)
+    stirUntil(min(600_000, end / 3))
     for cluster in clusters { order { try $0.encryptCluster(cluster, now: $1) } }
-    stirUntil(1_800_000)
+    stirUntil(end)
     setUpRotations()
     return nodes.allSatisfy { $0.core.isServing && $0.generation?.encrypted == true }
   }
 
-  private func stirUntil(_ moment: Int64) {
+  func proveKMS(_ settings: KMSSettings) {
+    guard let version = try? core?.settingsVersion(proposing: settings, for: Self.project) else {
+      return find("the KMS settings are refused")
+    }
+    let canary = WrappedMasterKey(
+      provider: settings.provider, keyID: settings.keyID, keyVersion: "", region: settings.region,
+      createdAtMilliseconds: 0, blob: [1, 2, 3])
+    order {
+      try $0.onKMSProven(Self.project, settings: settings, settingsVersion: version, canary: canary, now: $1)
+    }
+  }
+
+  func stirUntil(_ moment: Int64) {
     busyUntil = moment
     run(until: moment)
   }
 
-  private func beat() {
+  func beat() {
     for node in nodes { node.beat() }
     input { $0.onTick(now: $1) }
+    isCoarse = false
     for node in nodes { node.judge() }
     lookForStuck()
     judgeRotations()
     let isCalm = kms.isWell && nodes.allSatisfy { $0.core.isServing && $0.isLinked }
     let interval = now < busyUntil ? Self.busyBeat : isCalm ? Self.quietBeat : Self.troubledBeat
-    after(interval) { [unowned self] in beat() }
+    after(interval) { [unowned self] in
+      isCoarse = interval > Self.busyBeat
+      beat()
+    }
   }
 
   private func lookForStuck() {
@@ -224,11 +244,13 @@ final class FleetSite {
         if profile.broken == .lockoutIsLost { assignment.disabledReason = nil }
         tell(name) { [assignment] node in
           node.settingsVersion = assignment.kms == nil ? nil : assignment.settingsVersion
+          node.core.onPacing(node.site.profile.broken != .slotsAreIgnored)
           node.perform(node.core.onAssignment(assignment, now: node.monotonic))
         }
       case .sendIPList(let name, let list): tell(name) { $0.ipListVersion = max($0.ipListVersion, list.version) }
       case .checkKMS(_, let version): check(version)
       case .alertOpened(let alert): note("alert: \(alert.text)")
+      case .grantSlot(let name, let slot): tell(name) { $0.take(slot) }
       case .refuse, .alertClosed, .allowListChanged, .tellAuditHead, .tellKeyUsesTaken, .sendMail: break
       }
     }
@@ -260,7 +282,7 @@ final class FleetSite {
     let epoch = epoch
     after(latency(verdict)) { [unowned self] in
       guard epoch == self.epoch else { return }
-      let report = SimulatedKMS.report(verdict, settingsVersion: version, at: startedAt)
+      let report = SimulatedKMS.report(verdict, of: Self.keyID, settingsVersion: version, at: startedAt)
       say { [unowned self] in input { $0.onVerdict(Self.project, report: report, now: $1) } }
     }
   }

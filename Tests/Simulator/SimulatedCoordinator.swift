@@ -86,6 +86,8 @@ final class SimulatedCoordinator {
         node.report()
       }
     case .checkKMS(_, let version): check(version)
+    // Its nodes are few, and ask for no slots: the fleet's do.
+    case .grantSlot: break
     case .tellKeyUsesTaken(let name, let mark): send(to: name) { node, _ in node.onKeyUsesTaken(mark) }
     case .alertOpened(let alert):
       world.note("alert: \(alert.text)")

@@ -19,9 +19,9 @@ extension AgentCore {
       guard life == .serving else { return [.reply(result(command, .failed(reason: notServing)))] }
       return beginWork(command, .stepDown(command.id))
     case .stopDatabase: return onStop(command, now: now)
-    case .startDatabase: return onStart(command)
+    case .startDatabase: return onStart(command, now: now)
     case .restart(let expectedBoot): return onRestart(command, boot: expectedBoot)
-    case .checkKMS: return [.reply(result(command, .accepted))] + lookAtKeyNow()
+    case .checkKMS: return [.reply(result(command, .accepted))] + lookAtKeyNow(now: now)
     case .forceSoleVoter(let expecting, let lastIndex):
       guard life == .serving else { return [.reply(result(command, .failed(reason: notServing)))] }
       guard generation?.id == expecting else {
@@ -43,7 +43,7 @@ extension AgentCore {
   ) -> [AgentDirective] {
     // That it could restart under a new key is still to be proven.
     let isNewKey = new?.masterKeyID != nil && new?.masterKeyID != generation?.masterKeyID
-    let check: [AgentDirective] = isNewKey && life == .serving ? [.check(scheduled: false)] : []
+    let check: [AgentDirective] = isNewKey && life == .serving ? look(now: now) : []
     if let new {
       generation = new
       if new.encrypted, nextCheckAt == nil { nextCheckAt = now + jitter.around(timing.checkInterval, byTenths: 1) }
@@ -114,7 +114,7 @@ extension AgentCore {
     }
   }
 
-  private mutating func onStart(_ command: NodeCommand) -> [AgentDirective] {
+  private mutating func onStart(_ command: NodeCommand, now: Milliseconds) -> [AgentDirective] {
     switch life {
     case .serving: return [.reply(record(command, .done))]
     case .opening, .awaitingKMS, .closing: return [.reply(result(command, .accepted))]
@@ -128,7 +128,7 @@ extension AgentCore {
         return [.reply(result(command, .failed(reason: "the node is disabled: \(reason)")))]
       }
       guard generation != nil else { return [.reply(result(command, .failed(reason: "the node has no data yet")))] }
-      return [.reply(result(command, .accepted))] + beginOpening(attempt: 0) + [.report]
+      return [.reply(result(command, .accepted))] + beginOpening(attempt: 0, now: now) + [.report]
     }
   }
 

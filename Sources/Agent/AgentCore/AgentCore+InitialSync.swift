@@ -61,6 +61,6 @@ extension AgentCore {
       return [answer, .report]
     }
     damage = []
-    return [answer] + beginOpening(attempt: 0) + [.report]
+    return [answer] + beginOpening(attempt: 0, now: nil) + [.report]
   }
 }

@@ -62,13 +62,16 @@ extension AgentCore {
       scheduled: scheduled, now: now)
   }
 
-  /// Somebody asks for a look at the key: what waits for it tries at once, everything else looks.
-  mutating func lookAtKeyNow() -> [AgentDirective] {
+  /// The coordinator asks for a look at the key: what waits for it tries, everything else looks at once. It asks when
+  /// the moment has come, and a lock-out may depend on it.
+  mutating func lookAtKeyNow(now: Milliseconds) -> [AgentDirective] {
     switch life {
-    case .awaitingKMS, .retrying: return beginOpening(attempt: 0) + [.report]
+    case .awaitingKMS, .retrying: return beginOpening(attempt: 0, now: now) + [.report]
     case .disabled where assignment?.disabledReason == nil && assignment?.running == true:
-      return beginOpening(attempt: 0) + [.report]
-    default: return [.check(scheduled: false)]
+      return beginOpening(attempt: 0, now: now) + [.report]
+    default:
+      slot = nil
+      return [.check(scheduled: false)]
     }
   }
 
@@ -87,16 +90,7 @@ extension AgentCore {
       life = .disabled(reason: reason, recheckAt: now + recheckDelay())
       return []
     }
-    return beginOpening(attempt: 0)
-  }
-
-  mutating func beginOpening(attempt: Int) -> [AgentDirective] {
-    if let reason = assignment?.notApprovedReason {
-      life = .notApproved(reason: reason)
-      return [.report]
-    }
-    life = .opening(attempt: attempt)
-    return [.open]
+    return beginOpening(attempt: 0, now: now)
   }
 
   mutating func disable(_ reason: String, now: Milliseconds) -> [AgentDirective] {

@@ -38,6 +38,11 @@ public struct AgentCore: Sendable {
   /// Why the copy under way has to be given up, nil if it has not: the key was taken away meanwhile.
   var copyLockout: String?
   var helloAgainAt: Milliseconds?
+  /// What waits for the coordinator's word on when to call the KMS, and how many such requests there were.
+  var slot: SlotRequest?
+  var slotsAsked: UInt64 = 0
+  /// Whether the coordinator gives such words.
+  var paces = false
   var jitter: Jitter
   let timing: AgentTiming
 
@@ -109,13 +114,13 @@ public struct AgentCore: Sendable {
       directives += firstMove(new, now: now)
     case .awaitingKMS where settingsChanged && new.disabledReason == nil,
       .retrying where settingsChanged && new.disabledReason == nil:
-      directives += beginOpening(attempt: 0)
+      directives += beginOpening(attempt: 0, now: now)
     case .disabled where new.disabledReason == nil && new.running:
-      directives += beginOpening(attempt: 0)
+      directives += beginOpening(attempt: 0, now: now)
     case .serving, .opening, .awaitingKMS, .retrying:
       if let reason = new.disabledReason { directives += disable(reason, now: now) }
       // New settings are looked at under at once: what was seen under others says nothing any more.
-      if settingsChanged, isEncrypted, life == .serving, new.kms != nil { directives.append(.check(scheduled: false)) }
+      if settingsChanged, isEncrypted, life == .serving, new.kms != nil { directives += look(now: now) }
     case .rebuilding: if let reason = new.disabledReason { directives += disable(reason, now: now) }
     case .empty, .closing, .stopped, .disabled, .failed: break
     }
@@ -246,19 +251,20 @@ public struct AgentCore: Sendable {
 
   /// Time passes: retries, rechecks and scheduled checks that are due.
   public mutating func onTick(now: Milliseconds) -> [AgentDirective] {
+    if let directives = onSlotTick(now: now) { return directives }
     switch life {
     case .awaitingKMS(_, let retryAt, let attempt) where now >= retryAt,
       .retrying(_, let retryAt, let attempt) where now >= retryAt:
-      return beginOpening(attempt: attempt + 1)
+      return beginOpening(attempt: attempt + 1, now: now)
     case .disabled(let reason, let recheckAt) where now >= recheckAt && assignment?.running == true:
-      guard assignment?.disabledReason != nil else { return beginOpening(attempt: 0) }
+      guard assignment?.disabledReason != nil else { return beginOpening(attempt: 0, now: now) }
       // The coordinator locked it out: it looks at the key and reports, and opens when an assignment says so.
       life = .disabled(reason: reason, recheckAt: now + recheckDelay())
-      return [.check(scheduled: false)]
+      return look(now: now)
     case .serving:
       if let due = extraCheckAt, now >= due {
         extraCheckAt = nil
-        return [.check(scheduled: false)]
+        return look(now: now)
       }
       guard let due = nextCheckAt, now >= due else { return [] }
       nextCheckAt = now + jitter.around(timing.checkInterval, byTenths: 1)

@@ -41,6 +41,7 @@ extension AgentShell {
     report.clockMilliseconds = Self.wallClock
     report.restartProof = core.restartProof
     report.kmsRefusal = kmsRefusal
+    report.slotWanted = core.slotWanted
     report.driverPort = drivers.map { drivers in
       DriverPortReport(
         tls: drivers.tls, authentication: drivers.server.authentication,

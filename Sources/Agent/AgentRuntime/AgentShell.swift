@@ -213,6 +213,9 @@ actor AgentShell {
     case .keyUsesTaken(let mark):
       guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
       onKeyUsesTaken(mark)
+    case .startSlot(let slot):
+      guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
+      perform(core.onStartSlot(slot, now: now))
     case .proveSettings(let request):
       guard let epoch = envelope.epoch, core.onEpoch(epoch) == nil else { return }
       take(request)
@@ -232,6 +235,7 @@ actor AgentShell {
     }
     if let known = core.assignment, assignment.version < known.version { return }
     adopt(assignment, welcome: welcome)
+    core.onPacing(welcome.givesStartSlots)
     // Again: a process that has to wait for its place is not heard before it is welcome.
     send(.auditHead(AuditHeadMessage(auditMemo.head)))
     perform(core.onAssignment(assignment, now: now))

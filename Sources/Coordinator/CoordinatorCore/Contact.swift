@@ -49,6 +49,10 @@ struct Contact: Sendable {
     var index: UInt64
   }
 
+  /// The start slot it asked for last, and when it was told of it.
+  var slotRequest: String?
+  var slotToldAt: Instant?
+
   init(report: NodeReport?) { self.report = report }
 
   /// Whether the node was heard of within the limit of silence and its link is up. A word of the future is from before
@@ -112,6 +116,8 @@ struct CheckSchedule: Sendable {
   var confirmationAskedAt: Instant?
   /// Since when they have been asked to confirm the one in hand.
   var unconfirmedSince: Instant?
+  /// How far the nodes that are asked to look without waiting for a slot have come, so that others are each time.
+  var looksAskedAtOnce = 0
   /// How often in a row wrapping or describing failed.
   var useFailures = 0
 }

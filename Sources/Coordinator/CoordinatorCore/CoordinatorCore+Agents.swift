@@ -106,6 +106,7 @@ extension CoordinatorCore {
   /// Time passed; the shell calls it every `CoordinatorLimits.tickInterval`.
   public mutating func onTick(now: Instant) -> [CoordinatorDirective] {
     for project in projectRecords.keys.sorted() { scheduleCheck(of: project, now: now) }
+    askAwaited(now: now)
     growOlder(now: now)
     endAccess(now: now)
     attendTokens(now: now)
@@ -148,6 +149,7 @@ extension CoordinatorCore {
     if isNews { noteStray(node, now: now) }
     outrunAddresses(of: node)
     sendAddressesIfOlder(node, now: now)
+    grantSlot(to: node, now: now)
     guard let name = nodeRecords[node]?.cluster, let cluster = clusterRecords[name] else { return }
     if isNews, isOutrun(cluster) { staleAssignments.insert(name) }
     if report.lastCheck != before?.lastCheck || contacts[node]?.helloAt == now {

@@ -141,6 +141,7 @@ extension CoordinatorCore {
       plan.steps[index].attempts += 1
       put(plan)
     }
+    if let reason = waitForSlot(command, to: node, now: now) { return reason }
     var delivery = deliveries[command.id] ?? Delivery(sentAt: now)
     delivery.sends += 1
     delivery.sentAt = now

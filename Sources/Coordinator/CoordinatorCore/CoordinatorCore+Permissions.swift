@@ -68,7 +68,10 @@ extension CoordinatorCore {
     }
     let own = known.role(in: project).map { "is \($0.title)" } ?? "has no role"
     let give = "keyfold project member add \(project) \(known.name) --role \(Self.argument(needed))"
-    let others = members(of: project).filter { $0.role == .projectOwner && $0.admin != known.name }.map(\.admin.text)
+    // Who owns a project is its members' business, and the org owners'.
+    let isInside = known.role(in: project) != nil || known.isOrgOwner
+    let owners = isInside ? members(of: project).filter { $0.role == .projectOwner && $0.admin != known.name } : []
+    let others = owners.map(\.admin.text)
     let givers = others.isEmpty ? orgOwners() : "\(Self.some(others)) (project owner) or \(orgOwners())"
     return CoordinatorError(
       .forbidden, "Operator \(known.name) may not '\(command.commandName)' in project \(project).",

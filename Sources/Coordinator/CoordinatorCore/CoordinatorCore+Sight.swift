@@ -72,9 +72,19 @@ private struct Sight {
     for index in tree.customerKeys.indices {
       tree.customerKeys[index].masterKeys.removeAll { !sees($0.cluster) }
       tree.customerKeys[index].projects.removeAll { !sees($0) }
+      // What another project's check of the same key saw is that project's.
+      tree.customerKeys[index].lastCheck = ownCheck(of: tree.customerKeys[index])
     }
     tree.customerKeys.removeAll { $0.masterKeys.isEmpty && $0.projects.isEmpty }
     return tree
+  }
+
+  /// What the checks of projects that are seen say of a key, in force there or still needed.
+  private func ownCheck(of key: CustomerKeyView) -> CheckView? {
+    let seen = core.projects.filter { sees($0.name) }
+    let inForce = seen.first { key.projects.contains($0.name) }?.lastCheck
+    let former = seen.lazy.flatMap(\.neededKeys).first { $0.keyID == key.keyID }?.lastCheck
+    return (inForce ?? former).map { CoordinatorCore.view(of: $0) }
   }
 
   func part(of ledger: KeysNeededView) -> KeysNeededView {

@@ -89,13 +89,10 @@ extension CoordinatorCore {
   private mutating func askNodes(of name: ProjectName, now: Instant) {
     guard let project = projectRecords[name], let key = project.kms?.keyID else { return }
     let keys = [key] + project.neededKeys.map(\.keyID)
-    for cluster in clusters(of: name) {
-      for node in cluster.nodes
-      where keys.contains(where: { uses(node, key: $0) }) && contacts[node]?.isHeard(now: now) == true {
-        let command = NodeCommand(id: CommandID(checked: identifiers.uuid()), plan: nil, action: .checkKMS)
-        sends.append(.sendCommand(node, command))
-      }
+    let nodes = clusters(of: name).flatMap(\.nodes).filter { node in
+      keys.contains { uses(node, key: $0) } && contacts[node]?.isHeard(now: now) == true
     }
+    askToLook(nodes, of: name, now: now)
   }
 
   private mutating func askForConfirmation(_ name: ProjectName, now: Instant) {

@@ -38,6 +38,10 @@ public struct CoordinatorCore: Sendable {
   var waiting: [PlanID: String] = [:]
   var schedules: [ProjectName: CheckSchedule] = [:]
   var mailsUnderWay: Set<MailKey> = []
+  /// When whose calls to KMSs come.
+  var slots: CallSlots
+  /// Nodes that are to be asked to look at their key as soon as their slots come.
+  var looksAwaited: Set<NodeName> = []
   /// When it was looked last whose keys are old, nil if not yet.
   var rotationsLookedAt: Instant?
   /// When open plans were last found to have grown older, and by how much since that was kept.
@@ -81,6 +85,7 @@ public struct CoordinatorCore: Sendable {
     self.identifiers = identifiers
     startedAt = now
     agedAt = now
+    slots = CallSlots(startedAt: now)
     for record in records { take(record) }
     try checkReferences()
     staleAssignments = Set(clusterRecords.keys)

@@ -16,6 +16,8 @@ public enum CoordinatorDirective: Sendable, Equatable {
   case refuse(NodeName, BootID, NodeAssignment)
   /// Send a node the IP list.
   case sendIPList(NodeName, IPList)
+  /// Tell a node when it may make the call to the KMS that it asked for.
+  case grantSlot(NodeName, StartSlot)
   /// Tell a node where the audit record ends; it takes that in place of `replacing` if that is what it was told last.
   case tellAuditHead(NodeName, replacing: AuditHead?)
   /// Tell a node up to where its uses of KMS keys are on disk.

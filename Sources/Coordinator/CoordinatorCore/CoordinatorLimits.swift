@@ -35,6 +35,12 @@ public enum CoordinatorLimits {
   /// How often an assignment or IP list is sent again to a node that reports an older one.
   public static let versionResend = Duration.seconds(5)
 
+  /// How often a node that waits for a start slot is told again when it comes, and how many are before it.
+  public static let slotRepeat = Duration.seconds(5)
+
+  /// How many nodes are asked at once to look at their key; the others are as their slots come. A lock-out needs one.
+  public static let looksAtOnce = 10
+
   /// How long a node that fails is asked again to start before the plan gives up on it.
   public static let startPatience = Duration.seconds(60)
   /// How long a node that is not heard of is waited for when others of its cluster were started: time for a machine to

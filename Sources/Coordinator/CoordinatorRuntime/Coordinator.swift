@@ -83,6 +83,7 @@ actor Coordinator {
       case .refuse(let node, let boot, let assignment):
         try sendAssignment(assignment, to: node, on: links.route(to: node, boot: boot))
       case .sendIPList(let node, let list): send(.ipList(list), to: node)
+      case .grantSlot(let node, let slot): send(.startSlot(slot), to: node)
       case .tellAuditHead(let node, let replaced): try tellAuditHead(node, replacing: replaced)
       case .tellKeyUsesTaken(let node, let mark): send(.keyUsesTaken(mark), to: node)
       case .checkKMS(let project, let version): try startCheck(of: project, settingsVersion: version)
@@ -138,7 +139,7 @@ actor Coordinator {
     let interval = UInt32(CoordinatorLimits.heartbeatInterval.components.seconds * 1000)
     let welcome = Welcome(
       assignment: assignment, kmsSecret: kmsSecret, heartbeatMilliseconds: interval,
-      formerSecrets: formers)
+      formerSecrets: formers, givesStartSlots: true)
     send(Envelope(.welcome(welcome), cluster: assignment.cluster, node: node, epoch: core.epoch), to: route)
   }
 

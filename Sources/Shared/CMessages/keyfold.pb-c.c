@@ -3254,7 +3254,52 @@ void   keyfold__v1__enrolment_result__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__enrolment_result__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[40] =
+void   keyfold__v1__start_slot__init
+                     (Keyfold__V1__StartSlot         *message)
+{
+  static const Keyfold__V1__StartSlot init_value = KEYFOLD__V1__START_SLOT__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__start_slot__get_packed_size
+                     (const Keyfold__V1__StartSlot *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__start_slot__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__start_slot__pack
+                     (const Keyfold__V1__StartSlot *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__start_slot__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__start_slot__pack_to_buffer
+                     (const Keyfold__V1__StartSlot *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__start_slot__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__StartSlot *
+       keyfold__v1__start_slot__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__StartSlot *)
+     protobuf_c_message_unpack (&keyfold__v1__start_slot__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__start_slot__free_unpacked
+                     (Keyfold__V1__StartSlot *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__start_slot__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[41] =
 {
   {
     "protocol_version",
@@ -3713,6 +3758,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__envelope__field_descriptors[4
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "start_slot",
+    111,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Keyfold__V1__Envelope, body_case),
+    offsetof(Keyfold__V1__Envelope, start_slot),
+    &keyfold__v1__start_slot__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "sign_role",
     121,
     PROTOBUF_C_LABEL_NONE,
@@ -3765,9 +3822,10 @@ static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   0,   /* field[0] = protocol_version */
   32,   /* field[32] = prove_settings */
   18,   /* field[18] = request_vote */
-  39,   /* field[39] = role_signature */
+  40,   /* field[40] = role_signature */
   33,   /* field[33] = settings_proof */
-  38,   /* field[38] = sign_role */
+  39,   /* field[39] = sign_role */
+  38,   /* field[38] = start_slot */
   25,   /* field[25] = sync_begin */
   26,   /* field[26] = sync_chunk */
   27,   /* field[27] = sync_credit */
@@ -3779,7 +3837,7 @@ static const unsigned keyfold__v1__envelope__field_indices_by_name[] = {
   19,   /* field[19] = vote_response */
   9,   /* field[9] = welcome */
 };
-static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[9 + 1] =
+static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[10 + 1] =
 {
   { 1, 0 },
   { 8, 6 },
@@ -3789,8 +3847,9 @@ static const ProtobufCIntRange keyfold__v1__envelope__number_ranges[9 + 1] =
   { 50, 29 },
   { 70, 32 },
   { 100, 34 },
-  { 121, 38 },
-  { 0, 40 }
+  { 111, 38 },
+  { 121, 39 },
+  { 0, 41 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
 {
@@ -3800,10 +3859,10 @@ const ProtobufCMessageDescriptor keyfold__v1__envelope__descriptor =
   "Keyfold__V1__Envelope",
   "keyfold.v1",
   sizeof(Keyfold__V1__Envelope),
-  40,
+  41,
   keyfold__v1__envelope__field_descriptors,
   keyfold__v1__envelope__field_indices_by_name,
-  9,  keyfold__v1__envelope__number_ranges,
+  10,  keyfold__v1__envelope__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -3965,7 +4024,7 @@ const ProtobufCMessageDescriptor keyfold__v1__heartbeat__descriptor =
   (ProtobufCMessageInit) keyfold__v1__heartbeat__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[25] =
+static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptors[26] =
 {
   {
     "node",
@@ -4256,6 +4315,18 @@ static const ProtobufCFieldDescriptor keyfold__v1__node_report__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "slot_wanted",
+    211,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__NodeReport, slot_wanted),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "membership",
     240,
     PROTOBUF_C_LABEL_NONE,
@@ -4281,7 +4352,7 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   12,   /* field[12] = ip_list_version */
   21,   /* field[21] = kms_refusal */
   13,   /* field[13] = last_check */
-  24,   /* field[24] = membership */
+  25,   /* field[25] = membership */
   0,   /* field[0] = node */
   20,   /* field[20] = other_generations */
   22,   /* field[22] = outbound_addresses */
@@ -4292,10 +4363,11 @@ static const unsigned keyfold__v1__node_report__field_indices_by_name[] = {
   23,   /* field[23] = replication_source */
   19,   /* field[19] = restart_proof */
   16,   /* field[16] = scrub */
+  24,   /* field[24] = slot_wanted */
   8,   /* field[8] = superseded_generations */
   10,   /* field[10] = work */
 };
-static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[8 + 1] =
+static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[9 + 1] =
 {
   { 1, 0 },
   { 40, 15 },
@@ -4304,8 +4376,9 @@ static const ProtobufCIntRange keyfold__v1__node_report__number_ranges[8 + 1] =
   { 90, 20 },
   { 100, 21 },
   { 200, 22 },
-  { 240, 24 },
-  { 0, 25 }
+  { 211, 24 },
+  { 240, 25 },
+  { 0, 26 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
 {
@@ -4315,10 +4388,10 @@ const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
   "Keyfold__V1__NodeReport",
   "keyfold.v1",
   sizeof(Keyfold__V1__NodeReport),
-  25,
+  26,
   keyfold__v1__node_report__field_descriptors,
   keyfold__v1__node_report__field_indices_by_name,
-  8,  keyfold__v1__node_report__number_ranges,
+  9,  keyfold__v1__node_report__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__node_report__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -5640,7 +5713,7 @@ const ProtobufCMessageDescriptor keyfold__v1__key__descriptor =
   (ProtobufCMessageInit) keyfold__v1__key__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__welcome__field_descriptors[4] =
+static const ProtobufCFieldDescriptor keyfold__v1__welcome__field_descriptors[5] =
 {
   {
     "assignment",
@@ -5690,18 +5763,32 @@ static const ProtobufCFieldDescriptor keyfold__v1__welcome__field_descriptors[4]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "gives_start_slots",
+    111,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Welcome, gives_start_slots),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__welcome__field_indices_by_name[] = {
   0,   /* field[0] = assignment */
   3,   /* field[3] = former_secrets */
+  4,   /* field[4] = gives_start_slots */
   2,   /* field[2] = heartbeat_ms */
   1,   /* field[1] = kms_secret */
 };
-static const ProtobufCIntRange keyfold__v1__welcome__number_ranges[2 + 1] =
+static const ProtobufCIntRange keyfold__v1__welcome__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 90, 3 },
-  { 0, 4 }
+  { 111, 4 },
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__welcome__descriptor =
 {
@@ -5711,10 +5798,10 @@ const ProtobufCMessageDescriptor keyfold__v1__welcome__descriptor =
   "Keyfold__V1__Welcome",
   "keyfold.v1",
   sizeof(Keyfold__V1__Welcome),
-  4,
+  5,
   keyfold__v1__welcome__field_descriptors,
   keyfold__v1__welcome__field_indices_by_name,
-  2,  keyfold__v1__welcome__number_ranges,
+  3,  keyfold__v1__welcome__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__welcome__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -9813,6 +9900,70 @@ const ProtobufCMessageDescriptor keyfold__v1__enrolment_result__descriptor =
   keyfold__v1__enrolment_result__field_indices_by_name,
   1,  keyfold__v1__enrolment_result__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__enrolment_result__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__start_slot__field_descriptors[3] =
+{
+  {
+    "number",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__StartSlot, number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wait_ms",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__StartSlot, wait_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "position",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__StartSlot, position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__start_slot__field_indices_by_name[] = {
+  0,   /* field[0] = number */
+  2,   /* field[2] = position */
+  1,   /* field[1] = wait_ms */
+};
+static const ProtobufCIntRange keyfold__v1__start_slot__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__start_slot__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.StartSlot",
+  "StartSlot",
+  "Keyfold__V1__StartSlot",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__StartSlot),
+  3,
+  keyfold__v1__start_slot__field_descriptors,
+  keyfold__v1__start_slot__field_indices_by_name,
+  1,  keyfold__v1__start_slot__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__start_slot__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue keyfold__v1__phase__enum_values_by_number[10] =

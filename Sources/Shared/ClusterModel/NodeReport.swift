@@ -321,6 +321,8 @@ public struct NodeReport: Sendable, Codable, Equatable {
   public var replicationSource: String?
   /// Whom it belongs to, as it was told last in this life or one before; nil if it was not.
   public var membership: MembershipReport?
+  /// The number of its request for a moment to call the KMS at, nil if it makes none.
+  public var slotWanted: UInt64?
 
   /// Makes a report with nothing opened yet.
   public init(node: NodeName, boot: BootID, agentVersion: String, phase: NodePhase) {

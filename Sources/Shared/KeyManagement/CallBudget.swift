@@ -5,26 +5,18 @@ internal import Synchronization
 
 /// How many calls one process makes to one account of a provider: a token bucket each, shared by all its services.
 ///
-/// Processes on different machines cannot share a bucket. A node makes one call when it starts and one at each check,
-/// so what a thousand nodes send at once is bounded by what throttled nodes do: they come again after a random pause
-/// that doubles (`RetrySchedule`), inside the agent's own, longer, schedule. The coordinator's checks are spread over
-/// their interval. The buckets keep one process with many projects, or a loop gone wrong, from using up an account.
+/// Processes on different machines cannot share a bucket: what a fleet's nodes send together is bounded by the start
+/// slots that the coordinator gives out, and by what throttled nodes do: they come again after a random pause that
+/// doubles (`RetrySchedule`), inside the agent's own, longer, schedule. The buckets keep one process with many
+/// projects, or a loop gone wrong, from using up an account; they refill at `KMSQuota.callsPerSecond`.
 package final class CallBudget: Sendable {
   /// Calls an account's bucket holds.
   package static let burst = 100.0
   /// The most accounts remembered; beyond it the least recently used is forgotten.
   package static let maximumAccounts = 1024
 
-  /// Calls per second that refill a bucket: well below what the provider's quota leaves an account.
-  ///
-  /// Azure Key Vault's smallest is 250 in 10 s (RSA-4096 in an HSM), Google's 60,000 a minute, AWS's 10,000 a second.
-  package static func callsPerSecond(_ provider: KMSProvider) -> Double {
-    switch provider {
-    case .aws: 100
-    case .azure: 20
-    case .gcp: 100
-    }
-  }
+  /// Calls per second that refill a bucket.
+  package static func callsPerSecond(_ provider: KMSProvider) -> Double { Double(KMSQuota.callsPerSecond(provider)) }
 
   struct Bucket: Sendable {
     var tokens: Double

@@ -7,7 +7,7 @@ internal import Synchronization
 /// HTTP clients that reach a host at one given address; the certificate has to be the host's, or name that address, as
 /// NIOSSL accepts of any connection.
 final class PinnedClients: Sendable {
-  /// The most that are kept; beyond it the one that was made first is closed.
+  /// The most that are kept; beyond it the one that was asked for longest ago is closed.
   static let maximum = 64
 
   private struct Place: Hashable {
@@ -17,6 +17,7 @@ final class PinnedClients: Sendable {
 
   private struct State {
     var clients: [Place: HTTPClient] = [:]
+    /// The one that was asked for last stands last.
     var order: [Place] = []
     var isShutDown = false
   }
@@ -28,7 +29,10 @@ final class PinnedClients: Sendable {
     let place = Place(host: host, address: address)
     let (client, replaced) = state.withLock { state -> (HTTPClient?, HTTPClient?) in
       if state.isShutDown { return (nil, nil) }
-      if let known = state.clients[place] { return (known, nil) }
+      if let known = state.clients[place] {
+        if let index = state.order.firstIndex(of: place) { state.order.append(state.order.remove(at: index)) }
+        return (known, nil)
+      }
       var configuration = HTTPClientExchange.clientConfiguration
       // Both spellings, whichever of them the client looks for; they may be the same.
       for name in [host, host.lowercased()] { configuration.dnsOverride[name] = address.description }

@@ -76,6 +76,7 @@ extension MessageBody: WireMapped {
     case KEYFOLD__V1__ENVELOPE__BODY_ROLE_SIGNATURE: self = .roleSignature(try wire.value("role_signature"))
     case KEYFOLD__V1__ENVELOPE__BODY_ENROL_NODE: self = .enrolNode(try wire.value("enrol_node"))
     case KEYFOLD__V1__ENVELOPE__BODY_ENROLMENT_RESULT: self = .enrolmentResult(try wire.value("enrolment_result"))
+    case KEYFOLD__V1__ENVELOPE__BODY_START_SLOT: self = .startSlot(try wire.value("start_slot"))
     default: throw MessageError(.unknownMessage, "a message of a kind unknown here")
     }
   }
@@ -114,6 +115,7 @@ extension MessageBody: WireMapped {
     case .roleSignature(let value): try wire.set("role_signature", value)
     case .enrolNode(let value): try wire.set("enrol_node", value)
     case .enrolmentResult(let value): try wire.set("enrolment_result", value)
+    case .startSlot(let value): try wire.set("start_slot", value)
     }
   }
 }

@@ -58,6 +58,8 @@ public enum MessageBody: Sendable {
   case enrolNode(EnrolNode)
   /// Coordinator to the holder of a token: how that ended.
   case enrolmentResult(EnrolmentResult)
+  /// Coordinator to agent: when it may make the call to the KMS that it asked for.
+  case startSlot(StartSlot)
 
   /// The kind of message, for logs and counters; carries no content.
   public var name: String {
@@ -94,6 +96,7 @@ public enum MessageBody: Sendable {
     case .roleSignature: "role signature"
     case .enrolNode: "enrol node"
     case .enrolmentResult: "enrolment result"
+    case .startSlot: "start slot"
     }
   }
 }

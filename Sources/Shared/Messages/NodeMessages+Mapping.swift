@@ -50,7 +50,8 @@ extension Welcome: WireMapped {
     self.init(
       assignment: try wire.value("assignment"), kmsSecret: try wire.optionalSecret("kms_secret"),
       heartbeatMilliseconds: wire.uint32("heartbeat_ms"),
-      formerSecrets: try wire.list("former_secrets", limit: FormerKMS.maximumCount))
+      formerSecrets: try wire.list("former_secrets", limit: FormerKMS.maximumCount),
+      givesStartSlots: wire.bool("gives_start_slots"))
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -58,6 +59,7 @@ extension Welcome: WireMapped {
     try wire.set("kms_secret", secret: kmsSecret)
     wire.set("heartbeat_ms", heartbeatMilliseconds)
     try wire.set("former_secrets", list: formerSecrets)
+    wire.set("gives_start_slots", givesStartSlots)
   }
 }
 
@@ -125,5 +127,18 @@ extension MemberAddress: WireMapped {
     try wire.set("driver_address", driverAddress)
     try wire.set("public_key", publicKey)
     try wire.set("boot", boot?.text ?? "")
+  }
+}
+
+extension StartSlot: WireMapped {
+  init(wire: WireReader) {
+    self.init(
+      number: wire.uint64("number"), waitMilliseconds: wire.uint64("wait_ms"), position: wire.uint32("position"))
+  }
+
+  func write(to wire: WireWriter) {
+    wire.set("number", number)
+    wire.set("wait_ms", waitMilliseconds)
+    wire.set("position", position)
   }
 }

@@ -66,11 +66,15 @@ public struct Welcome: Sendable {
   public var heartbeatMilliseconds: UInt32
   /// The secrets of the former settings that the assignment names. Never written to the node's disk.
   public var formerSecrets: [FormerSecret]
+  /// Whether the coordinator says when calls to the KMS may be made; an older one does not.
+  public var givesStartSlots: Bool
 
   /// Makes a welcome of its parts.
   public init(
-    assignment: NodeAssignment, kmsSecret: Secret?, heartbeatMilliseconds: UInt32, formerSecrets: [FormerSecret] = []
+    assignment: NodeAssignment, kmsSecret: Secret?, heartbeatMilliseconds: UInt32, formerSecrets: [FormerSecret] = [],
+    givesStartSlots: Bool = false
   ) {
+    self.givesStartSlots = givesStartSlots
     self.assignment = assignment
     self.kmsSecret = kmsSecret
     self.heartbeatMilliseconds = heartbeatMilliseconds

@@ -34,6 +34,8 @@ extension NodeReport: WireMapped {
     outboundAddresses = outbound.isEmpty ? nil : outbound
     replicationSource = try wire.optionalText("replication_source")
     membership = try wire.optional("membership")
+    let wanted = wire.uint64("slot_wanted")
+    slotWanted = wanted == 0 ? nil : wanted
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -63,6 +65,7 @@ extension NodeReport: WireMapped {
       "outbound_addresses", texts: Array((outboundAddresses ?? []).prefix(NodeReport.maximumOutboundAddresses)))
     try wire.set("replication_source", optional: replicationSource)
     try wire.set("membership", membership)
+    wire.set("slot_wanted", slotWanted ?? 0)
   }
 }
 

@@ -89,6 +89,7 @@ typedef struct Keyfold__V1__SignRole Keyfold__V1__SignRole;
 typedef struct Keyfold__V1__RoleSignature Keyfold__V1__RoleSignature;
 typedef struct Keyfold__V1__EnrolNode Keyfold__V1__EnrolNode;
 typedef struct Keyfold__V1__EnrolmentResult Keyfold__V1__EnrolmentResult;
+typedef struct Keyfold__V1__StartSlot Keyfold__V1__StartSlot;
 
 
 /* --- enums --- */
@@ -251,7 +252,8 @@ typedef enum {
   KEYFOLD__V1__ENVELOPE__BODY_ENROL_NODE = 102,
   KEYFOLD__V1__ENVELOPE__BODY_ENROLMENT_RESULT = 103,
   KEYFOLD__V1__ENVELOPE__BODY_SIGN_ROLE = 121,
-  KEYFOLD__V1__ENVELOPE__BODY_ROLE_SIGNATURE = 122
+  KEYFOLD__V1__ENVELOPE__BODY_ROLE_SIGNATURE = 122,
+  KEYFOLD__V1__ENVELOPE__BODY_START_SLOT = 111
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KEYFOLD__V1__ENVELOPE__BODY__CASE)
 } Keyfold__V1__Envelope__BodyCase;
 
@@ -324,6 +326,7 @@ struct  Keyfold__V1__Envelope
     Keyfold__V1__EnrolmentResult *enrolment_result;
     Keyfold__V1__SignRole *sign_role;
     Keyfold__V1__RoleSignature *role_signature;
+    Keyfold__V1__StartSlot *start_slot;
   };
 };
 #define KEYFOLD__V1__ENVELOPE__INIT \
@@ -429,6 +432,10 @@ struct  Keyfold__V1__NodeReport
    */
   size_t n_outbound_addresses;
   char **outbound_addresses;
+  /*
+   * the number of its request for a moment to call the KMS at, 0 for none
+   */
+  uint64_t slot_wanted;
   Keyfold__V1__Membership *membership;
   Keyfold__V1__NodeReport__OptPhaseReasonCase opt_phase_reason_case;
   union {
@@ -445,7 +452,7 @@ struct  Keyfold__V1__NodeReport
 };
 #define KEYFOLD__V1__NODE_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__node_report__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, NULL, NULL, 0,NULL, 0, NULL, 0,NULL, NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0}, KEYFOLD__V1__NODE_REPORT__OPT_KMS_REFUSAL__NOT_SET, {0}, KEYFOLD__V1__NODE_REPORT__OPT_REPLICATION_SOURCE__NOT_SET, {0} }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KEYFOLD__V1__PHASE__PHASE_UNSPECIFIED, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, NULL, NULL, 0, 0, NULL, 0,NULL, NULL, NULL, NULL, 0,NULL, 0, NULL, 0,NULL, 0, NULL, KEYFOLD__V1__NODE_REPORT__OPT_PHASE_REASON__NOT_SET, {0}, KEYFOLD__V1__NODE_REPORT__OPT_KMS_REFUSAL__NOT_SET, {0}, KEYFOLD__V1__NODE_REPORT__OPT_REPLICATION_SOURCE__NOT_SET, {0} }
 
 
 /*
@@ -771,6 +778,7 @@ struct  Keyfold__V1__Welcome
   uint32_t heartbeat_ms;
   size_t n_former_secrets;
   Keyfold__V1__FormerSecret **former_secrets;
+  protobuf_c_boolean gives_start_slots;
   Keyfold__V1__Welcome__OptKmsSecretCase opt_kms_secret_case;
   union {
     ProtobufCBinaryData kms_secret;
@@ -778,7 +786,7 @@ struct  Keyfold__V1__Welcome
 };
 #define KEYFOLD__V1__WELCOME__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__welcome__descriptor) \
-    , NULL, 0, 0,NULL, KEYFOLD__V1__WELCOME__OPT_KMS_SECRET__NOT_SET, {0} }
+    , NULL, 0, 0,NULL, 0, KEYFOLD__V1__WELCOME__OPT_KMS_SECRET__NOT_SET, {0} }
 
 
 typedef enum {
@@ -1777,6 +1785,18 @@ struct  Keyfold__V1__EnrolmentResult
 #define KEYFOLD__V1__ENROLMENT_RESULT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__enrolment_result__descriptor) \
     , 0, (char *)protobuf_c_empty_string }
+
+
+struct  Keyfold__V1__StartSlot
+{
+  ProtobufCMessage base;
+  uint64_t number;
+  uint64_t wait_ms;
+  uint32_t position;
+};
+#define KEYFOLD__V1__START_SLOT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__start_slot__descriptor) \
+    , 0, 0, 0 }
 
 
 /* Keyfold__V1__Envelope methods */
@@ -3150,6 +3170,25 @@ Keyfold__V1__EnrolmentResult *
 void   keyfold__v1__enrolment_result__free_unpacked
                      (Keyfold__V1__EnrolmentResult *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__StartSlot methods */
+void   keyfold__v1__start_slot__init
+                     (Keyfold__V1__StartSlot         *message);
+size_t keyfold__v1__start_slot__get_packed_size
+                     (const Keyfold__V1__StartSlot   *message);
+size_t keyfold__v1__start_slot__pack
+                     (const Keyfold__V1__StartSlot   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__start_slot__pack_to_buffer
+                     (const Keyfold__V1__StartSlot   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__StartSlot *
+       keyfold__v1__start_slot__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__start_slot__free_unpacked
+                     (Keyfold__V1__StartSlot *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Keyfold__V1__Envelope_Closure)
@@ -3371,6 +3410,9 @@ typedef void (*Keyfold__V1__EnrolNode_Closure)
 typedef void (*Keyfold__V1__EnrolmentResult_Closure)
                  (const Keyfold__V1__EnrolmentResult *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__StartSlot_Closure)
+                 (const Keyfold__V1__StartSlot *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -3463,6 +3505,7 @@ extern const ProtobufCMessageDescriptor keyfold__v1__sign_role__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__role_signature__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__enrol_node__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__enrolment_result__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__start_slot__descriptor;
 
 PROTOBUF_C__END_DECLS
 
