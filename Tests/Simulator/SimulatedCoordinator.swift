@@ -85,7 +85,7 @@ final class SimulatedCoordinator {
         life.ipListVersion = list.version
         node.report()
       }
-    case .checkKMS(_, let version): check(version)
+    case .checkKMS(_, let version, _): check(version)
     case .tellKeyUsesTaken(let name, let mark): send(to: name) { node, _ in node.onKeyUsesTaken(mark) }
     case .alertOpened(let alert):
       world.note("alert: \(alert.text)")
