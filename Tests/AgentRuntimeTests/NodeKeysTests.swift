@@ -62,17 +62,63 @@ struct NodeKeysTests {
     }
     #expect(reason.contains("another master key"))
   }
+
+  @Test("a look before data is copied in the clear takes fresh credentials, and only a revocation holds it up")
+  func look() async throws {
+    let kms = OneKeyKMS()
+    let keys = NodeKeys(
+      service: kms, customerKeyID: "k", settingsVersion: 7,
+      context: KeyContext(
+        project: ProjectName(checked: "p"), cluster: ClusterName(checked: "c"), node: NodeName(checked: "n"),
+        purpose: .masterKey))
+    let stored = try await keys.makeMasterKey().wrapped
+    let shell = try RequestRoomTests().makeShell()
+    try await shell.checkNotRevoked(stored)
+    #expect(kms.renewals == 0, "there are no settings to ask with")
+    await shell.use(keys)
+    try await shell.checkNotRevoked(stored)
+    #expect(kms.renewals == 1)
+    kms.refuse(.unwrap, as: .timeout)
+    try await shell.checkNotRevoked(stored)
+    kms.refuse(.unwrap, as: .corruptBlob)
+    try await shell.checkNotRevoked(stored)
+    for (kind, reason) in [(KMSError.Kind.keyDisabled, RevocationReason.keyDisabled), (.accessDenied, .accessDenied)] {
+      kms.refuse(.unwrap, as: kind)
+      let error = await #expect(throws: RevokedKey.self) { try await shell.checkNotRevoked(stored) }
+      #expect(error?.reason == reason && error?.check.settingsVersion == 7 && error?.check.customerKeyID == "k")
+    }
+    await shell.shutDown()
+  }
+}
+
+extension AgentShell {
+  fileprivate func use(_ keys: NodeKeys) { self.keys = keys }
 }
 
 /// A KMS that remembers what it wrapped last, and refuses what it is told to.
 private final class OneKeyKMS: KeyManagementService {
-  private let held = Mutex<(key: Secret?, refused: KMSError.Operation?)>((nil, nil))
+  private struct State {
+    var key: Secret?
+    var refused: (operation: KMSError.Operation, kind: KMSError.Kind)?
+    var renewals = 0
+  }
 
-  func refuse(_ operation: KMSError.Operation?) { held.withLock { $0.refused = operation } }
+  private let held = Mutex(State())
+
+  var renewals: Int { held.withLock { $0.renewals } }
+
+  func refuse(_ operation: KMSError.Operation?, as kind: KMSError.Kind = .accessDenied) {
+    held.withLock { $0.refused = operation.map { ($0, kind) } }
+  }
+
+  func renewing() -> any KeyManagementService {
+    held.withLock { $0.renewals += 1 }
+    return self
+  }
 
   private func check(_ operation: KMSError.Operation) throws(KMSError) {
-    guard held.withLock({ $0.refused }) == operation else { return }
-    throw KMSError(.accessDenied, operation: operation, keyID: "k", detail: "told to")
+    guard let refused = held.withLock({ $0.refused }), refused.operation == operation else { return }
+    throw KMSError(refused.kind, operation: operation, keyID: "k", detail: "told to")
   }
 
   func wrap(_ key: borrowing SecretBytes, context: KeyContext, deadline: Duration) async throws(KMSError)

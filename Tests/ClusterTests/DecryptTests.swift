@@ -32,6 +32,47 @@ import Testing
   }
 
   @Test(
+    "is refused at once after the key was disabled, which locks out; and a node that sees it revoked copies nothing")
+  func revoked() async throws {
+    try await TestCluster.with(nodes: 1) { cluster in
+      let (kms, node) = (cluster.root + "/kms", cluster.nodes[0])
+      let file = URL(fileURLWithPath: "\(cluster.root)/\(node.name).json")
+      var fields = try #require(JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+      fields["kmsSourceAddress"] = "127.0.0.9"
+      try cluster.write(fields, to: "\(node.name).json")
+      node.kill9()
+      try await node.start()
+      let arn = try cluster.useKey()
+      try cluster.operate("cluster", "encrypt", TestCluster.name, "--wait", "--timeout", "120")
+      try cluster.operate("local-kms", "disable", arn, "--data", kms)
+      let refused = try cluster.run(["keyfold", "cluster", "decrypt", TestCluster.name, "--confirm"])
+      #expect(refused.status == 4 && refused.output.contains("keyDisabled"), "\(refused.output)")
+      try await phase("disabled", of: node, in: cluster)
+      try cluster.operate("local-kms", "enable", arn, "--data", kms)
+      try cluster.operate("cluster", "try-again", TestCluster.name)
+      try await phase("serving", of: node, in: cluster)
+
+      try cluster.operate("local-kms", "fault", "set", "deny", "--from", "127.0.0.9", "--data", kms)
+      try cluster.operate("cluster", "decrypt", TestCluster.name, "--confirm")
+      _ = try await eventually("the node says why it does not copy, or the plan why it waits") { () -> Bool? in
+        let list = try cluster.operate("plan", "list")
+        return list.contains("nothing is copied in the clear") || list.contains("sees it revoked") ? true : nil
+      }
+      #expect(try DiskScan.files(below: node.data).contains { $0.hasSuffix("/keystore") })
+      #expect(try DiskScan.generations(of: node) == 1)
+      try cluster.operate("local-kms", "fault", "clear", "--data", kms)
+      try cluster.operate("kms", "check", TestCluster.project)
+      try await finished("decrypt", in: cluster)
+    }
+  }
+
+  private func phase(_ wanted: String, of node: Daemon, in cluster: TestCluster) async throws {
+    _ = try await eventually("\(node.name) is \(wanted)") { () -> Bool? in
+      try cluster.operate("node", "list").contains(wanted) ? true : nil
+    }
+  }
+
+  @Test(
     "ends whole whatever durable step a node dies in",
     arguments: [
       "generation.create.after", "current.before", "current.after", "generation.destroy.before",

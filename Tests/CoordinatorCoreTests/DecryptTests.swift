@@ -78,6 +78,57 @@ struct DecryptTests {
     #expect(resyncs(bench) == [false])
   }
 
+  @Test("has the key looked at first with fresh credentials, under every version of the settings that is needed")
+  func looks() throws {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    let versions = try bench.order { core, now throws(CoordinatorError) in
+      try core.lookBeforeDecrypting(Bench.cluster, now: now)
+    }
+    #expect(versions == [1])
+    #expect(bench.last.contains(.checkKMS(Bench.project, settingsVersion: 1, renewing: true)))
+    #expect(resyncs(bench).isEmpty && bench.record?.encryptionWanted == true, "nothing is ordered by a look")
+    var plain = try Bench()
+    try plain.serve(3)
+    #expect(throws: CoordinatorError.self) {
+      try plain.order { core, now throws(CoordinatorError) in try core.lookBeforeDecrypting(Bench.cluster, now: now) }
+    }
+    #expect(!plain.last.contains(.checkKMS(Bench.project, settingsVersion: 1, renewing: true)))
+  }
+
+  @Test("is refused while a node sees the key revoked, whatever the coordinator sees, and waits if one does meanwhile")
+  func seenByNode() throws {
+    for own in [Verdict.unreachable(.timeout, detail: "no answer"), .valid] {
+      var bench = try Bench()
+      try bench.serve(3, encrypted: true)
+      bench.verdict(own)
+      bench.check(2, .revoked(.keyDisabled, detail: "it is disabled"))
+      let error = #expect(throws: CoordinatorError.self) { try bench.order(decrypt) }
+      #expect(error?.description.contains("node-2 sees it revoked (keyDisabled)") == true)
+      bench.check(2, .valid)
+      let id = try bench.order(decrypt)
+      #expect(resyncs(bench) == [false])
+      bench.check(3, .revoked(.keyDisabled, detail: "it is disabled"))
+      makePlain(2, in: &bench)
+      bench.pass(.seconds(3))
+      #expect(resyncs(bench).isEmpty)
+      #expect(bench.core.waitingReason(of: id)?.contains("node-3 sees it revoked") == true)
+    }
+  }
+
+  @Test("a revocation that was seen is not over because the KMS is out of reach since")
+  func outageAfterRevocation() throws {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    bench.verdict(.revoked(.keyDisabled, detail: "it is disabled"))
+    bench.now = bench.now + .seconds(60)
+    bench.verdict(.unreachable(.network, detail: "no route"))
+    let error = #expect(throws: CoordinatorError.self) { try bench.order(decrypt) }
+    #expect(error?.description.contains("the coordinator saw it revoked") == true)
+    bench.verdict(.valid)
+    try bench.order(decrypt)
+  }
+
   @Test("gives up an encryption under way, and takes back what that still does")
   func supersedes() throws {
     var bench = try Bench()

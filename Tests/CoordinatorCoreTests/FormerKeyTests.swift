@@ -77,7 +77,7 @@ struct FormerKeyTests {
     present(&bench)
     if !isSeenFirst { bench.formerVerdict(Self.disabled) }
     bench.pass(CoordinatorLimits.troubledCheckInterval + .seconds(2))
-    #expect(bench.last.contains(.checkKMS(Bench.project, settingsVersion: 1)))
+    #expect(bench.last.contains(.checkKMS(Bench.project, settingsVersion: 1, renewing: false)))
   }
 
   @Test("a node that may not use it while the coordinator may is an alert, and so is a revocation nobody confirms")

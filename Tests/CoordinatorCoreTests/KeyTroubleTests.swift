@@ -179,7 +179,7 @@ struct KeyTroubleTests {
       try core.tryAgain(Bench.cluster, now: now)
     }
     #expect(project == Bench.project)
-    #expect(bench.last.contains(.checkKMS(Bench.project, settingsVersion: 1)))
+    #expect(bench.last.contains(.checkKMS(Bench.project, settingsVersion: 1, renewing: true)))
     #expect(bench.commands().map(\.action) == [.checkKMS, .checkKMS, .checkKMS])
     #expect(throws: CoordinatorError.self) { try bench.core.tryAgain(ClusterName(checked: "none"), now: bench.now) }
   }

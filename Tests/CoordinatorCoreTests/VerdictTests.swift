@@ -99,7 +99,7 @@ struct VerdictTests {
   func nodeFirst() throws {
     var bench = try encrypted()
     bench.check(3, Self.disabled)
-    #expect(bench.last.contains(.checkKMS(Bench.project, settingsVersion: 1)))
+    #expect(bench.last.contains(.checkKMS(Bench.project, settingsVersion: 1, renewing: true)))
     #expect(bench.record?.lockout == nil)
     bench.verdict(Self.disabled)
     #expect(bench.record?.lockout != nil)

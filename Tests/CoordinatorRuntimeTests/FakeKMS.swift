@@ -10,6 +10,7 @@ final class FakeKMS: KeyManagementService {
     var wrapped: [[UInt8]: Secret] = [:]
     var failure: KMSError?
     var calls = 0
+    var renewals = 0
     var seenSecrets: [[UInt8]] = []
   }
 
@@ -27,6 +28,8 @@ final class FakeKMS: KeyManagementService {
 
   /// How many wraps and unwraps were asked for.
   var calls: Int { state.withLock { $0.calls } }
+  /// How often credentials were asked for anew.
+  var renewals: Int { state.withLock { $0.renewals } }
   /// The secrets services were made with.
   var seenSecrets: [[UInt8]] { state.withLock { $0.seenSecrets } }
 
@@ -56,6 +59,8 @@ final class FakeKMS: KeyManagementService {
     }
     return try secret.withSecret { (secret) throws(KMSError) in try Self.secrets(secret) }
   }
+
+  func noteRenewal() { state.withLock { $0.renewals += 1 } }
 
   /// Loses what it wrapped, as another key of the same id would not know it.
   func forget() { state.withLock { $0.wrapped = [:] } }
@@ -103,5 +108,10 @@ struct FakeKey: KeyManagementService {
 
   func describe(deadline: Duration) async throws(KMSError) -> KMSKeyDescription {
     try await kms.describe(deadline: deadline)
+  }
+
+  func renewing() -> any KeyManagementService {
+    kms.noteRenewal()
+    return self
   }
 }

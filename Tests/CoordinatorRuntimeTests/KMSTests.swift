@@ -50,6 +50,19 @@ struct KMSTests {
     }
   }
 
+  @Test("is checked with fresh credentials when somebody asks for it")
+  func renewed() async throws {
+    try await CoordinatorHarness.run { harness in
+      let admin = try await harness.admin()
+      defer { admin.link.close() }
+      _ = try await admin.ask(.createProject(name: shop, owners: []))
+      _ = try await admin.ask(.setKMS(project: shop, settings: FakeKMS.settings), secret: "s")
+      #expect(harness.kms.renewals == 0)
+      _ = try await admin.ask(.checkKMS(project: shop))
+      #expect(harness.kms.renewals == 1)
+    }
+  }
+
   @Test("tells a revoked key from one that can't be asked")
   func verdicts() async throws {
     try await CoordinatorHarness.run { harness in

@@ -148,7 +148,7 @@ struct AWSRoleTests {
     #expect(cloud.questions("sts.").count == before + 1, "those were fetched for the call")
   }
 
-  @Test("is assumed anew at every check, before the session ends")
+  @Test("is assumed anew once a session is older than 10 minutes, before it ends")
   func renewed() async throws {
     let cloud = cloud()
     let service = try cloud.service(Clouds.awsRole, secret: "secret")
@@ -159,6 +159,38 @@ struct AWSRoleTests {
     cloud.pass(600)
     #expect(await cloud.failure(service, Clouds.awsBlob) == nil)
     #expect(cloud.questions("sts.").count == 2)
+  }
+
+  @Test("a call that renews assumes it at once, is refused where the role is, and takes the place of what was kept")
+  func renewing() async throws {
+    let cloud = cloud()
+    let service = try cloud.service(Clouds.awsRole, secret: "secret")
+    #expect(await cloud.failure(service, Clouds.awsBlob) == nil)
+    #expect(await cloud.failure(service.renewing(), Clouds.awsBlob) == nil)
+    #expect(cloud.questions("sts.").count == 2)
+    #expect(await cloud.failure(service, Clouds.awsBlob) == nil)
+    #expect(cloud.questions("sts.").count == 2, "the new session is the one that is kept")
+    cloud.on("sts.", 403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>")
+    #expect(await cloud.failure(service, Clouds.awsBlob) == nil, "a scheduled check may use what it has")
+    for asked in [service.renewing(), service] {
+      guard case .revoked(.accessDenied, _)? = await cloud.failure(asked, Clouds.awsBlob)?.verdict else {
+        Issue.record("the role was taken away, and a session of before goes on")
+        return
+      }
+    }
+  }
+
+  @Test("a call that renews is unreachable while STS is, also beside a session that holds")
+  func renewingWhileAway() async throws {
+    let cloud = cloud()
+    let service = try cloud.service(Clouds.awsRole, secret: "secret")
+    #expect(await cloud.failure(service, Clouds.awsBlob) == nil)
+    cloud.on("sts.") { _ in .failure(HTTPFailure(.network, "no way to STS")) }
+    guard case .unreachable(.network, _)? = await cloud.failure(service.renewing(), Clouds.awsBlob)?.verdict else {
+      Issue.record("an old session says that the role could be assumed now")
+      return
+    }
+    #expect(await cloud.failure(service, Clouds.awsBlob) == nil, "it still holds")
   }
 
   @Test("goes on with a session that holds while STS is away, and is unreachable once it has expired")

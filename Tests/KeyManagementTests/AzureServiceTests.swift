@@ -61,6 +61,23 @@ struct AzureServiceTests {
     #expect(cloud.questions("/unwrapkey").first?.header("Authorization") == "Bearer imds")
   }
 
+  @Test("a call that renews fetches a token for itself, and sees that the application lost its secret")
+  func renewing() async throws {
+    let cloud = ScriptedCloud()
+    Clouds.vault(cloud)
+    let service = try cloud.service(Clouds.azure, secret: "s")
+    let wrapped = try await service.wrap(
+      SecretBytes(copying: Self.key), context: ScriptedCloud.context, deadline: .seconds(300))
+    #expect(await cloud.failure(service.renewing(), wrapped) == nil)
+    #expect(cloud.questions("/oauth2/v2.0/token").count == 2)
+    cloud.on("/oauth2/v2.0/token", 401, #"{"error":"invalid_client","error_codes":[7000215]}"#)
+    #expect(await cloud.failure(service, wrapped) == nil)
+    guard case .revoked(.credentialsRefused, _)? = await cloud.failure(service.renewing(), wrapped)?.verdict else {
+      Issue.record("a kept token stood in for a secret that is refused")
+      return
+    }
+  }
+
   @Test("gets a new token when a kept one is refused, and no more than one")
   func renewal() async throws {
     let cloud = ScriptedCloud()

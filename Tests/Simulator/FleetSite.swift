@@ -248,7 +248,7 @@ final class FleetSite {
           node.perform(node.core.onAssignment(assignment, now: node.monotonic))
         }
       case .sendIPList(let name, let list): tell(name) { $0.ipListVersion = max($0.ipListVersion, list.version) }
-      case .checkKMS(_, let version): check(version)
+      case .checkKMS(_, let version, _): check(version)
       case .alertOpened(let alert): note("alert: \(alert.text)")
       case .grantSlot(let name, let slot): tell(name) { $0.take(slot) }
       case .refuse, .alertClosed, .allowListChanged, .tellAuditHead, .tellKeyUsesTaken, .sendMail: break

@@ -85,7 +85,7 @@ final class SimulatedCoordinator {
         life.ipListVersion = list.version
         node.report()
       }
-    case .checkKMS(_, let version): check(version)
+    case .checkKMS(_, let version, _): check(version)
     // Its nodes are few, and ask for no slots: the fleet's do.
     case .grantSlot: break
     case .tellKeyUsesTaken(let name, let mark): send(to: name) { node, _ in node.onKeyUsesTaken(mark) }

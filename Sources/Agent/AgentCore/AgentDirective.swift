@@ -35,7 +35,7 @@ public enum AgentDirective: Sendable, Equatable {
   case removeMember(CommandID, NodeName)
   /// Destroy every keystore, then every other file of every generation; then `onDestroyed`. The engine is closed.
   case destroyEverything
-  /// Unwrap the stored blob once; then `onCheck`.
+  /// Unwrap the stored blob once, with credentials fetched for it unless the check is a scheduled one; then `onCheck`.
   case check(scheduled: Bool)
   /// Answer a command.
   case reply(CommandResult)

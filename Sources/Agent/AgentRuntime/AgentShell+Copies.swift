@@ -9,6 +9,13 @@ internal import Replication
 /// Re-syncing into a new generation and rotating the master key.
 extension AgentShell {
   func resync(_ command: CommandID, encrypted: Bool) async {
+    // Who took the key away wants the data closed, not plain, and nothing plain could be taken back.
+    if !encrypted, let stored = keystore?.wrappedMasterKey {
+      do { try await checkNotRevoked(stored) } catch {
+        logger.warning("the data was not copied in the clear", metadata: ["reason": "\(error)"])
+        return finish(command, .failed(reason: "nothing is copied in the clear while \(error)"))
+      }
+    }
     guard let member else { return finish(command, .failed(reason: "the engine is closed")) }
     let target = await copyTarget(encrypted: encrypted)
     let outcome: CommandOutcome

@@ -107,11 +107,9 @@ extension AgentShell {
     guard !CustomerKey.isSame(stored.keyID, keys.customerKeyID), let old = self.keys(for: stored),
       CustomerKey.isSame(stored.keyID, old.customerKeyID)
     else { return }
-    do { _ = try await old.unwrap(stored) } catch let error as KMSError {
-      guard case .revoked(let reason, let detail) = error.verdict else { return }
-      throw AgentError(
-        .keys,
-        "the key \(stored.keyID) is revoked (\(reason.rawValue)), so nothing under it is put under another: \(detail)")
+    do { try await old.checkNotRevoked(stored, startedAt: Self.wallClock) } catch {
+      perform(core.onCheck(error.check, scheduled: false, now: now))
+      throw AgentError(.keys, "nothing is put under another key while \(error)")
     }
   }
 

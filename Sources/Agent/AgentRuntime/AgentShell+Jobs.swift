@@ -240,7 +240,10 @@ extension AgentShell {
     var used = keys
     do {
       let sealed = try SealedKeystore.read(from: directory.keystorePath(of: id))
-      used = self.keys(for: sealed.wrappedMasterKey)
+      // Whoever asks for a look wants to know what holds now, also of the right to get credentials. Alone, nobody asks,
+      // and a role's session could not be signed for.
+      let isAsked = !scheduled && core.coordinatorConnected
+      used = self.keys(for: sealed.wrappedMasterKey).map { isAsked ? $0.renewing() : $0 }
       guard let keys = used else {
         return perform(core.onUnusableSettings(startedAt: startedAt, scheduled: scheduled, now: now))
       }

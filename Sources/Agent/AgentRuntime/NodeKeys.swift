@@ -44,6 +44,12 @@ struct NodeKeys: Sendable {
     return "the stored master key can't be unwrapped (\(error.kind.rawValue)): \(error.detail)"
   }
 
+  /// The same keys for a look that counts: with credentials fetched for it, none that were kept.
+  func renewing() -> NodeKeys {
+    NodeKeys(
+      service: service.renewing(), customerKeyID: customerKeyID, settingsVersion: settingsVersion, context: context)
+  }
+
   /// What a finished attempt to unwrap says of the key; nil if it says nothing.
   func report(_ error: (any Error)?, startedAt: Int64) -> CheckReport? {
     let verdict: Verdict?

@@ -59,13 +59,16 @@ extension CoordinatorCore {
     on key: String, _ what: String, own: CheckReport?, of project: ProjectRecord, now: Instant
   ) -> String? {
     let name = project.name
+    func dissenter() -> NodeName? {
+      firstDissenter(among: clusters(of: name).flatMap(\.nodes), of: project, on: key, own: own, now: now)
+    }
     switch own?.verdict {
     case .valid:
-      return firstDissenter(of: project, on: key, own: own, now: now).map {
+      return dissenter().map {
         "The coordinator may use \(what), \($0) may not; nothing is disabled."
       }
     case .unreachable, nil:
-      return firstDissenter(of: project, on: key, own: own, now: now).map {
+      return dissenter().map {
         "\($0) may not use \(what), and the coordinator can't ask for itself; nothing is disabled."
       }
     case .revoked(let reason, let detail):
@@ -84,11 +87,11 @@ extension CoordinatorCore {
     }
   }
 
-  /// The first node that sees a revocation of the key now.
-  private func firstDissenter(
-    of project: ProjectRecord, on key: String, own: CheckReport?, now: Instant
+  /// The first of these nodes that sees a revocation of the key now.
+  func firstDissenter(
+    among nodes: [NodeName], of project: ProjectRecord, on key: String, own: CheckReport?, now: Instant
   ) -> NodeName? {
-    clusters(of: project.name).flatMap(\.nodes).first { node in
+    nodes.first { node in
       guard let check = knownCheck(node, of: project.name), check.customerKeyID == key, case .revoked = check.verdict,
         looksAtKey(node), isFresh(check, within: CoordinatorLimits.presentSight, now: now)
       else { return false }
@@ -125,7 +128,7 @@ extension CoordinatorCore {
         let last = other.lastCheck, Self.isKeyState(last.verdict) != isGone,
         last.startedAtMilliseconds < check.startedAtMilliseconds
       else { continue }
-      askCoordinator(other.name, now: now)
+      askCoordinator(other.name, renewing: true, now: now)
     }
   }
 

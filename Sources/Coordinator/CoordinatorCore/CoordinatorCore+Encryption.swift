@@ -1,33 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import ClusterModel
 
-/// Turning encryption off, and forgetting the key once nothing needs it.
-///
-/// To decrypt is the plan to encrypt the other way round: each node copies everything into a plain generation, destroys
-/// the old keystore first and its files second. No KMS is asked; it works in an outage as long as the nodes are up.
+/// Which clusters use a key, how a conversion ends, and forgetting the key once nothing needs it.
 extension CoordinatorCore {
-  /// Turns customer-key encryption off for a running cluster; an encryption under way is given up. Refused while the
-  /// key is revoked: who took the key away wants the data closed, not plain.
-  public mutating func decryptCluster(_ name: ClusterName, now: Instant) throws(CoordinatorError) -> Decision<PlanID> {
-    var cluster = try runningCluster(name, for: .decrypt)
-    guard cluster.encryptionWanted || cluster.encrypted else {
-      throw CoordinatorError(
-        .refused, "Cluster \(name) is not encrypted.", next: "See it with: keyfold cluster show \(name)")
-    }
-    if let reason = revocation(of: cluster) {
-      throw CoordinatorError(
-        .refused, "Cluster \(name) was not decrypted.",
-        why: "While the key is revoked it can't be turned off: \(reason).",
-        next: "Give the key back in the KMS, then: keyfold kms check \(cluster.project)")
-    }
-    cluster.encryptionWanted = false
-    put(cluster)
-    for kind in [PlanKind.encrypt, .rotateMasterKeys] {
-      supersede(kind, on: name, by: "the cluster is to be decrypted", now: now)
-    }
-    return order(.decrypt, on: cluster, now: now)
-  }
-
   /// Forgets a project's KMS settings with their sealed secret; throws `CoordinatorError` while a cluster uses them.
   public mutating func removeKMS(
     _ name: ProjectName, now: Instant
@@ -63,18 +38,6 @@ extension CoordinatorCore {
   func usesKey(_ cluster: ClusterRecord) -> Bool {
     cluster.encryptionWanted || cluster.encrypted || cluster.lockout != nil
       || cluster.everyone.contains { nodeRecords[$0]?.generation?.encrypted == true }
-  }
-
-  /// What the coordinator's last checks say against the key in force, or a former one that a node of the cluster is
-  /// still under; nil unless one is revoked.
-  func revocation(of cluster: ClusterRecord) -> String? {
-    guard let project = projectRecords[cluster.project] else { return nil }
-    let formers = project.neededKeys.filter { isUnderKey(cluster, $0.keyID) }
-    for check in ([project.lastCheck] + formers.map(\.lastCheck)).compactMap(\.self) {
-      guard case .revoked(let reason, let detail) = check.verdict else { continue }
-      return "the key is revoked (\(reason.rawValue)): \(detail)"
-    }
-    return nil
   }
 
   /// Makes a plan where a node is plain or encrypted against what its cluster is to be: a command of a plan that was

@@ -88,7 +88,7 @@ extension CoordinatorCore {
     let index = pending.first { plan.steps[$0].node != primary } ?? pending[0]
     guard let node = plan.steps[index].node else { return .begin([index]) }
     if plan.kind == .encrypt, let reason = keyTrouble(of: cluster, at: node) { return .wait(reason) }
-    if plan.kind == .decrypt, let reason = revocation(of: cluster) { return .wait(reason) }
+    if plan.kind == .decrypt, let reason = revocation(of: cluster, now: now) { return .wait(reason) }
     guard plan.steps.count < CoordinatorLimits.maximumSteps else {
       return .begin([index])
     }
@@ -102,7 +102,7 @@ extension CoordinatorCore {
   /// Why a node can't be asked to encrypt: it needs the settings, and a key that is not known to be revoked.
   func keyTrouble(of cluster: ClusterRecord, at node: NodeName) -> String? {
     guard projectRecords[cluster.project]?.kms != nil else { return "no KMS settings are set" }
-    if let reason = revocation(of: cluster) { return reason }
+    if let reason = ownRevocation(of: cluster) { return reason }
     if contacts[node]?.report?.assignmentVersion ?? 0 < cluster.assignment?.version ?? 1 {
       return "waiting for \(node): it has not taken up its assignment yet"
     }

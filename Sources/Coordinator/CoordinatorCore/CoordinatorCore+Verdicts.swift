@@ -37,7 +37,7 @@ extension CoordinatorCore {
         .refused, "The key of project \(name) was not checked.", why: "The project has no KMS settings.",
         next: "Set them with: keyfold kms set \(name) …")
     }
-    askCoordinator(name, now: now)
+    askCoordinator(name, renewing: true, now: now)
     askNodes(of: name, now: now)
     return Decision(project.settingsVersion, flush())
   }
@@ -61,7 +61,7 @@ extension CoordinatorCore {
     if let asked = schedule.askedAt, now.isWithin(CoordinatorLimits.checkDeadline, after: asked) { return }
     // A check that is further ahead than any is planned was planned before the clock was set back.
     let furthest = CoordinatorLimits.checkInterval + CoordinatorLimits.checkJitter
-    if now >= schedule.dueAt || schedule.dueAt - now > furthest { askCoordinator(name, now: now) }
+    if now >= schedule.dueAt || schedule.dueAt - now > furthest { askCoordinator(name, renewing: false, now: now) }
     if confirmationIsMissing(name, now: now) { askForConfirmation(name, now: now) }
   }
 
@@ -75,14 +75,16 @@ extension CoordinatorCore {
     schedules[name] = schedule
   }
 
-  mutating func askCoordinator(_ name: ProjectName, now: Instant) {
+  /// Has the coordinator look at a project's keys; `renewing` with credentials fetched for it. Only a scheduled
+  /// look may be made with a session that was kept.
+  mutating func askCoordinator(_ name: ProjectName, renewing: Bool, now: Instant) {
     guard let project = projectRecords[name] else { return }
     var schedule = schedules[name] ?? CheckSchedule(dueAt: now)
     schedule.askedAt = now
     schedules[name] = schedule
-    sends.append(.checkKMS(name, settingsVersion: project.settingsVersion))
+    sends.append(.checkKMS(name, settingsVersion: project.settingsVersion, renewing: renewing))
     for former in project.neededKeys where former.canary != nil {
-      sends.append(.checkKMS(name, settingsVersion: former.settingsVersion))
+      sends.append(.checkKMS(name, settingsVersion: former.settingsVersion, renewing: renewing))
     }
   }
 
@@ -118,7 +120,9 @@ extension CoordinatorCore {
       noteReach(of: node, now: now)
       let own = ownChecks(of: name).first { $0.customerKeyID == check.customerKeyID }
       let busy = schedules[name]?.askedAt.map { now.isWithin(CoordinatorLimits.checkDeadline, after: $0) } ?? false
-      if !busy, own?.startedAtMilliseconds ?? .min < check.startedAtMilliseconds { askCoordinator(name, now: now) }
+      if !busy, own?.startedAtMilliseconds ?? .min < check.startedAtMilliseconds {
+        askCoordinator(name, renewing: true, now: now)
+      }
     }
     // Nothing changes for the other clusters unless they are locked out or let in: a thousand nodes may report at once.
     let isPresentNews = judge(name, now: now)

@@ -22,8 +22,9 @@ public enum CoordinatorDirective: Sendable, Equatable {
   case tellAuditHead(NodeName, replacing: AuditHead?)
   /// Tell a node up to where its uses of KMS keys are on disk.
   case tellKeyUsesTaken(NodeName, KeyUseMark)
-  /// Unwrap the project's canary under the settings of this version and report with `onVerdict`.
-  case checkKMS(ProjectName, settingsVersion: UInt64)
+  /// Unwrap the project's canary under the settings of this version and report with `onVerdict`; `renewing` with tokens
+  /// and sessions that are fetched for it, none that were kept.
+  case checkKMS(ProjectName, settingsVersion: UInt64, renewing: Bool)
   /// Hand a mail to the server for one recipient, and report with `onMail`.
   case sendMail(MailRecord, to: String, server: MailServerRecord)
   /// Something needs an operator's attention.

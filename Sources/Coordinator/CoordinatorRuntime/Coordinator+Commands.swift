@@ -52,6 +52,7 @@ extension Coordinator {
         try core.tryAgain(cluster, now: now).directives
       }
       return nil
+    case .decryptCluster(let cluster): return try startDecryption(of: cluster, asker: asker, by: name)
     case .setMail(let server): return try setMail(server, password: secret)
     case .testMail(let address):
       try startMailTest(to: address, asker: asker)
@@ -115,8 +116,6 @@ extension Coordinator {
       return try plan { () throws(CoordinatorError) in try core.restartCluster(name, now: now) }
     case .encryptCluster(let name):
       return try plan { () throws(CoordinatorError) in try core.encryptCluster(name, now: now) }
-    case .decryptCluster(let name):
-      return try plan { () throws(CoordinatorError) in try core.decryptCluster(name, now: now) }
     case .addNode(let cluster, let node, let minutes):
       return try plan { () throws(CoordinatorError) in
         try core.addNode(node, to: cluster, deadline: .seconds(60) * minutes, now: now)

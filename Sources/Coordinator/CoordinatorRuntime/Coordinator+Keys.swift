@@ -31,7 +31,8 @@ extension Coordinator {
     Array("kms secret of \(project) in version \(version)".utf8)
   }
 
-  func startCheck(of name: ProjectName, settingsVersion: UInt64) throws(CoordinatorFault) {
+  func startCheck(of name: ProjectName, settingsVersion: UInt64, renewing: Bool) throws(CoordinatorFault) {
+    checksBegun += 1
     guard let (settings, canary) = try? core.project(named: name).custody(settingsVersion: settingsVersion) else {
       return
     }
@@ -39,6 +40,7 @@ extension Coordinator {
     guard secret != nil || !settings.credentials.hasSecret else {
       let why = "The stored secret can't be opened with this root key."
       try perform(core.onCheckFailed(name, settingsVersion: settingsVersion, why: why, now: now))
+      try continueDecryptions(of: name, settingsVersion: settingsVersion, number: checksBegun)
       return answerCheckAskers(
         of: name,
         .failure(
@@ -48,9 +50,10 @@ extension Coordinator {
     }
     let check = KeyJob.Check(
       project: name, settings: settings, settingsVersion: settingsVersion, secret: secret, canary: canary,
-      startedAt: now)
+      isRenewing: renewing, number: checksBegun, startedAt: now)
     if case .enqueued = surroundings.jobs.yield(.check(check)) { return }
     answerCheckAskers(of: name, .failure(Self.tooManyCalls("The key of project \(name) was not checked.")))
+    try refuseDecryptions(of: name)
   }
 
   func startProof(
@@ -90,7 +93,7 @@ extension Coordinator {
     proofsUnderWay += 1
   }
 
-  private static func tooManyCalls(_ what: String) -> OperatorFailure {
+  static func tooManyCalls(_ what: String) -> OperatorFailure {
     OperatorFailure(.conflict, what: what, why: "Too many calls to KMSs are under way.", next: "Try again in a moment.")
   }
 
@@ -144,7 +147,8 @@ extension Coordinator {
       logger.error(
         "the canary says nothing of the key", metadata: ["project": "\(check.project)", "reason": "\(detail)"])
       try perform(core.onCheckFailed(check.project, settingsVersion: check.settingsVersion, why: detail, now: now))
-      guard isInForce else { return }
+      try continueDecryptions(after: check)
+      guard isInForce, check.isRenewing else { return }
       return answerCheckAskers(
         of: check.project,
         .failure(
@@ -159,8 +163,10 @@ extension Coordinator {
       verdict: verdict, customerKeyID: check.settings.keyID, settingsVersion: check.settingsVersion,
       startedAtMilliseconds: check.startedAt.milliseconds, answeredElsewhere: elsewhere)
     try perform(core.onVerdict(check.project, report: report, now: now))
+    try continueDecryptions(after: check)
     guard isInForce else { return }
-    answerCheckAskers(of: check.project, kmsAnswer(check.project))
+    // A scheduled check that was under way already may have been made with a session from before.
+    if check.isRenewing { answerCheckAskers(of: check.project, kmsAnswer(check.project)) }
     // Whether the key lives is known without: nobody waits for this.
     if verdict == .valid { surroundings.jobs.yield(.use(check)) }
   }

@@ -29,6 +29,9 @@ actor Coordinator {
   var links = NodeLinks()
   var assemblies: [NodeName: KeysAssembly] = [:]
   var checkAskers: [ProjectName: [Asker]] = [:]
+  var decryptions: [PendingDecryption] = []
+  /// How many checks of keys were begun.
+  var checksBegun: UInt64 = 0
   var proofsUnderWay = 0
   var userDesk = UserDesk()
   var proofDesk = ProofDesk()
@@ -86,7 +89,8 @@ actor Coordinator {
       case .grantSlot(let node, let slot): send(.startSlot(slot), to: node)
       case .tellAuditHead(let node, let replaced): try tellAuditHead(node, replacing: replaced)
       case .tellKeyUsesTaken(let node, let mark): send(.keyUsesTaken(mark), to: node)
-      case .checkKMS(let project, let version): try startCheck(of: project, settingsVersion: version)
+      case .checkKMS(let project, let version, let renewing):
+        try startCheck(of: project, settingsVersion: version, renewing: renewing)
       case .sendMail(let mail, let address, let server): try send(mail, to: address, through: server)
       case .alertOpened(let alert):
         logger.warning(

@@ -49,6 +49,10 @@ enum KeyJob: Sendable {
     /// Nil if the credentials have none.
     let secret: Secret?
     let canary: WrappedMasterKey
+    /// Whether it is made with credentials that are fetched for it.
+    let isRenewing: Bool
+    /// Higher than that of every check begun before.
+    let number: UInt64
     let startedAt: Instant
   }
 
@@ -105,7 +109,7 @@ extension KeyProver {
       } catch { return .proved(proof, .failure(error)) }
     case .check(let check):
       let (verdict, detail, elsewhere) = await self.check(
-        check.settings, secret: check.secret, canary: check.canary, project: check.project)
+        check.settings, secret: check.secret, canary: check.canary, project: check.project, renewing: check.isRenewing)
       return .checked(check, verdict: verdict, detail: detail, elsewhere: elsewhere)
     case .use(let check):
       return .used(check, failure: await use(check.settings, secret: check.secret, project: check.project))

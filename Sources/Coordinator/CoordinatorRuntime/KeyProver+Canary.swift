@@ -8,7 +8,7 @@ extension KeyProver {
   /// wrapped in memory.
   func checkNotRevoked(_ replaced: KeyJob.Replaced, project: ProjectName) async throws(OperatorFailure) {
     let (verdict, _, _) = await check(
-      replaced.settings, secret: replaced.secret, canary: replaced.canary, project: project)
+      replaced.settings, secret: replaced.secret, canary: replaced.canary, project: project, renewing: true)
     guard case .revoked(let reason, let detail) = verdict else { return }
     throw OperatorFailure(
       .kmsFailed, what: "The KMS settings of project \(project) were not changed; those from before stay in force.",
@@ -24,7 +24,7 @@ extension KeyProver {
   ) async throws(OperatorFailure) {
     for replica in settings.replicas ?? [] {
       guard let own = settings.settings(of: replica) else { continue }
-      let (verdict, detail, _) = await check(own, secret: secret, canary: canary, project: project)
+      let (verdict, detail, _) = await check(own, secret: secret, canary: canary, project: project, renewing: true)
       guard verdict != .valid else { continue }
       throw OperatorFailure(
         .kmsFailed, what: "The KMS settings of project \(project) were not changed; those from before stay in force.",

@@ -61,11 +61,13 @@ struct KeyProver: Sendable {
   /// Unwraps the canary; the verdict decides whether the key lives. Nil if the failure says nothing of the key.
   ///
   /// `elsewhere` is the other region that answered because the key's own is out, nil if its own did.
-  func check(_ settings: KMSSettings, secret: Secret?, canary: WrappedMasterKey, project: ProjectName) async
-    -> (verdict: Verdict?, detail: String, elsewhere: String?)
-  {
+  /// `renewing` is a check with credentials that are fetched for it, none that were kept.
+  func check(
+    _ settings: KMSSettings, secret: Secret?, canary: WrappedMasterKey, project: ProjectName, renewing: Bool
+  ) async -> (verdict: Verdict?, detail: String, elsewhere: String?) {
     do throws(KMSError) {
-      let service = try keptService(settings, secret)
+      let kept = try keptService(settings, secret)
+      let service = renewing ? kept.renewing() : kept
       let plaintext = try await service.unwrap(canary, context: Self.context(project), deadline: deadline)
       guard plaintext.count == Self.canaryLength else {
         return (nil, "the canary has another length than it should", nil)

@@ -8,8 +8,10 @@ extension ClusterCommands {
       abstract: "Turns customer-key encryption off for a running cluster.",
       discussion: """
         The way of 'cluster encrypt' back: node by node, secondaries first, each copies everything into a plain \
-        generation while the cluster takes reads and writes, and destroys the old one, its keys first. No KMS is \
-        asked. Afterwards the data stands on every node's disk in the clear. Refused while the key is revoked.
+        generation while the cluster takes reads and writes, and destroys the old one, its keys first. Afterwards the \
+        data stands on every node's disk in the clear. The coordinator looks at the key before it takes the order, \
+        and each node before it copies: refused while any of them sees it revoked. A KMS that is out of reach holds \
+        nothing up.
 
         Role: project owner.
 

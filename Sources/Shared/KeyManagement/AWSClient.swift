@@ -29,6 +29,8 @@ package struct AWSClient: Sendable {
   let endpoint: HTTPEndpoint
   let region: String
   let credentials: AWSCredentialSource
+  /// Whether every call fetches the credentials it is made with.
+  var renewsCredentials = false
 
   init(transport: KMSTransport, endpoint: HTTPEndpoint, region: String, credentials: AWSCredentialSource) {
     self.transport = transport
@@ -56,7 +58,9 @@ package struct AWSClient: Sendable {
   /// One request; a second one if credentials that were kept turn out to be refused, because new ones may not be.
   private func once(_ call: Call, body: ByteBuffer, timeout: Duration) async throws(KMSError) -> HTTPAnswer {
     let start = ContinuousClock.now
-    let (held, isFresh) = try await credentials.current(for: call.kms, timeout: timeout)
+    var asked = call.kms
+    asked.renewsCredentials = renewsCredentials
+    let (held, isFresh) = try await credentials.current(for: asked, timeout: timeout)
     do throws(KMSError) { return try await ask(call, body, held, timeout - start.duration(to: .now)) } catch {
       guard error.kind == .credentialsExpired || error.kind == .credentialsRefused, credentials.drop(call.kms), !isFresh
       else { throw error }

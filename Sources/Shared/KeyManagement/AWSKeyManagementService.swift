@@ -68,6 +68,13 @@ public struct AWSKeyManagementService: KeyManagementService {
     try await describe(context: nil, deadline: deadline)
   }
 
+  /// The same key, asked with sessions that are made for each call.
+  public func renewing() -> any KeyManagementService {
+    var client = client
+    client.renewsCredentials = true
+    return AWSKeyManagementService(key: key, client: client)
+  }
+
   private func describe(context: KeyContext?, deadline: Duration) async throws(KMSError) -> KMSKeyDescription {
     let call = AWSClient.Call(
       target: "TrentService.DescribeKey", operation: .describe, keyID: key.description, context: context)

@@ -18,6 +18,11 @@ public struct AzureKeyManagementService: KeyManagementService {
 
   let client: BearerClient
 
+  /// The same key, asked with tokens that are fetched for each call.
+  public func renewing() -> any KeyManagementService {
+    AzureKeyManagementService(key: key, client: client.renewing())
+  }
+
   /// Wraps `key` and a fingerprint of `context` with RSA-OAEP-256 (operation wrapKey).
   public func wrap(_ key: borrowing SecretBytes, context: KeyContext, deadline: Duration) async throws(KMSError)
     -> WrappedMasterKey

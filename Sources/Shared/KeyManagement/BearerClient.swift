@@ -19,6 +19,8 @@ struct BearerClient: Sendable {
   let requestIDHeaders: [String]
   /// Makes an error of an answer that is not a success.
   let refusal: @Sendable (HTTPAnswer, KMSCall) -> KMSError
+  /// Whether every call fetches the token it is made with.
+  var renewsTokens = false
 
   /// Sends a request until there is an answer, a failure that repeating cannot mend, or no time left.
   func perform(
@@ -26,7 +28,9 @@ struct BearerClient: Sendable {
   ) async throws(KMSError) -> HTTPAnswer {
     try await transport.repeating(call, deadline: deadline) { (timeout) throws(KMSError) in
       let start = ContinuousClock.now
-      let (held, isFresh) = try await token(call, timeout)
+      var asked = call
+      asked.renewsCredentials = renewsTokens
+      let (held, isFresh) = try await token(asked, timeout)
       do throws(KMSError) {
         return try await ask(call, method, path, body, held, timeout - start.duration(to: .now))
       } catch {
@@ -38,6 +42,13 @@ struct BearerClient: Sendable {
       let (renewed, _) = try await token(call, timeout - start.duration(to: .now))
       return try await ask(call, method, path, body, renewed, timeout - start.duration(to: .now))
     }
+  }
+
+  /// The same client with tokens that are fetched for each call.
+  func renewing() -> BearerClient {
+    var client = self
+    client.renewsTokens = true
+    return client
   }
 
   private func token(_ call: KMSCall, _ timeout: Duration) async throws(KMSError) -> (Secret, isFresh: Bool) {

@@ -5,9 +5,9 @@ internal import Synchronization
 
 /// Temporary credentials of one issuer, fetched again before they expire.
 ///
-/// They are renewed when they are older than a check's interval, long before they expire, so that a check sees within
-/// one interval that the right to get them is gone. An issuer that cannot be reached does not take away what still
-/// holds; an issuer that refuses does.
+/// They are renewed when they are older than a check's interval, long before they expire, so that a scheduled check
+/// sees within one interval that the right to get them is gone; a call that renews its credentials sees it at once. An
+/// issuer that cannot be reached does not take away what still holds; an issuer that refuses does.
 final class CredentialCache<Value: Sendable>: Sendable {
   /// Temporary credentials as an issuer gives them.
   struct Issued: Sendable {
@@ -36,13 +36,13 @@ final class CredentialCache<Value: Sendable>: Sendable {
 
   init(clock: WallClock) { self.clock = clock }
 
-  /// The credentials of a scope, fetched with `issue` if need be; throws why there are none.
+  /// The credentials of a scope, fetched with `issue` if need be or the call asks for it; throws why there are none.
   func current(
     _ scope: String, for call: KMSCall, _ issue: () async throws(KMSError) -> Issued
   ) async throws(KMSError) -> (value: Value, isFresh: Bool) {
     let now = clock.nowSeconds
     let present = held.withLock { $0[scope] }
-    if let present, now >= present.issuedAt, now - present.issuedAt < Self.renewalAge,
+    if !call.renewsCredentials, let present, now >= present.issuedAt, now - present.issuedAt < Self.renewalAge,
       present.expiresAt - now > Self.spareSeconds
     {
       return (present.value, false)
@@ -59,7 +59,8 @@ final class CredentialCache<Value: Sendable>: Sendable {
         drop(scope)
         throw error
       }
-      guard let present else { throw error }
+      // What is kept still holds, and says nothing of whether it would be given today.
+      guard !call.renewsCredentials, let present else { throw error }
       if clock.nowSeconds < present.expiresAt { return (present.value, false) }
       var expired = error
       expired.kind = .credentialsExpired

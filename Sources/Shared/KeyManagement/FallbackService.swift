@@ -73,6 +73,13 @@ public struct FallbackService: KeyManagementService {
     try await own.describe(deadline: deadline)
   }
 
+  /// The same regions, each asked with credentials that are fetched for the call.
+  public func renewing() -> any KeyManagementService {
+    FallbackService(
+      own: own.renewing(),
+      replicas: replicas.map { Replica(region: $0.region, service: $0.service.renewing()) })
+  }
+
   /// Whether the key's own region is out, as far as this failure tells. A clock that is wrong, settings that can't be
   /// used, an answer that makes no sense or that nobody knows are no outage of a region.
   static func isOutage(_ error: KMSError) -> Bool {

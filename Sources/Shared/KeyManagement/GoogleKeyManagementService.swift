@@ -19,6 +19,11 @@ public struct GoogleKeyManagementService: KeyManagementService {
 
   let client: BearerClient
 
+  /// The same key, asked with tokens that are fetched for each call.
+  public func renewing() -> any KeyManagementService {
+    GoogleKeyManagementService(key: key, client: client.renewing())
+  }
+
   /// Encrypts `key`'s bytes with `context` as additional authenticated data, every part with its CRC32C.
   public func wrap(_ key: borrowing SecretBytes, context: KeyContext, deadline: Duration) async throws(KMSError)
     -> WrappedMasterKey

@@ -12,6 +12,8 @@ package struct KMSCall: Sendable {
   package let keyID: String
   /// What the key that is wrapped or unwrapped is bound to, nil if it is about none.
   package let context: KeyContext?
+  /// Whether it is made with credentials that were fetched for it, and none that were kept.
+  var renewsCredentials = false
 
   /// Names a call.
   package init(_ provider: KMSProvider, _ operation: KMSError.Operation, keyID: String, context: KeyContext? = nil) {

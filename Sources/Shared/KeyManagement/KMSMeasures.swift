@@ -74,4 +74,6 @@ struct MeasuredService: KeyManagementService {
       throw error
     }
   }
+
+  func renewing() -> any KeyManagementService { MeasuredService(service: service.renewing(), measures: measures) }
 }

@@ -21,4 +21,13 @@ public protocol KeyManagementService: Sendable {
 
   /// Asks the KMS for the state of the key; for people and alerts, never for a verdict.
   func describe(deadline: Duration) async throws(KMSError) -> KMSKeyDescription
+
+  /// The same service for calls that have to show what holds now: tokens and sessions are fetched for each of them, and
+  /// take the place of those that were kept. If their issuer can't be reached the call fails, whatever is kept.
+  func renewing() -> any KeyManagementService
+}
+
+extension KeyManagementService {
+  /// Itself: credentials that are fixed are the same at every call.
+  public func renewing() -> any KeyManagementService { self }
 }
