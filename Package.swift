@@ -198,8 +198,8 @@ let package = Package(
     tests(
       "AgentRuntimeTests",
       [
-        "AgentRuntime", "ClusterModel", "KeyHierarchy", "KeyManagement", "Messages", "Replication", "Secrets",
-        "Transport",
+        "AgentRuntime", "ClusterModel", "DocumentServer", "KeyHierarchy", "KeyManagement", "Messages", "Replication",
+        "Secrets", "Transport",
         logging,
       ]),
     // A mail server for tests.

@@ -11,7 +11,7 @@ import Transport
 
 @Suite("Requests of the coordinator that hold secrets")
 struct RequestRoomTests {
-  func makeShell() throws -> AgentShell {
+  func makeShell(disk: DiskState = DiskState()) throws -> AgentShell {
     let root = FileManager.default.temporaryDirectory.appendingPathComponent("keyfold-\(UUID().uuidString)").path
     let settings = #"{"node": "node-1", "identity": "", "coordinator": {"address": "", "publicKey": ""}}"#
     let (node, boot) = (NodeName(checked: "node-1"), BootID.random())
@@ -21,7 +21,7 @@ struct RequestRoomTests {
       configuration: try JSONDecoder().decode(AgentConfiguration.self, from: Data(settings.utf8)), boot: boot,
       directory: GenerationDirectory(root: root),
       network: ReplicationNetwork(node: node, boot: boot, identity: identity, logger: logger),
-      engine: NodeEngine(node: node), disk: DiskState(), proof: try PartialProof(identity), workshop: try Workshop(),
+      engine: NodeEngine(node: node), disk: disk, proof: try PartialProof(identity), workshop: try Workshop(),
       measures: AgentMeasures(), logger: logger)
   }
 

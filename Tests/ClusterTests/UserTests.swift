@@ -118,6 +118,7 @@ struct UserTests {
   private func restart(_ cluster: TestCluster, _ driver: PythonDriver, _ root: [String]) async throws {
     try cluster.encrypt()
     for node in cluster.nodes {
+      _ = try await eventually("\(node.name) keeps that there are users") { Self.knowsUsers(node) ? true : nil }
       node.kill9()
       try await node.start()
     }
@@ -130,6 +131,14 @@ struct UserTests {
     }
     let log = cluster.nodes.map(\.logText).joined()
     #expect(log.contains("a login failed") && log.contains("wrong password"))
+  }
+
+  /// Whether the node's disk says that the cluster has users, as it has to while the data is closed.
+  private static func knowsUsers(_ node: Daemon) -> Bool {
+    guard let contents = FileManager.default.contents(atPath: node.data + "/membership.json"),
+      let memo = try? JSONSerialization.jsonObject(with: contents) as? [String: Any]
+    else { return false }
+    return memo["hasUsers"] as? Bool == true
   }
 
   private func administration(_ cluster: TestCluster) throws {

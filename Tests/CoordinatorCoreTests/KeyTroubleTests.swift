@@ -126,6 +126,31 @@ struct KeyTroubleTests {
     #expect(try kms(bench).trouble == nil)
   }
 
+  @Test("shows a node's check of before as long as its new process has made none, and decides nothing by it")
+  func formerLife() throws {
+    var bench = try Self.encrypted()
+    bench.check(1, Self.disabled)
+    let node = Bench.node(1)
+    let checkedAt = try #require(bench.reports[node]?.lastCheck?.startedAtMilliseconds)
+    bench.reports[node]?.boot = .random()
+    bench.reports[node]?.lastCheck = nil
+    bench.hello(node)
+    bench.pass(.seconds(5))
+    func shown() throws -> (CheckView?, CheckView?) {
+      let point = try kms(bench).vantagePoints?.first { $0.name == node.text }
+      return (point?.check, bench.core.view(of: try #require(bench.core.nodeRecords[node]), now: bench.now).lastCheck)
+    }
+    let (point, view) = try shown()
+    #expect(point?.verdict == "revoked" && point?.checkedAt?.milliseconds == checkedAt)
+    #expect(view?.verdict == "revoked" && view?.checkedAt?.milliseconds == checkedAt)
+    #expect(bench.core.knownCheck(node, of: Bench.project) == nil)
+    bench.check(1, .valid)
+    #expect(try shown().0?.verdict == "valid" && shown().1?.verdict == "valid")
+    // Of other settings it says nothing.
+    try bench.proveKMS()
+    #expect(try shown().0 == nil && shown().1 != nil)
+  }
+
   @Test("an outage between does not forget who saw the revocation first; a valid check does")
   func outageBetween() throws {
     var bench = try Self.encrypted()

@@ -63,6 +63,42 @@ struct ReportTests {
     #expect(bench.core.ipListView(now: bench.now).heldBy.map(\.version) == [version + 1, version + 1])
   }
 
+  @Test("keeps where drivers reach a node that does not say it, in the list and to members, also after a restart")
+  func driversUnsaid() throws {
+    var bench = try Bench()
+    try bench.serve(2)
+    bench.change(1) { $0.driverAddress = "198.51.100.1:27117" }
+    bench.pass(.seconds(3))
+    bench.followAssignment()
+    let list = bench.core.ipList
+    #expect(list.nodes.map(\.address) == ["10.0.0.1", "198.51.100.1", "10.0.0.2"])
+    let view = { (bench: Bench) throws in try bench.core.view(of: #require(bench.record), now: bench.now) }
+    #expect(try view(bench).connectionString?.contains("198.51.100.1:27117") == true)
+    for isRestarted in [false, true] {
+      if isRestarted { try bench.restart() }
+      bench.reports[Bench.node(1)]?.boot = .random()
+      bench.reports[Bench.node(1)]?.driverAddress = ""
+      bench.hello(Bench.node(1))
+      bench.pass(.seconds(3))
+      #expect(bench.core.ipList == list, "who exports it locks the node out of its KMS")
+      let members = bench.record?.assignment?.members
+      #expect(members?.first { $0.node == Bench.node(1) }?.driverAddress == "198.51.100.1:27117")
+    }
+  }
+
+  @Test("does not tell drivers to connect where nothing is bound yet")
+  func unbound() throws {
+    var bench = try Bench()
+    try bench.serve(2)
+    let waiting = DriverPortReport(tls: .disabled, authentication: .off, waiting: "no user")
+    bench.change(1) { $0.driverPort = waiting }
+    let one = try bench.core.view(of: #require(bench.record), now: bench.now)
+    #expect(one.connectionString == "mongodb://10.0.0.2:27117/?replicaSet=orders")
+    #expect(one.nodes.map(\.driverAddress) == ["10.0.0.1:27117", "10.0.0.2:27117"])
+    bench.change(2) { $0.driverPort = waiting }
+    #expect(try bench.core.view(of: #require(bench.record), now: bench.now).connectionString == nil)
+  }
+
   @Test("distrusts an older keystore, an unknown master key and a generation that was given up")
   func keystoreGuard() throws {
     var bench = try Bench()

@@ -14,13 +14,13 @@ final class GuardedSession {
   let gate: AccessGate
   var session = AccessSession(peer: "test")
 
-  init(_ engine: InMemoryEngine = InMemoryEngine()) {
+  init(_ engine: InMemoryEngine = InMemoryEngine(), needsLogin: Bool = false) {
     self.engine = engine
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     gate = AccessGate(
       interpreter: CommandInterpreter(engine: engine),
       directory: AccessDirectory(engine: engine, ownSecret: [1], logger: logger), log: LoginLog(logger: logger),
-      nonce: { "server" })
+      needsLogin: needsLogin, nonce: { "server" })
   }
 
   func run(_ command: Document, in database: String = "shop") async throws -> Document {
@@ -93,6 +93,35 @@ struct AccessTests {
     ] {
       #expect(try await guarded.code(closed, in: "admin") == 13)
     }
+  }
+
+  @Test("does nothing without a login where others can connect, even if the data has no users")
+  func noUsers() async throws {
+    let guarded = GuardedSession(needsLogin: true)
+    #expect(try await guarded.code(Self.insert) == 13)
+    #expect(try await guarded.code(["find": "c"]) == 13)
+    #expect(try await guarded.run(["hello": 1])["ok"] == 1.0)
+    try await guarded.add("shop.alice", .readWrite)
+    #expect(try await guarded.code(Self.insert) == 13)
+    #expect(try await guarded.logIn("alice", "pencil")["done"] == true)
+    #expect(try await guarded.run(Self.insert)["ok"] == 1.0)
+  }
+
+  @Test("says why, and lets nobody in, while the data that has the users is closed", arguments: [true, false])
+  func closed(wasLoggedIn: Bool) async throws {
+    let guarded = GuardedSession()
+    try await guarded.add("shop.alice", .readWrite)
+    if wasLoggedIn { _ = try await guarded.logIn("alice", "pencil") }
+    guarded.engine.become(.unavailable(reason: "node-1 is disabled"))
+    for refused in [
+      try await guarded.run(Self.insert), try await guarded.run(["find": "c"]),
+      try await guarded.logIn("alice", "pencil"), try await guarded.logIn("alice", "wrong"),
+    ] {
+      #expect(refused.number("code") == 13436)
+      #expect(refused.text("errmsg") == "this node is neither primary nor secondary: node-1 is disabled")
+    }
+    guarded.engine.become(.serving)
+    #expect(try await guarded.code(Self.insert) == (wasLoggedIn ? 0 : 13))
   }
 
   @Test("logs in with the right password, with and without the empty message", arguments: [true, false])

@@ -7,6 +7,7 @@ final class InMemoryEngine: DocumentEngine {
   private let store = Mutex(MemoryStore())
   private let view: Mutex<ReplicaSetView>
   private let engineState = Mutex(EngineState.serving)
+  private let changes = Mutex(UInt64(0))
   private let failure = Mutex<(code: EngineError.Code, after: Int)?>(nil)
   private let writes = Mutex(0)
   private let rows = Mutex(Int.max)
@@ -33,6 +34,7 @@ final class InMemoryEngine: DocumentEngine {
 
   func become(_ state: EngineState) {
     engineState.withLock { $0 = state }
+    changes.withLock { $0 += 1 }
     observer.withLock { $0 }?()
   }
 
@@ -45,14 +47,20 @@ final class InMemoryEngine: DocumentEngine {
 
   func state() -> EngineState { engineState.withLock { $0 } }
 
-  /// As if every transaction concerned the users.
-  func systemVersion() -> UInt64 { UInt64(writeCount) }
+  /// As if every transaction concerned the users, and every opening and close.
+  func systemVersion() -> UInt64 { changes.withLock { $0 } << 40 &+ UInt64(writeCount) }
+
+  private func requireOpen() throws {
+    if case .unavailable(let reason) = state() { throw EngineError(.unavailable, reason) }
+  }
 
   func read<R: Sendable>(_ body: @Sendable @escaping (any ReadTransaction) throws -> R) async throws -> R {
-    try body(MemoryTransaction(store.withLock { $0 }))
+    try requireOpen()
+    return try body(MemoryTransaction(store.withLock { $0 }))
   }
 
   func write<R: Sendable>(_ body: @Sendable @escaping (any WriteTransaction) throws -> R) async throws -> R {
+    try requireOpen()
     if let code = dueFailure() { throw EngineError(code, "as the test wants it") }
     let result = try store.withLock { store in
       let transaction = MemoryTransaction(store)

@@ -249,6 +249,52 @@ struct FirstUserTests {
     }
   }
 
+  @Test("binds it at once where users are known, while the data that has them is closed, and lets nobody in")
+  func knownUsers() async throws {
+    guard let host = Self.ownAddress else { try Test.cancel("this machine has no address but loopback") }
+    let engine = InMemoryEngine()
+    engine.become(.unavailable(reason: "node-1 is disabled"))
+    let server = DocumentServer(
+      engine: engine, host: host, port: 0, knowsUsers: true,
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    try #require(!server.waitsForUser)
+    #expect(server.authentication == .on && !server.showsUsers)
+    let (ports, bound) = AsyncStream.makeStream(of: Int.self)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        defer { bound.finish() }
+        try await server.run { bound.yield($0) }
+      }
+      for await port in ports {
+        try await Client.with(port, host: host) { (client: inout Client) async throws -> Void in
+          #expect(try await client.ask(WireTests.ping)["ok"] == 1.0)
+          let refusal = try await client.ask(["find": "c", "$db": "shop"])
+          #expect(refusal.number("code") == 13436 && refusal.text("errmsg").hasSuffix("node-1 is disabled"))
+          // Data that is older than the users that were known.
+          engine.become(.serving)
+          #expect(try await client.ask(["find": "c", "$db": "shop"]).number("code") == 13)
+        }
+        break
+      }
+      #expect(server.authentication == .off && !server.waitsForUser)
+      server.shutdown()
+      try await group.waitForAll()
+    }
+  }
+
+  @Test(
+    "binds loopback always, another address by a user in the data or one that was known",
+    arguments: [
+      (false, false, nil, false, .unknown), (false, false, false, false, .off), (false, false, true, true, .on),
+      (false, true, nil, true, .on), (false, true, false, true, .off), (false, true, true, true, .on),
+      (true, false, nil, true, .unknown), (true, false, false, true, .off), (true, true, nil, true, .on),
+    ] as [(Bool, Bool, Bool?, Bool, DriverAuthentication)])
+  func rule(_ isLoopback: Bool, _ knows: Bool, _ shows: Bool?, _ binds: Bool, _ said: DriverAuthentication) {
+    let rule = BindRule(isLoopback: isLoopback, knowsUsers: knows)
+    #expect(rule.binds(isEnabled: shows) == binds && rule.authentication(isEnabled: shows) == said)
+    #expect(rule.needsLogin == !isLoopback)
+  }
+
   @Test("ends while it waits when it is told to")
   func endsWaiting() async throws {
     guard let host = Self.ownAddress else { try Test.cancel("this machine has no address but loopback") }

@@ -69,6 +69,30 @@ struct KeysTreeRenderingTests {
   }
 }
 
+@Suite("A node is shown with where drivers connect")
+struct NodeRenderingTests {
+  @Test("and, as long as the port is not bound, with why")
+  func unbound() {
+    func lines(waiting: String?) -> (row: String, facts: String) {
+      var report = NodeReport(node: NodeName(checked: "node-a"), boot: .random(), agentVersion: "1", phase: .serving)
+      report.driverAddress = "192.0.2.7:27117"
+      report.driverPort = DriverPortReport(tls: .required, authentication: .off, waiting: waiting)
+      let node = NodeView(
+        name: report.node, cluster: orders, publicKey: "", enrolledAt: nil, connected: true, lastHeardAt: now,
+        report: report, nowMilliseconds: now.milliseconds)
+      return (
+        NodeRendering.list([node], now: now, .plain).joined(separator: "\n"),
+        NodeRendering.facts(node, now: now, .plain).joined(separator: "\n")
+      )
+    }
+    let (bound, waiting) = (lines(waiting: nil), lines(waiting: "not bound before there is a user"))
+    #expect(bound.row.contains("192.0.2.7:27117 ") && !bound.row.contains("not bound"))
+    #expect(bound.facts.contains("192.0.2.7:27117") && !bound.facts.contains("not bound"))
+    #expect(waiting.row.contains("192.0.2.7:27117, not bound"))
+    #expect(waiting.facts.contains("192.0.2.7:27117") && waiting.facts.contains("not bound before there is a user"))
+  }
+}
+
 private func plan(_ state: PlanView.State, reason: String? = nil) throws -> PlanView {
   let work = WorkReport(
     command: .random(), stage: "copying", documentsDone: 61_234, documentsTotal: 117_659, bytesDone: 17_448_000,

@@ -13,11 +13,11 @@ extension Agent {
     let publicKey: CurvePublicKey
   }
 
-  func makeServer(_ engine: NodeEngine, measures: AgentMeasures) -> DocumentServer {
+  func makeServer(_ engine: NodeEngine, measures: AgentMeasures, knowsUsers: Bool) -> DocumentServer {
     DocumentServer(
       engine: engine, host: configuration.drivers?.address ?? "127.0.0.1",
       port: Int(configuration.drivers?.port ?? AgentConfiguration.defaultDriverPort), tls: tls,
-      measures: measures.server, testCommands: Self.allowsTestCommands, logger: logger)
+      measures: measures.server, knowsUsers: knowsUsers, testCommands: Self.allowsTestCommands, logger: logger)
   }
 
   /// Tells shell and operators where the node listens, once its drivers' port is bound, and starts the link; false if
@@ -33,14 +33,19 @@ extension Agent {
     try link.start()
     try announce(ports, drivers: driverPort)
     if waits {
-      logger.warning("drivers can't connect before there is a user; make one: keyfold user create")
+      logger.warning("drivers can't connect before a user is known; make the first one: keyfold user create")
       group.addTask {
         guard let driverPort = await bound.first(where: { _ in true }) else { return }
         await shell.bind(driverPort: driverPort, replicationPort: ports.replication)
         try announce(ports, drivers: driverPort)
       }
     }
-    group.addTask { await Self.every(Self.lifeTick) { await server.refreshUsers() } }
+    group.addTask {
+      await Self.every(Self.lifeTick) {
+        await server.refreshUsers()
+        await shell.noteUsers()
+      }
+    }
     return true
   }
 
@@ -49,5 +54,13 @@ extension Agent {
     let known = all.compactMapValues { $0 }
     try ReadyFile(ports: known, publicKey: ports.publicKey.text).write(to: data)
     logger.notice("ready", metadata: Logger.Metadata(uniqueKeysWithValues: known.map { ($0, "\($1)") }))
+  }
+}
+
+extension AgentConfiguration {
+  /// The port for drivers, nil if the system is to choose one.
+  var fixedDriverPort: Int? {
+    let port = drivers?.port ?? Self.defaultDriverPort
+    return port == 0 ? nil : Int(port)
   }
 }

@@ -101,7 +101,7 @@ public struct Agent: Service {
       endpoint: configuration.coordinator.address, serverKey: coordinatorKey, identity: identity, logger: logger
     ) { queue.yield($0) }
     await shell.use(link)
-    let server = makeServer(engine, measures: measures)
+    let server = makeServer(engine, measures: measures, knowsUsers: await shell.memo?.hasUsers == true)
     await shell.use(server, tls: tls?.mode ?? .disabled)
     measures.watch(engine: engine, network: network, server: server, link: link)
     let metrics = MetricsServer(measures.registry, logger: logger)

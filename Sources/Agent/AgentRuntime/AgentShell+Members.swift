@@ -31,7 +31,7 @@ extension AgentShell {
   /// Destroys all the node has: keys first, files second. Its identity and its part of the audit record stay.
   func destroyEverything() async {
     partial = nil
-    membership = nil
+    memo = nil
     do {
       try await workshop.run { [directory] in
         try directory.destroyEverything()

@@ -33,7 +33,7 @@ extension AgentShell {
     report.ipListVersion = ipList.list.version
     report.outboundAddresses = configuration.outboundAddresses ?? configuration.kmsSourceAddress.map { [$0] }
     report.replicationSource = configuration.replication?.sourceAddress
-    report.membership = membership
+    report.membership = memo?.membership
     report.lastCheck = core.lastCheck
     report.damage = core.damage
     report.scrub = scrubReport
@@ -43,12 +43,21 @@ extension AgentShell {
     report.kmsRefusal = kmsRefusal
     report.slotWanted = core.slotWanted
     report.driverPort = drivers.map { drivers in
-      DriverPortReport(
-        tls: drivers.tls, authentication: drivers.server.authentication,
-        waiting: driverAddress.isEmpty && drivers.server.waitsForUser
-          ? "not bound before there is a user: keyfold user create" : nil)
+      let authentication = drivers.server.authentication
+      return DriverPortReport(
+        tls: drivers.tls, authentication: authentication,
+        waiting: isDriverPortBound ? nil : Self.waiting(for: authentication))
     }
     return report
+  }
+
+  /// Why the drivers' port is not bound.
+  private static func waiting(for authentication: DriverAuthentication) -> String {
+    switch authentication {
+    case .on: "being bound"
+    case .off: "not bound before there is a user: keyfold user create"
+    case .unknown: "not bound: whether there is a user shows once the data is open"
+    }
   }
 
   /// Sends the list of keys whenever the keystore has changed since it was sent last.

@@ -91,6 +91,7 @@ actor AgentShell {
   /// The one of them that watches an opening.
   var openingWatch = 0
   var driverAddress = ""
+  var isDriverPortBound = false
   var scrubStatus: ScrubStatus?
   var userRequests = RequestRoom(limit: RequestRoom.userLimit)
   var proofRequests = RequestRoom(limit: RequestRoom.proofLimit)
@@ -100,7 +101,7 @@ actor AgentShell {
   var drivers: (server: DocumentServer, tls: DriverTLSMode)?
   var replicationAddress = ""
   /// Whom the node belongs to, as it was told last in this life or one before.
-  var membership: MembershipReport?
+  var memo: MembershipMemo?
   var phaseLog = PhaseLog()
 
   init(
@@ -117,7 +118,7 @@ actor AgentShell {
     self.measures = measures
     leftovers = Leftovers(ids: disk.leftovers)
     auditMemo = AuditMemo(directory: directory.root, logger: logger)
-    membership = MembershipMemo.read(from: directory.root, logger: logger)
+    memo = MembershipMemo.read(from: directory.root, logger: logger)
     let keyUses = KeyUseJournal(directory: directory.root, boot: boot, logger: logger)
     self.keyUses = keyUses
     factory = KeyManagementFactory(measures: measures.kms) { keyUses.note($0) }
@@ -132,9 +133,12 @@ actor AgentShell {
   var now: Milliseconds { Int64((ContinuousClock.now - started) / .milliseconds(1)) }
   static var wallClock: Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
 
+  /// Notes where the node listens. An address that is not bound yet is told as it is configured: it is where drivers
+  /// will connect, and stands in the IP list.
   func bind(driverPort: Int?, replicationPort: UInt16) {
     let host = configuration.drivers?.advertise ?? configuration.drivers?.address ?? "127.0.0.1"
-    driverAddress = driverPort.map { "\(host):\($0)" } ?? ""
+    isDriverPortBound = driverPort != nil
+    driverAddress = (driverPort ?? configuration.fixedDriverPort).map { "\(host):\($0)" } ?? ""
     replicationAddress =
       configuration.replication?.advertise
       ?? "\(configuration.replication?.address ?? "127.0.0.1"):\(replicationPort)"
@@ -184,7 +188,7 @@ actor AgentShell {
   /// Why drivers are not served, in a sentence for them.
   var explanation: String {
     let phase = core.phase
-    return "node \(configuration.node) is \(phase.name)" + (phaseReason.map { ": \($0)" } ?? "")
+    return "node \(configuration.node) is \(phase.name)" + (phase.toldToDrivers.map { ": \($0)" } ?? "")
   }
 
   func tick() {

@@ -70,8 +70,8 @@ final class NodeEngine: DocumentEngine {
     let status = state.member?.status
     func address(of name: NodeName?) -> String? {
       guard let name else { return nil }
-      if name == node { return state.ownAddress }
-      return state.members.first { $0.node == name }.map(\.driverAddress).flatMap { $0.isEmpty ? nil : $0 }
+      let known = name == node ? state.ownAddress : state.members.first { $0.node == name }?.driverAddress
+      return known.flatMap { $0.isEmpty ? nil : $0 }
     }
     var hosts = state.members.compactMap { address(of: $0.node) }
     if !state.ownAddress.isEmpty, !hosts.contains(state.ownAddress) { hosts.append(state.ownAddress) }

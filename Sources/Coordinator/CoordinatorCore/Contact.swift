@@ -5,6 +5,9 @@ internal import ClusterModel
 struct Contact: Sendable {
   /// The newest report, or the stored one before the first of this life.
   @Boxed var report: NodeReport?
+  /// The node's last check of its key, also of an earlier life of its process that has made none yet: for operators.
+  /// What is decided is decided by the check in `report`.
+  @Boxed var lastCheck: CheckReport?
   /// When the node was heard last in this life, nil if never.
   var heardAt: Instant?
   /// When this life of the node's process said hello first.
@@ -53,7 +56,10 @@ struct Contact: Sendable {
   var slotRequest: String?
   var slotToldAt: Instant?
 
-  init(report: NodeReport?) { self.report = report }
+  init(report: NodeReport?) {
+    self.report = report
+    lastCheck = report?.lastCheck
+  }
 
   /// Whether the node was heard of within the limit of silence and its link is up. A word of the future is from before
   /// the clock was set back, and says nothing.
@@ -64,6 +70,7 @@ struct Contact: Sendable {
 
   mutating func hear(_ report: NodeReport, now: Instant) {
     self.report = report
+    lastCheck = report.lastCheck ?? lastCheck
     heardAt = now
     connected = true
     guard let replication = report.replication else { return commits.removeAll() }

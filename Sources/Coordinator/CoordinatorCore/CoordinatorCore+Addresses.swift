@@ -120,8 +120,10 @@ extension CoordinatorCore {
       return entry
     }
     // What was learned from its link in an earlier life stays until it says hello in this one.
-    guard let contact = contacts[node.name], let report = contact.report, contact.helloAt != nil || before.isEmpty
+    guard let contact = contacts[node.name], var report = contact.report, contact.helloAt != nil || before.isEmpty
     else { return before }
+    // Who takes the list over into the KMS's own rules must not lock out a node that does not say where it listens now.
+    if report.driverAddress.isEmpty { report.driverAddress = assignedAddress(of: node.name, in: cluster) }
     let (inbound, outbound) = Self.hosts(of: report, seenFrom: contact.address)
     if inbound.isEmpty { return before }
     return inbound.union(outbound).map { address in
@@ -134,6 +136,11 @@ extension CoordinatorCore {
       return IPList.Entry(
         cluster: cluster, node: node.name, address: address, future: isFuture ? true : nil, direction: direction)
     }
+  }
+
+  /// Where drivers reached a member last, as all members know it; empty if they do not.
+  private func assignedAddress(of node: NodeName, in cluster: ClusterName) -> String {
+    clusterRecords[cluster]?.assignment?.members.first { $0.node == node }?.driverAddress ?? ""
   }
 
   /// Where a node is connected to, and where its calls come from: what its configuration says, else the addresses it

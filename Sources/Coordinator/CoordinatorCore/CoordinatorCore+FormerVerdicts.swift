@@ -79,12 +79,20 @@ extension CoordinatorCore {
 
   /// A node's last check of a key it may be under, with settings that are in force or still needed.
   func knownCheck(_ node: NodeName, of name: ProjectName) -> CheckReport? {
-    if let check = nodeCheck(node, of: name) { return check }
-    guard let check = contacts[node]?.report?.lastCheck else { return nil }
-    let isOfFormer = projectRecords[name]?.neededKeys.contains {
+    contacts[node]?.report?.lastCheck.flatMap { isOfNeededKey($0, in: name) ? $0 : nil }
+  }
+
+  /// The same for operators: as long as this life of the node's process has made none, that of an earlier one.
+  func shownCheck(_ node: NodeName, of name: ProjectName) -> CheckReport? {
+    contacts[node]?.lastCheck.flatMap { isOfNeededKey($0, in: name) ? $0 : nil }
+  }
+
+  private func isOfNeededKey(_ check: CheckReport, in name: ProjectName) -> Bool {
+    guard let project = projectRecords[name] else { return false }
+    if check.settingsVersion == project.settingsVersion, check.customerKeyID == project.kms?.keyID { return true }
+    return project.neededKeys.contains {
       $0.settingsVersion == check.settingsVersion && $0.keyID == check.customerKeyID
     }
-    return isOfFormer == true ? check : nil
   }
 
   /// The newest checks of nodes that were of the same key, under the same settings.

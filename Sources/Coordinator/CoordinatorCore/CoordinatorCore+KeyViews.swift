@@ -36,7 +36,7 @@ extension CoordinatorCore {
       .filter { node in keys.contains { uses(node, key: $0) } }.sorted()
     return [VantagePointView(name: "coordinator", check: project.lastCheck.map { Self.view(of: $0) })]
       + nodes.map { node in
-        VantagePointView(name: node.text, check: knownCheck(node, of: project.name).map { Self.view(of: $0) })
+        VantagePointView(name: node.text, check: shownCheck(node, of: project.name).map { Self.view(of: $0) })
       }
   }
 

@@ -38,6 +38,7 @@ extension CoordinatorCore {
       secondBoot: waitingReport(of: node.name)?.boot,
       nowMilliseconds: now.milliseconds)
     view.restartProofAgeSeconds = restartProofAge(of: node.name, now: now).map { $0.wholeMilliseconds / 1000 }
+    if let check = contacts[node.name]?.lastCheck { view.lastCheck = Self.view(of: check) }
     view.project = node.project
     view.revokedAt = node.revokedAt.map { OperatorTime(milliseconds: $0.milliseconds) }
     return view
@@ -152,7 +153,9 @@ extension CoordinatorCore {
   }
 
   private func connectionString(of cluster: ClusterRecord) -> String? {
-    let addresses = cluster.nodes.compactMap { report(of: $0)?.driverAddress }.filter { !$0.isEmpty }
+    // Where nothing is bound yet nobody can connect.
+    let addresses = cluster.nodes.compactMap { report(of: $0) }.filter { $0.driverPort?.waiting == nil }
+      .map(\.driverAddress).filter { !$0.isEmpty }
     let isTLS = cluster.nodes.contains { report(of: $0)?.driverPort?.tls == .required }
     return addresses.isEmpty
       ? nil : "mongodb://\(addresses.joined(separator: ","))/?replicaSet=\(cluster.name)\(isTLS ? "&tls=true" : "")"

@@ -8,7 +8,7 @@ enum NodeRendering {
     for node in nodes {
       table.rows.append([
         "\(node.name)", "\(node.cluster?.text ?? "-")", phase(node), "\(node.role?.rawValue ?? "-")",
-        "\(node.driverAddress ?? "-")", encryption(node), "\(node.oplog.map { Wording.count($0.appliedIndex) } ?? "-")",
+        drivers(node), encryption(node), "\(node.oplog.map { Wording.count($0.appliedIndex) } ?? "-")",
         heard(node, now: now),
       ])
     }
@@ -27,7 +27,8 @@ enum NodeRendering {
       ("enrolled", node.enrolledAt.map { "\($0)" }),
       ("public key", "\(node.publicKey)"),
       ("revoked", node.revokedAt.map { Table.Cell("\($0)", .bad) }),
-      ("drivers", node.driverAddress.map { "\($0)" } ?? node.driverPort?.waiting.map { Table.Cell($0, .warning) }),
+      ("drivers", node.driverAddress.map { "\($0)" }),
+      ("drivers' port", node.driverPort?.waiting.map { Table.Cell($0, .warning) }),
       ("drivers log in", node.driverPort.map(logIn)),
       ("drivers' TLS", node.driverPort.map { "\($0.tls.rawValue)" }),
       ("replication", node.replicationAddress.map { "\($0)" }),
@@ -40,6 +41,12 @@ enum NodeRendering {
     ]
     return Table.facts(own + data(node) + [("scrub", node.scrub.map { scrub($0, now: now) })] + check(node), palette)
       + remarks([node], palette)
+  }
+
+  /// Where drivers connect, or will once the port is bound.
+  private static func drivers(_ node: NodeView) -> Table.Cell {
+    guard let address = node.driverAddress else { return "-" }
+    return node.driverPort?.waiting == nil ? "\(address)" : Table.Cell("\(address), not bound", .warning)
   }
 
   private static func logIn(_ port: DriverPortReport) -> Table.Cell {

@@ -16,7 +16,7 @@ public enum DriverAuthentication: String, Sendable, Codable, CaseIterable {
   case on
   /// Anybody may come in: there is no user yet.
   case off
-  /// The node has not opened its data yet, and nobody may do anything.
+  /// The node has not opened its data yet and knew of no user before; nobody may do anything.
   case unknown
 }
 
@@ -26,7 +26,7 @@ public struct DriverPortReport: Sendable, Codable, Equatable {
   public var tls: DriverTLSMode
   /// Whether they have to log in.
   public var authentication: DriverAuthentication
-  /// Why the port is not bound yet, nil if it is.
+  /// Why the port is not bound yet, nil if it is. The node reports its configured address all the same.
   public var waiting: String?
 
   /// Makes a report of its parts.

@@ -276,7 +276,7 @@ public struct NodeReport: Sendable, Codable, Equatable {
   public var agentVersion: String
   /// Where its life stands.
   public var phase: NodePhase
-  /// Where drivers connect, `host:port`; empty while unbound.
+  /// Where drivers connect, `host:port`, also while the port is not bound; empty if it is not known before.
   public var driverAddress: String
   /// Where other members connect, `host:port`; empty while unbound.
   public var replicationAddress: String

@@ -26,7 +26,7 @@ public struct NodeView: Sendable, Codable, Equatable {
   public var agentVersion: String?
   /// This life of its process.
   public var boot: BootID?
-  /// Where drivers connect, nil while unbound.
+  /// Where drivers connect, nil if it is not known; `driverPort` says whether that is bound.
   public var driverAddress: String?
   /// Where other members connect, nil while unbound.
   public var replicationAddress: String?

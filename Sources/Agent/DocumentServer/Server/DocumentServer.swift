@@ -22,6 +22,7 @@ public final class DocumentServer: Sendable {
   private typealias Outbound = NIOAsyncChannelOutboundWriter<OutgoingMessage>
 
   private let address: ServerAddress
+  private let rule: BindRule
   private let tls: DriverTLS?
   private let log: LoginLog
   private let limits: ServerLimits
@@ -33,14 +34,16 @@ public final class DocumentServer: Sendable {
   private let replyMemory: MemoryBudget
   private let hasStarted = Mutex(false)
 
-  /// Prepares a server; nothing is bound yet. An address that others can reach is not bound before there is a user;
-  /// port 0 lets the system choose. `testCommands` lets drivers' own tests ask for faults.
+  /// Prepares a server; nothing is bound yet. An address that others can reach is not bound before it is known that
+  /// there is a user: the engine's data says so, or `knowsUsers`, before the engine is open. Port 0 lets the system
+  /// choose. `testCommands` lets drivers' own tests ask for faults.
   public init(
     engine: any DocumentEngine, host: String = "127.0.0.1", port: Int, tls: DriverTLS? = nil,
-    limits: ServerLimits = ServerLimits(), measures: ServerMeasures = ServerMeasures(), testCommands: Bool = false,
-    logger: Logger
+    limits: ServerLimits = ServerLimits(), measures: ServerMeasures = ServerMeasures(), knowsUsers: Bool = false,
+    testCommands: Bool = false, logger: Logger
   ) {
     address = ServerAddress(host: host, port: port)
+    rule = BindRule(isLoopback: address.isLoopback, knowsUsers: knowsUsers)
     self.tls = tls.flatMap { $0.mode == .disabled ? nil : $0 }
     log = LoginLog(logger: logger)
     self.limits = limits
@@ -52,7 +55,7 @@ public final class DocumentServer: Sendable {
       interpreter: interpreter,
       directory: AccessDirectory(
         engine: engine, ownSecret: Self.random(bytes: DecoyRecord.secretBytes), logger: logger),
-      log: log, nonce: { Base64Text.of(Self.random(bytes: 24)) })
+      log: log, needsLogin: rule.needsLogin, nonce: { Base64Text.of(Self.random(bytes: 24)) })
     connections = ConnectionRegistry(maximumConnections: limits.maximumConnections)
     requestMemory = MemoryBudget(limit: limits.requestMemory)
     replyMemory = MemoryBudget(limit: limits.replyMemory)
@@ -102,19 +105,15 @@ public final class DocumentServer: Sendable {
       waitingForMemory: requestMemory.waiting + replyMemory.waiting, cursors: gate.interpreter.cursors.load)
   }
 
-  /// Waits until there is a user if others can reach the address; false if the server stops before.
+  /// Waits until the address may be bound; false if the server stops before.
   private func mayBind() async throws -> Bool {
     _ = try address.resolved()
-    guard !address.isLoopback else {
-      await refreshUsers()
-      return true
-    }
-    while true {
-      await refreshUsers()
-      if authentication == .on { break }
+    await refreshUsers()
+    while waitsForUser {
       guard !connections.isStopping, (try? await Task.sleep(for: limits.userPoll)) != nil else { return false }
+      await refreshUsers()
     }
-    if tls?.mode != .required {
+    if !rule.isLoopback, tls?.mode != .required {
       logger.warning("drivers from other machines may speak without TLS; set drivers.tls.mode to required")
     }
     return true
@@ -274,17 +273,14 @@ public final class DocumentServer: Sendable {
 }
 
 extension DocumentServer {
-  /// Whether the address is bound only once there is a user.
-  public var waitsForUser: Bool { !address.isLoopback && authentication != .on }
+  /// Whether the address is not bound because nobody knows of a user yet.
+  public var waitsForUser: Bool { !rule.binds(isEnabled: gate.directory.isEnabled) }
 
   /// Whether drivers have to log in, as far as is known; call `refreshUsers` now and then to keep it fresh.
-  public var authentication: DriverAuthentication {
-    switch gate.directory.isEnabled {
-    case nil: .unknown
-    case true?: .on
-    case false?: .off
-    }
-  }
+  public var authentication: DriverAuthentication { rule.authentication(isEnabled: gate.directory.isEnabled) }
+
+  /// Whether the engine's data was seen to have users.
+  public var showsUsers: Bool { gate.directory.isEnabled == true }
 
   /// Looks whether users have changed; costs a look at a counter if not.
   public func refreshUsers() async { _ = try? await gate.directory.current() }
