@@ -112,30 +112,6 @@ struct DepartureTests {
     #expect(try !bench.plan(removed).isOpen && bench.plan(other).isOpen)
   }
 
-  @Test("the other stays in the shard until it was taken out of it, if the one that was asked to is gone first")
-  func askedPrimaryGone() throws {
-    var bench = try serve()
-    let (first, second) = (Bench.node(1), Bench.node(2))
-    let other = try bench.order { core, now throws(CoordinatorError) in
-      try core.removeNode(second, from: Bench.cluster, now: now)
-    }
-    #expect(bench.commands(to: first).map(\.action) == [.removeMember(second)])
-    bench.makePrimary(3, term: 2)
-    members([1, 2, 3], in: &bench, silent: [first])
-    bench.pass(.seconds(12), silent: [first])
-    try bench.order { core, now throws(CoordinatorError) in
-      try core.removeNode(first, from: Bench.cluster, now: now)
-    }
-    #expect(bench.commands(to: Bench.node(3)).map(\.action) == [.removeMember(first)])
-    members([2, 3], in: &bench, silent: [first])
-    #expect(bench.record?.leaving == first)
-    try bench.order { core, now throws(CoordinatorError) in
-      try core.removeNode(first, from: Bench.cluster, abandoned: true, now: now)
-    }
-    #expect(bench.commands().map(\.action) == [.removeMember(second)], "it belongs to its shard, and keeps its data")
-    #expect(try bench.plan(other).isOpen)
-  }
-
   @Test("one that is well is not removed beside another")
   func notBesideAnother() throws {
     var bench = try serve()

@@ -124,35 +124,6 @@ struct SettlingTests {
     #expect(try bench.plan(added).steps.first { $0.kind == .retire }?.state == .running)
   }
 
-  @Test("a node is taken back out of the shard although the cluster's start still waits for it")
-  func takenBackUnderStart() throws {
-    var bench = try serve()
-    let added = try join(&bench)
-    bench.encrypt(4)
-    bench.change(4) { $0.phase = .opening }
-    try bench.order { core, now throws(CoordinatorError) in try core.shutdownCluster(Bench.cluster, now: now) }
-    for number in [2, 3, 4, 1] { bench.change(number) { ($0.phase, $0.replication) = (.stopped, nil) } }
-    let started = try bench.order { core, now throws(CoordinatorError) in
-      try core.startCluster(Bench.cluster, now: now)
-    }
-    for number in 1...3 {
-      bench.change(number) {
-        ($0.phase, $0.replication) = (.serving, Bench.place(number == 1 ? .primary : .secondary))
-        $0.replication?.members = (1...4).map { Bench.node($0) }
-      }
-    }
-    bench.pass(.seconds(2))
-    #expect(bench.record?.lease == started)
-    try bench.order { core, now throws(CoordinatorError) in
-      try core.removeNode(fresh, from: Bench.cluster, now: now)
-    }
-    #expect(bench.record?.lease == added)
-    #expect(actions(bench, to: Bench.node(1)) == [.removeMember(fresh)])
-    for number in 1...3 { bench.change(number) { $0.replication?.members = (1...3).map { Bench.node($0) } } }
-    #expect(bench.record?.leaving == fresh)
-    #expect(try bench.plan(started).steps.allSatisfy { $0.node != fresh })
-  }
-
   @Test("what is to be encrypted, and by no plan since a store was restored, gets one")
   func wantedByNoPlan() throws {
     var bench = try Bench()

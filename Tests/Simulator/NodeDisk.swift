@@ -48,8 +48,6 @@ final class NodeDisk {
   /// What `CURRENT` was before a rename whose folder is not synced yet.
   private var before: GenerationID??
   private(set) var generations: [GenerationFiles] = []
-  /// Whom the node belongs to, as it was told last.
-  var membership: MembershipReport?
 
   func files(_ id: GenerationID) -> GenerationFiles? { generations.first { $0.id == id } }
 
@@ -91,7 +89,7 @@ final class NodeDisk {
       generations.removeAll { $0.id == id }
     }
     try step("remove CURRENT")
-    (current, before, membership) = (nil, nil, nil)
+    (current, before) = (nil, nil)
   }
 
   func superseded(by live: GenerationID?) -> [GenerationID] { generations.map(\.id).filter { $0 != live } }

@@ -12,9 +12,7 @@ extension SimulatedNode {
       guard process === life else { return }
       switch directive {
       case .updatePeers(let assignment):
-        life.peers = Dictionary(
-          assignment.members.map { ($0.node, $0.replicationAddress) }, uniquingKeysWith: { first, _ in first })
-        if !life.core.isLeaving { disk.membership = MembershipReport(assignment, access: nil) }
+        for member in assignment.members { life.peers[member.node] = member.replicationAddress }
       case .open: job { [unowned self] _ in try open() }
       case .formShard(let voters): job { [unowned self] _ in try formShard(voters) }
       case .close: job { [unowned self] in close($0) }
@@ -154,7 +152,6 @@ extension SimulatedNode {
     report.ipListVersion = life.ipListVersion
     report.lastCheck = life.core.lastCheck
     report.damage = life.core.damage
-    report.membership = disk.membership
     report.clockMilliseconds = wallClock
     report.restartProof = life.core.restartProof
     return report

@@ -218,12 +218,12 @@ final class SimulatedNode {
 
   // MARK: Peers
 
-  /// Sends a message to another member; it gets lost if the peer has moved meanwhile, or does not know the sender.
+  /// Sends a message to another member; it gets lost if the peer has moved meanwhile.
   func send(_ message: RaftMessage, to receiver: MemberID) {
     guard let other = world.node(receiver), let life = process else { return }
     let address = life.peers[receiver]
     world.travel(from: index, to: other.index) { [unowned self] in
-      guard let peer = other.process, peer.address == address, peer.peers[self.name] != nil else { return }
+      guard let peer = other.process, peer.address == address else { return }
       other.enter(peer) { try $0.member?.receive(message, from: self.name) }
     }
   }

@@ -42,7 +42,8 @@ extension SimulatedWorld {
   private func add(_ node: SimulatedNode) -> Bool {
     let isDoomed = dice.chance(200)
     let deadline = isDoomed || dice.chance(300) ? Duration.seconds(Int64(dice.within(60...240))) : .seconds(7200)
-    guard enroll(node),
+    guard
+      coordinator.order({ try $0.enrollNode(node.name, cluster: nil, publicKey: Self.key(of: node), now: $1) }) != nil,
       coordinator.order({ try $0.addNode(node.name, to: Self.cluster, deadline: deadline, now: $1) }) != nil
     else { return false }
     note("\(node.name) is to be added within \(deadline)")
@@ -50,13 +51,6 @@ extension SimulatedWorld {
     node.joined = true
     if isDoomed { loseForGood(node) }
     return true
-  }
-
-  func enroll(_ node: SimulatedNode, for cluster: ClusterName? = nil) -> Bool {
-    enrolled.insert(node.name)
-    return coordinator.order {
-      try $0.enrollNode(node.name, cluster: cluster, publicKey: Self.key(of: node), now: $1)
-    } != nil
   }
 
   private func remove(_ node: SimulatedNode, isOften: Bool) -> Bool {
@@ -81,7 +75,7 @@ extension SimulatedWorld {
   }
 
   /// False until nobody waits for it any more.
-  func abandon(_ node: SimulatedNode) -> Bool {
+  private func abandon(_ node: SimulatedNode) -> Bool {
     guard let cluster = storedCluster else { return true }
     if !cluster.nodes.contains(node.name), cluster.joining != node.name, cluster.leaving != node.name { return true }
     // It had joined before it was gone: it is taken out first.

@@ -50,9 +50,6 @@ extension SimulatedWorld {
   /// they want.
   func onRestored() {
     finishedPlans = []
-    // Nodes that were enrolled since the copy are enrolled again; those that are gone for good are let go again.
-    decideSoon { world in world.nodes.allSatisfy { !world.enrolled.contains($0.name) || world.enroll($0) } }
-    for node in nodes where node.isGoneForGood { decideSoon { $0.letGo(node) } }
     // What was open in the copy is seen by whoever looks at it.
     for alert in coordinator.records.values.compactMap({ if case .alert(let alert) = $0 { alert } else { nil } })
       .sorted(by: { $0.id < $1.id }) where alert.closedAt == nil
@@ -72,22 +69,10 @@ extension SimulatedWorld {
   private func adopt() -> Bool {
     guard let core = coordinator.core, core.alerts.contains(where: { $0.kind == .storeRestored && $0.closedAt == nil })
     else { return true }
-    let known = nodes.filter { enrolled.contains($0.name) && !$0.isGoneForGood }
-    guard known.allSatisfy({ core.isHeard($0.name, now: coordinator.now) }) else { return false }
+    guard nodes.allSatisfy({ core.isHeard($0.name, now: coordinator.now) }) else { return false }
     statistics.count("adoption")
     note("an operator adopts the nodes that are ahead of the store")
     return coordinator.order { try $0.adopt(withoutMajority: false, by: Self.admin, now: $1) } != nil
-  }
-
-  /// Once the coordinator knows again what the shard is, a node that is gone for good is abandoned if it is part of it.
-  private func letGo(_ node: SimulatedNode) -> Bool {
-    guard let core = coordinator.core, let cluster = storedCluster,
-      core.alerts.allSatisfy({ $0.kind != .storeRestored || $0.closedAt != nil }),
-      core.coordinatorView(now: coordinator.now).unlearned.isEmpty
-    else { return false }
-    // What the shard has, it says by now, unless nothing runs.
-    guard !cluster.running || memberNodes.contains(where: \.isPrimary) else { return false }
-    return abandon(node)
   }
 
   // MARK: A lost majority

@@ -67,7 +67,11 @@ extension SimulatedWorld {
       },
       { $0.proveKMS() },
       { world in
-        world.founders.allSatisfy { world.enroll($0, for: Self.cluster) }
+        world.founders.allSatisfy { node in
+          world.coordinator.order {
+            try $0.enrollNode(node.name, cluster: Self.cluster, publicKey: Self.key(of: node), now: $1)
+          } != nil
+        }
       },
       { world in
         _ = world.coordinator.order { try $0.createCluster(Self.cluster, project: Self.project, nodes: [], now: $1) }

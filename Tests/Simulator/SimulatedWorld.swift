@@ -39,8 +39,6 @@ final class SimulatedWorld {
   /// Whether a write was acknowledged after the faults.
   var hasWrittenInCalm = false
   var isWriting = true
-  /// The nodes that were ever enrolled, whatever the coordinator's store knows of them now.
-  var enrolled: Set<NodeName> = []
   /// Whether more nodes were lost than a majority can spare, and the member for which what they had was given up.
   var hasLostMajority = false
   var givenUpFor: NodeName?

@@ -73,7 +73,8 @@ package struct SimulationProfile: Sendable {
     // A store from before a recovery would let those vote again that were left behind.
     restores = coordinatorCrashes && !majorityLoss && dice.chance(250)
     keyChanges = dice.chance(400)
-    memberChanges = dice.chance(300)
+    // A store from before a node left would have it back.
+    memberChanges = !restores && dice.chance(300)
     spares = memberChanges ? Int(dice.within(1...2)) : 0
   }
 

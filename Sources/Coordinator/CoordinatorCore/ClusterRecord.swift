@@ -15,9 +15,6 @@ public struct ClusterRecord: Sendable, Codable, Equatable {
   public var leaving: NodeName?
   /// The nodes it is to have, while a change is under way; nil if none is.
   public var wantedNodes: [NodeName]?
-  /// Since when an operator's word has been there that the cluster is what its shard says, as this store was restored;
-  /// nil if nothing of it is open.
-  var doubtfulSince: Instant?
   /// Its class; nil in a store from before there were classes, which is `class`.
   var clusterClass: ClusterClass?
   /// When it was made.

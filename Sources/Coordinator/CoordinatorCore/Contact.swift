@@ -42,8 +42,6 @@ struct Contact: Sendable {
   var outageChecks = 0
   /// When the last of them began.
   var outageCheckStartedAt: Int64?
-  /// Since when the primary of its cluster says that the shard does not have it, nil if it does not.
-  var outsideSince: Instant?
   /// Whether this life of the process follows an epoch that this store never gave out.
   var isAheadOfStore = false
 

@@ -115,7 +115,6 @@ extension CoordinatorCore {
     for node in contacts.filter({ $0.value.second != nil }).keys.sorted() { judgeSecond(of: node, now: now) }
     for cluster in clusterRecords.keys.sorted() {
       watchSilence(of: cluster, now: now)
-      noteOutsiders(of: cluster, now: now)
       advance(cluster, now: now)
     }
     attendDisagreements(now: now)
@@ -146,7 +145,6 @@ extension CoordinatorCore {
       if let cluster = nodeRecords[node]?.cluster { staleAssignments.insert(cluster) }
       refreshAddressesSoon(now: now)
     }
-    if isNews { noteStray(node, now: now) }
     outrunAddresses(of: node)
     sendAddressesIfOlder(node, now: now)
     grantSlot(to: node, now: now)

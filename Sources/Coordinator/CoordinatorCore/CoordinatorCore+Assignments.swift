@@ -8,11 +8,8 @@ extension CoordinatorCore {
   mutating func refreshAssignment(_ name: ClusterName, now: Instant) {
     let changed = staleAssignments.contains(name) && renewAssignment(name)
     guard let cluster = clusterRecords[name], let wanted = cluster.assignment, unlearned(cluster) == nil else { return }
-    let leavesOut = leavesOut(cluster, now: now)
     for node in cluster.members {
       guard let contact = contacts[node], contact.isHeard(now: now), let report = contact.report else { continue }
-      // It would end its links to members that this store does not know; one that knows nobody yet loses none.
-      if leavesOut, report.assignmentVersion > 0 { continue }
       let isOlder = report.assignmentVersion < wanted.version
       let own = tailored(wanted, for: node)
       // What a refused node gets may change under one version: a copy that was ordered brings it the KMS settings.

@@ -74,7 +74,7 @@ extension CoordinatorCore {
 
   /// Makes the plan for the next node that joins or leaves, once no other does.
   mutating func continueChange(of name: ClusterName, now: Instant) {
-    guard var cluster = clusterRecords[name], let wanted = cluster.wantedNodes, cluster.running, restoration == nil,
+    guard var cluster = clusterRecords[name], let wanted = cluster.wantedNodes, cluster.running,
       !openPlans(of: name).contains(where: { $0.kind.isOfMembers })
     else { return }
     let joining = wanted.first { !cluster.nodes.contains($0) }

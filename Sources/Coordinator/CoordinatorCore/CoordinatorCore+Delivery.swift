@@ -41,12 +41,6 @@ extension CoordinatorCore {
       put(plan)
       return "waiting for \(node): it is plain"
     }
-    if step.kind == .leave, let reason = hindranceToLeave(of: node, in: cluster, now: now) {
-      // It came back since, and this store was restored: it has to be taken out of the shard first.
-      release(&plan.steps[index])
-      put(plan)
-      return "waiting for \(node): \(reason)"
-    }
     if let reason = underWay(step, report) { return reason }
     if let reason = pauseForKMS(index, of: plan, now: now) { return reason }
     guard let delivery = deliveries[command.id], delivery.hellos == contact.hellos else {

@@ -54,7 +54,6 @@ extension CoordinatorCore {
 
   /// Why the command of a step must not be sent now, although the node can be reached.
   func hindrance(to step: PlanStep, in cluster: ClusterRecord, now: Instant) -> String? {
-    if step.kind.goesByMembers, let reason = doubt(onMembersOf: cluster, now: now) { return reason }
     if step.kind.isForPrimary { return hindranceToChange(of: step, in: cluster, now: now) }
     guard let node = step.node else { return nil }
     if let reason = unheard(node, now: now) { return reason }
@@ -75,8 +74,7 @@ extension CoordinatorCore {
       // What can't serve has nothing to prove, and the copy or the start that it needs has to get the lease.
       guard let phase = contacts[node]?.report?.phase, phase != .serving else { return nil }
       return "waiting for \(node): \(Self.words(phase))"
-    case .formShard, .awaitPrimary, .stop, .start, .forceSoleVoter, .admit, .retire: return nil
-    case .leave: return hindranceToLeave(of: node, in: cluster, now: now)
+    case .formShard, .awaitPrimary, .stop, .start, .forceSoleVoter, .admit, .retire, .leave: return nil
     }
   }
 

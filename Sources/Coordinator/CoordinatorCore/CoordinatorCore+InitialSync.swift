@@ -73,19 +73,12 @@ extension CoordinatorCore {
       !openPlans(of: name).contains(where: { $0.kind == .create })
     else { return }
     for node in cluster.nodes {
-      if isToLeave(node, cluster) { continue }
       withdrawSync(of: node, in: cluster, now: now)
       guard let reason = syncReason(of: node, now: now), syncPlan(of: node, in: name) == nil,
         recentSyncs(of: node, in: name, now: now) < CoordinatorLimits.initialSyncsPerWindow
       else { continue }
       _ = addPlan(.initialSync, on: name, steps: [PlanStep(.initialSync, node)], reason: reason, now: now)
     }
-  }
-
-  /// Whether a node is to leave its cluster, or has to, since its shard does not have it.
-  private func isToLeave(_ node: NodeName, _ cluster: ClusterRecord) -> Bool {
-    cluster.wantedNodes?.contains(node) == false
-      || openPlans(of: cluster.name).contains { $0.kind == .removeNode && $0.subject == node }
   }
 
   /// A node that came back without the copy (somebody put its files back, or made room) needs none any more, unless it
@@ -150,10 +143,9 @@ extension CoordinatorCore {
     if let reason = hindrance(to: step, in: cluster, now: now) { return .wait(reason) }
     guard step.kind == .initialSync, let node = step.node else { return .begin([index]) }
     if cluster.encryptionWanted, let reason = keyTrouble(of: cluster, at: node) { return .wait(reason) }
-    guard plan.steps.count < CoordinatorLimits.maximumSteps else { return .begin([index]) }
-    if primary(of: cluster, now: now) == node { return .insert(PlanStep(.handOver, node)) }
-    // What it copied would be of no use: a store that was restored has it still.
-    if isOutside(node, of: cluster, now: now) { return .wait("\(node) does not belong to its shard any more") }
+    if primary(of: cluster, now: now) == node, plan.steps.count < CoordinatorLimits.maximumSteps {
+      return .insert(PlanStep(.handOver, node))
+    }
     return .begin([index])
   }
 
@@ -207,9 +199,7 @@ extension CoordinatorCore {
       .sorted { $0.1.appliedIndex > $1.1.appliedIndex }
     let sources = secondaries + places.filter { $0.1.role == .primary }
     // One that never was a member of anything has no vote that it could have forgotten.
-    // A store that was restored may not know of it.
-    let isKnownNew = nodeRecords[node].map { $0.generation == nil && $0.formerGenerations.isEmpty } ?? false
-    let isNew = isKnownNew && restoration == nil && !places.contains { $0.1.voters?.contains(node) == true }
+    let isNew = nodeRecords[node].map { $0.generation == nil && $0.formerGenerations.isEmpty } ?? false
     return InitialSyncOrder(
       encrypted: cluster.encryptionWanted, replacing: report.generation?.id, sources: sources.map(\.0),
       lostTerm: isNew

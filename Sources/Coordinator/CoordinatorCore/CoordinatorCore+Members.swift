@@ -156,10 +156,6 @@ extension CoordinatorCore {
         return .wait("\(reason); start its agent, or take the order back: \(way)")
       }
     case .initialSync:
-      // A copy of the store from before it was taken back: the shard does not have it.
-      if isOutside(subject, of: cluster, now: now), plan.steps.count < CoordinatorLimits.maximumSteps {
-        return .insert(PlanStep(.admit, subject: subject))
-      }
       if let reason = waitForKMS(subject, attempts: step.attempts, now: now) { return .wait(reason) }
       if cluster.encryptionWanted, let reason = keyTrouble(of: cluster, at: subject) { return .wait(reason) }
     case .retire:
@@ -170,10 +166,6 @@ extension CoordinatorCore {
     case .leave:
       if let reason = unheard(subject, now: now) {
         return .wait("\(reason); its keys and files are not proven destroyed")
-      }
-      if hindranceToLeave(of: subject, in: cluster, now: now) != nil, plan.steps.count < CoordinatorLimits.maximumSteps
-      {
-        return .insert(PlanStep(.retire, subject: subject))
       }
     default: break
     }
@@ -302,8 +294,7 @@ extension CoordinatorCore {
   /// Plans that wait have nothing to do any more for a node that was taken out.
   private mutating func spare(_ node: NodeName, of name: ClusterName, now: Instant) {
     for var plan in openPlans(of: name) where plan.subject != node {
-      // What it was asked for as the primary, another one will be.
-      let left = plan.steps.filter { $0.node != node || $0.kind.isForPrimary || $0.state == .done }
+      let left = plan.steps.filter { $0.node != node || $0.state == .done }
       if left.count == plan.steps.count { continue }
       plan.steps = left
       put(plan)

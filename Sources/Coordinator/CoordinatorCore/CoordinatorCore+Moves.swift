@@ -23,7 +23,6 @@ extension CoordinatorCore {
     if let lockout = cluster.lockout { return .wait("the cluster is disabled: \(lockout.reason)") }
     if !cluster.running, plan.kind != .shutDown { return .wait("the cluster is shut down") }
     if let reason = doubt(on: plan) { return .wait(reason) }
-    if plan.kind.goesByMembers, let reason = doubt(onMembersOf: cluster, now: now) { return .wait(reason) }
     switch plan.kind {
     case .create: return moveOfCreate(plan, pending, in: cluster, now: now)
     case .start, .recover: return .begin(pending)

@@ -12,7 +12,6 @@ extension CoordinatorCore {
       for plan in openPlans(of: name) { waiting[plan.id] = reason }
       return
     }
-    settleMembers(of: name, now: now)
     planInitialSyncs(of: name, now: now)
     planKeyChange(of: name, now: now)
     reconcile(name, now: now)

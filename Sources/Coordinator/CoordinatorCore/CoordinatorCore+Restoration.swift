@@ -28,12 +28,6 @@ extension CoordinatorCore {
     tellRestored(now: now)
   }
 
-  /// Something else than an epoch shows that this store is older than what its nodes are.
-  mutating func noteOlder(than found: RestorationRecord, now: Instant) {
-    put(found)
-    tellRestored(now: now)
-  }
-
   /// A node follows an epoch that this store never gave out; `own` is the highest it did.
   public mutating func onEpochAhead(_ seen: Epoch, own: Epoch, now: Instant) -> [CoordinatorDirective] {
     var found = restoration ?? RestorationRecord(seen: seen, own: own, since: now, witnesses: [])
@@ -63,7 +57,7 @@ extension CoordinatorCore {
     openAlert(
       .storeRestored, subject: "coordinator",
       text:
-        "The coordinator was restored from an older copy: nodes have seen what it does not know. What is open is in: "
+        "The coordinator was restored from an older copy: nodes follow epochs it never gave out. What is open is in: "
         + "keyfold coordinator show", now: now)
   }
 
@@ -97,7 +91,7 @@ extension CoordinatorCore {
       acceptKeystore(of: node.name, command: "coordinator adopt", by: admin, now: now)
       adopted.append(node.name)
     }
-    endDoubted(now: now)
+    noteEncrypted(now: now)
     adoptAuditRecord(by: admin, now: now)
     for name in waiting {
       taughtClusters.insert(name)
@@ -111,36 +105,29 @@ extension CoordinatorCore {
         now: now)
       put(nil)
       closeAlert(.storeRestored, subject: "coordinator", now: now)
-      adoptShards(now: now)
     }
-    noteEncrypted(now: now)
     for cluster in clusterRecords.keys.sorted() { advance(cluster, now: now) }
     return Decision(adopted, flush())
   }
 
-  /// Why a plan to decrypt, or to add or remove a node, is not carried out: the order stands in an older copy of the
-  /// store, and was perhaps carried out, or taken back, long ago. Whoever wants it still says so again.
+  /// Why a plan to decrypt is not carried out: the order stands in an older copy of the store, and was perhaps carried
+  /// out, or taken back, long ago. Whoever wants it still says so again.
   func doubt(on plan: PlanRecord) -> String? {
-    let isOldDecrypt = plan.kind == .decrypt && restoration.map { plan.createdAt <= $0.since } == true
-    guard isOldDecrypt || isOld(plan) else { return nil }
+    guard plan.kind == .decrypt, let restoration, plan.createdAt <= restoration.since else { return nil }
     return "the coordinator was restored from an older copy, so nobody knows whether this is still wanted; "
       + "see: keyfold coordinator show"
   }
 
-  /// A copy from before the end of a decryption is not believed that it is still wanted. What became of orders to add
-  /// or remove nodes, the shards say.
-  private mutating func endDoubted(now: Instant) {
-    for cluster in clusters {
-      for plan in openPlans(of: cluster.name) where plan.kind == .decrypt && doubt(on: plan) != nil {
-        end(plan.id, .superseded(reason: "the coordinator was restored from an older copy; order it again"), now: now)
-      }
-    }
-  }
-
-  /// A copy from before a cluster's encryption does not know of it.
+  /// A copy from before a cluster's encryption does not know of it; one from before the end of its decryption is not
+  /// believed that it is still wanted.
   private mutating func noteEncrypted(now: Instant) {
     for var cluster in clusters {
       let kinds = cluster.nodes.map { nodeRecords[$0]?.generation?.encrypted == true }
+      let doubted = openPlans(of: cluster.name).filter { doubt(on: $0) != nil }
+      for plan in doubted {
+        end(plan.id, .superseded(reason: "the coordinator was restored from an older copy; order it again"), now: now)
+      }
+      cluster = clusterRecords[cluster.name] ?? cluster
       let isDecrypting = openPlans(of: cluster.name).contains { $0.kind == .decrypt }
       if kinds.contains(true), !isDecrypting { cluster.encryptionWanted = true }
       if !kinds.isEmpty, kinds.allSatisfy(\.self), openPlans(of: cluster.name).allSatisfy({ $0.kind != .encrypt }) {

@@ -111,9 +111,7 @@ extension CoordinatorCore {
         isAdoptable: restoration != nil && isProvenAhead(node.name, now: now))
     }
     let learning = clusters.compactMap { cluster in
-      (unlearned(cluster) ?? doubt(onMembersOf: cluster, now: now)).map {
-        CoordinatorView.Unlearned(cluster: cluster.name, reason: $0)
-      }
+      unlearned(cluster).map { CoordinatorView.Unlearned(cluster: cluster.name, reason: $0) }
     }
     return CoordinatorView(
       epoch: epoch.number, startedAt: OperatorTime(milliseconds: startedAt.milliseconds),

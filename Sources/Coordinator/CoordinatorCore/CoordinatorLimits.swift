@@ -8,8 +8,6 @@ public enum CoordinatorLimits {
   public static let silence = Duration.seconds(10)
   /// After this long without a word a node is worth an alert.
   public static let silenceAlert = Duration.seconds(60)
-  /// For so long the primary has to say that its shard lacks a member before the store counts as older than the shard.
-  public static let outsidePatience = Duration.seconds(60)
   /// How long after its start the coordinator keeps a node's place for the process that had it before.
   public static let returnWindow = Duration.seconds(6)
   /// How long after a second process of a node said hello a word of the first proves that both run; longer than any

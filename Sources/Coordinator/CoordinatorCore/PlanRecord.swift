@@ -46,16 +46,6 @@ public enum PlanKind: String, Sendable, Codable, CaseIterable {
   /// Whether it puts master keys under another customer key, or another replica of the same.
   var isKeyChange: Bool { self == .changeCMK || self == .changeRegion }
 
-  /// Whether a wrong picture of who belongs to the shard could do harm by it.
-  var goesByMembers: Bool {
-    switch self {
-    case .addNode, .removeNode, .encrypt, .decrypt, .rotateMasterKeys, .restart, .handOver, .initialSync, .changeCMK,
-      .changeRegion:
-      true
-    case .create, .shutDown, .start, .recover: false
-    }
-  }
-
   /// Whether steps for several nodes may be under way at once; of a change of keys only if a node under way is away.
   var isParallel: Bool { self == .create || self == .shutDown || self == .start || isKeyChange }
 
@@ -109,14 +99,6 @@ public enum StepKind: String, Sendable, Codable, CaseIterable {
 
   /// Whether the primary does it, whoever that is.
   var isForPrimary: Bool { self == .admit || self == .retire }
-
-  /// Whether a wrong picture of who belongs to the shard could do harm by it.
-  var goesByMembers: Bool {
-    switch self {
-    case .resync, .rotateMasterKey, .handOver, .restart, .initialSync, .rewrapMasterKey, .admit, .retire, .leave: true
-    case .formShard, .awaitPrimary, .stop, .start, .proveKMS, .forceSoleVoter: false
-    }
-  }
 
   /// Whether it is done as soon as the node is as wanted, however it came to be so.
   var isState: Bool {
