@@ -92,38 +92,6 @@ struct DepartureTests {
     #expect(try bench.plan(rotation).outcome == .succeeded)
   }
 
-  @Test("it is removed before another, whose removal has to wait for it")
-  func removedFirst() throws {
-    var bench = try serve()
-    bench.pass(.seconds(12), silent: gone)
-    let other = try bench.order { core, now throws(CoordinatorError) in
-      try core.removeNode(Bench.node(2), from: Bench.cluster, now: now)
-    }
-    #expect(bench.commands().isEmpty, "the shard would lose its majority")
-    let removed = try bench.order(remove)
-    #expect(bench.commands(to: Bench.node(1)).map(\.action) == [.removeMember(Bench.node(3))])
-    members([1, 2], in: &bench, silent: gone)
-    #expect(bench.record?.leaving == Bench.node(3))
-    #expect(try bench.plan(other).steps.allSatisfy { $0.state == .pending }, "one after the other")
-    try bench.order { core, now throws(CoordinatorError) in
-      try core.removeNode(Bench.node(3), from: Bench.cluster, abandoned: true, now: now)
-    }
-    #expect(bench.commands(to: Bench.node(1)).map(\.action) == [.removeMember(Bench.node(2))])
-    #expect(try !bench.plan(removed).isOpen && bench.plan(other).isOpen)
-  }
-
-  @Test("one that is well is not removed beside another")
-  func notBesideAnother() throws {
-    var bench = try serve()
-    bench.pass(.seconds(12), silent: gone)
-    try bench.order(remove)
-    #expect(throws: CoordinatorError.self) {
-      try bench.order { core, now throws(CoordinatorError) in
-        try core.removeNode(Bench.node(2), from: Bench.cluster, now: now)
-      }
-    }
-  }
-
   @Test("what was never begun at it is not waited for either")
   func pendingSteps() throws {
     var bench = try serve()
