@@ -57,7 +57,7 @@ struct DriverPortTests {
   @Test(
     "tells drivers in a few words what the node is in, and nothing of what a KMS or a file said",
     arguments: [
-      (.awaitingSettings, "coordinator"), (.empty, "no data"), (.awaitingKMS(reason: detail), "KMS can't be asked"),
+      (.awaitingSettings, "coordinator"), (.empty, "no data"), (.awaitingKMS(reason: detail), "waits for its KMS"),
       (.opening, ""), (.disabled(reason: detail), "key is revoked; ask the operator"), (.stopped, "operator"),
       (.failed(reason: detail), "ask the operator"), (.notApproved(reason: detail), "approve"),
     ] as [(NodePhase, String)])

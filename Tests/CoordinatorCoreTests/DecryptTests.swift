@@ -116,6 +116,28 @@ struct DecryptTests {
     }
   }
 
+  @Test("a copy in the clear that failed is not ordered again while anybody sees the key revoked")
+  func repeated() throws {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    let id = try bench.order(decrypt)
+    let command = try #require(bench.commands(to: Bench.node(2)).first)
+    bench.check(3, .revoked(.keyDisabled, detail: "it is disabled"))
+    bench.answer(Bench.node(2), command, .failed(reason: "nothing is copied in the clear"))
+    for _ in 0..<60 {
+      bench.pass(.seconds(3))
+      #expect(resyncs(bench).isEmpty)
+    }
+    #expect(bench.core.waitingReason(of: id)?.contains("node-3 sees it revoked") == true)
+    bench.check(3, .valid)
+    var orders = resyncs(bench)
+    for _ in 0..<60 where orders.isEmpty {
+      bench.pass(.seconds(3))
+      orders += resyncs(bench)
+    }
+    #expect(orders.first == false)
+  }
+
   @Test("a revocation that was seen is not over because the KMS is out of reach since")
   func outageAfterRevocation() throws {
     var bench = try Bench()

@@ -106,6 +106,11 @@ struct RebuildTests {
     _ = try rebuild(&bench)
     let project = try bench.core.project(named: Bench.project)
     #expect(project.kms == nil && project.settingsVersion == 5)
+    // Nobody could see whether the key was taken away.
+    let error = #expect(throws: CoordinatorError.self) {
+      try bench.order { core, now throws(CoordinatorError) in try core.lookBeforeDecrypting(Bench.cluster, now: now) }
+    }
+    #expect(error?.description.contains("no KMS settings") == true)
     var other = Bench.settings
     other.keyID = "arn:aws:kms:eu-central-1:111122223333:key/two"
     #expect(throws: CoordinatorError.self) { try bench.core.settingsVersion(proposing: other, for: Bench.project) }

@@ -43,12 +43,12 @@ extension AgentCore {
   ) -> [AgentDirective] {
     // That it could restart under a new key is still to be proven.
     let isNewKey = new?.masterKeyID != nil && new?.masterKeyID != generation?.masterKeyID
-    let check: [AgentDirective] = isNewKey && life == .serving ? look(now: now) : []
     if let new {
       generation = new
       if new.encrypted, nextCheckAt == nil { nextCheckAt = now + jitter.around(timing.checkInterval, byTenths: 1) }
       if !new.encrypted { nextCheckAt = nil }
     }
+    let check: [AgentDirective] = isNewKey && life == .serving ? look(now: now) : []
     guard let running = work, running.command.id == id else { return [.report] + check }
     work = nil
     return [reply(running.command, outcome), .report] + check

@@ -11,6 +11,10 @@ extension AgentShell {
   func resync(_ command: CommandID, encrypted: Bool) async {
     // Who took the key away wants the data closed, not plain, and nothing plain could be taken back.
     if !encrypted, let stored = keystore?.wrappedMasterKey {
+      guard keys(for: stored) != nil else {
+        let missing = "nothing is copied in the clear before the coordinator sends settings of the key \(stored.keyID)"
+        return finish(command, .failed(reason: missing))
+      }
       do { try await checkNotRevoked(stored) } catch {
         logger.warning("the data was not copied in the clear", metadata: ["reason": "\(error)"])
         return finish(command, .failed(reason: "nothing is copied in the clear while \(error)"))

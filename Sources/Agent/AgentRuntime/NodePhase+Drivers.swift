@@ -10,7 +10,7 @@ extension NodePhase {
     switch self {
     case .awaitingSettings: "it waits for its coordinator"
     case .empty: "it has no data yet"
-    case .awaitingKMS: "its KMS can't be asked now; it opens by itself once it can"
+    case .awaitingKMS: "it waits for its KMS; it opens by itself"
     case .disabled: "the customer's key is revoked; ask the operator"
     case .stopped: "an operator shut the cluster down"
     case .failed: "it can't open its data; ask the operator"

@@ -15,6 +15,12 @@ extension CoordinatorCore {
     _ name: ClusterName, now: Instant
   ) throws(CoordinatorError) -> Decision<Set<UInt64>> {
     let cluster = try decryptable(name)
+    guard projectRecords[cluster.project]?.kms != nil || !holdsEncrypted(cluster) else {
+      throw CoordinatorError(
+        .refused, "Cluster \(name) was not decrypted.",
+        why: "Nobody can see whether its key is revoked: the project has no KMS settings.",
+        next: "Set those of the key that the data is under: keyfold kms set \(cluster.project) …")
+    }
     askCoordinator(cluster.project, renewing: true, now: now)
     let project = try self.project(cluster.project)
     let versions = project.keptSettings.filter { project.custody(settingsVersion: $0) != nil }
@@ -47,6 +53,18 @@ extension CoordinatorCore {
         .refused, "Cluster \(name) is not encrypted.", next: "See it with: keyfold cluster show \(name)")
     }
     return cluster
+  }
+
+  /// Why nothing is copied in the clear now, whatever plan asks for it, while anything of a cluster is still encrypted.
+  func hindranceToPlainCopy(in cluster: ClusterRecord, now: Instant) -> String? {
+    guard !cluster.encryptionWanted, holdsEncrypted(cluster), let reason = revocation(of: cluster, now: now) else {
+      return nil
+    }
+    return "nothing is copied in the clear: \(reason)"
+  }
+
+  private func holdsEncrypted(_ cluster: ClusterRecord) -> Bool {
+    cluster.encrypted || cluster.nodes.contains { report(of: $0)?.generation?.encrypted == true }
   }
 
   /// What the coordinator's last checks say against the key in force, or a former one that a node of the cluster is

@@ -58,6 +58,9 @@ extension CoordinatorCore {
     guard let node = step.node else { return nil }
     if let reason = unheard(node, now: now) { return reason }
     let others = cluster.nodes.filter { $0 != node }
+    if [.resync, .initialSync].contains(step.kind), let reason = hindranceToPlainCopy(in: cluster, now: now) {
+      return reason
+    }
     switch step.kind {
     case .initialSync: return hindranceToInitialSync(of: node, in: cluster, now: now)
     case .resync, .restart, .rotateMasterKey:

@@ -20,6 +20,8 @@ extension CoordinatorCore {
     var witnesses: Set<NodeName>
     /// The process that a majority of the members was told to be a node's.
     var boots: [NodeName: BootID]
+    /// Whether any of them was told of processes at all; older agents kept none.
+    var keepsBoots: Bool
     /// Somebody else who was heard says what can't be true beside it.
     var disagrees: Bool
     /// A node that another cluster's nodes count as theirs, and that cluster.
@@ -89,7 +91,7 @@ extension CoordinatorCore {
       contact.helloAt != nil, let report = contact.report
     else { return false }
     if let boot = found.boots[node] { return report.boot == boot && report.phase == .serving }
-    return restoration != nil && isProvenAhead(node, now: now)
+    return !found.keepsBoots && restoration != nil && isProvenAhead(node, now: now)
   }
 
   private mutating func rebuild(_ found: Found, by admin: OperatorName, now: Instant) {
@@ -173,7 +175,7 @@ extension CoordinatorCore {
       }
       return Found(
         claim: claim, witnesses: Set(witnesses.map(\.node)), boots: boots(by: witnesses, amongst: settled),
-        disagrees: disagrees)
+        keepsBoots: witnesses.contains { $0.word.boots != nil }, disagrees: disagrees)
     }
     return words.max { rank($0) < rank($1) }
   }

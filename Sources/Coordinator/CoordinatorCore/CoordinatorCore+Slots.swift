@@ -85,8 +85,8 @@ extension NodeAction {
     switch self {
     case .rotateMasterKey, .rewrapMasterKey, .resync(true, _): 2
     case .initialSync(let order): order.encrypted ? 2 : nil
-    case .checkKMS: 1
-    case .formShard, .resync, .stepDown, .stopDatabase, .startDatabase, .restart, .disable, .forceSoleVoter,
+    case .checkKMS, .resync(false, _): 1
+    case .formShard, .stepDown, .stopDatabase, .startDatabase, .restart, .disable, .forceSoleVoter,
       .addMember, .removeMember, .leave:
       nil
     }

@@ -44,28 +44,23 @@ extension Coordinator {
   /// A look at a project's key has ended, and the core knows what it said.
   func continueDecryptions(after check: KeyJob.Check) throws(CoordinatorFault) {
     guard check.isRenewing else { return }
-    try continueDecryptions(of: check.project, settingsVersion: check.settingsVersion, number: check.number)
-  }
-
-  /// Nothing more is to be had of a look: it has ended, or can't be made.
-  func continueDecryptions(
-    of project: ProjectName, settingsVersion: UInt64, number: UInt64
-  ) throws(CoordinatorFault) {
     for index in decryptions.indices
-    where decryptions[index].project == project && number > decryptions[index].begunBefore {
-      decryptions[index].awaited.remove(settingsVersion)
+    where decryptions[index].project == check.project && check.number > decryptions[index].begunBefore {
+      decryptions[index].awaited.remove(check.settingsVersion)
     }
     let ready = decryptions.filter(\.awaited.isEmpty)
     decryptions.removeAll(where: \.awaited.isEmpty)
     for pending in ready { try conclude(pending) }
   }
 
-  /// The looks can't be made now: the orders that wait for them are not taken.
-  func refuseDecryptions(of project: ProjectName) throws(CoordinatorFault) {
+  /// The looks can't be made, which is no outage of the KMS: the orders that wait for them are not taken.
+  func refuseDecryptions(of project: ProjectName, why: String, next: String) throws(CoordinatorFault) {
     let refused = decryptions.filter { $0.project == project }
     decryptions.removeAll { $0.project == project }
     for pending in refused {
-      try refuse(pending, Self.tooManyCalls("Cluster \(pending.cluster) was not decrypted."))
+      try refuse(
+        pending,
+        OperatorFailure(.failed, what: "Cluster \(pending.cluster) was not decrypted.", why: why, next: next))
     }
   }
 

@@ -40,20 +40,23 @@ extension Coordinator {
     guard secret != nil || !settings.credentials.hasSecret else {
       let why = "The stored secret can't be opened with this root key."
       try perform(core.onCheckFailed(name, settingsVersion: settingsVersion, why: why, now: now))
-      try continueDecryptions(of: name, settingsVersion: settingsVersion, number: checksBegun)
+      let next = "Set it anew: keyfold kms set \(name) …"
+      // Nobody was out of reach: it was not asked.
+      if renewing { try refuseDecryptions(of: name, why: why, next: next) }
       return answerCheckAskers(
         of: name,
         .failure(
-          OperatorFailure(
-            .failed, what: "The key of project \(name) was not checked.", why: why,
-            next: "Set it anew: keyfold kms set \(name) …")))
+          OperatorFailure(.failed, what: "The key of project \(name) was not checked.", why: why, next: next)))
     }
     let check = KeyJob.Check(
       project: name, settings: settings, settingsVersion: settingsVersion, secret: secret, canary: canary,
       isRenewing: renewing, number: checksBegun, startedAt: now)
     if case .enqueued = surroundings.jobs.yield(.check(check)) { return }
     answerCheckAskers(of: name, .failure(Self.tooManyCalls("The key of project \(name) was not checked.")))
-    try refuseDecryptions(of: name)
+    if renewing {
+      let failure = Self.tooManyCalls("")
+      try refuseDecryptions(of: name, why: failure.why, next: failure.next)
+    }
   }
 
   func startProof(
@@ -147,14 +150,14 @@ extension Coordinator {
       logger.error(
         "the canary says nothing of the key", metadata: ["project": "\(check.project)", "reason": "\(detail)"])
       try perform(core.onCheckFailed(check.project, settingsVersion: check.settingsVersion, why: detail, now: now))
-      try continueDecryptions(after: check)
-      guard isInForce, check.isRenewing else { return }
+      guard check.isRenewing else { return }
+      let next = "Set the same settings anew, which makes a new canary: keyfold kms set \(check.project) …"
+      try refuseDecryptions(of: check.project, why: detail, next: next)
       return answerCheckAskers(
         of: check.project,
         .failure(
           OperatorFailure(
-            .failed, what: "The check of project \(check.project) says nothing of its key.", why: detail,
-            next: "Set the same settings anew, which makes a new canary: keyfold kms set \(check.project) …")))
+            .failed, what: "The check of project \(check.project) says nothing of its key.", why: detail, next: next)))
     }
     logger.info(
       "key was checked",
@@ -164,7 +167,11 @@ extension Coordinator {
       startedAtMilliseconds: check.startedAt.milliseconds, answeredElsewhere: elsewhere)
     try perform(core.onVerdict(check.project, report: report, now: now))
     try continueDecryptions(after: check)
-    guard isInForce else { return }
+    guard isInForce else {
+      // Settings came into force meanwhile, by a proof that says as much; or there are none any more.
+      if check.isRenewing { answerCheckAskers(of: check.project, kmsAnswer(check.project)) }
+      return
+    }
     // A scheduled check that was under way already may have been made with a session from before.
     if check.isRenewing { answerCheckAskers(of: check.project, kmsAnswer(check.project)) }
     // Whether the key lives is known without: nobody waits for this.

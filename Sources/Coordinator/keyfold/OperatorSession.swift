@@ -63,10 +63,10 @@ struct OperatorSession {
       let reply = try await link.callForWhole(
         Envelope(.operatorRequest(OperatorRequest(name: command.commandName))), payload: payload, within: timeout)
       answer = try Self.answer(reply)
-    } catch let error as TransportError where error.code == .deadline {
+    } catch let error as TransportError where [.deadline, .notConnected].contains(error.code) {
       throw OperatorFailure(
-        .unanswered, what: "The coordinator at \(file.coordinator) has not answered yet; it may still do it.",
-        why: "Nothing came within \(timeout.formatted(.units(allowed: [.hours, .minutes, .seconds, .milliseconds]))).",
+        .unanswered, what: "The coordinator at \(file.coordinator) has not answered; it may do it all the same.",
+        why: error.description,
         next: "Look how things stand before you order it again, or wait longer with --timeout.")
     } catch let error as TransportError {
       throw failure(error)

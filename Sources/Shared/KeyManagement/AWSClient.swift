@@ -50,17 +50,22 @@ package struct AWSClient: Sendable {
 
   /// Sends `body` until there is an answer, a failure that repeating cannot mend, or no time left.
   package func perform(_ call: Call, body: ByteBuffer, deadline: Duration) async throws(KMSError) -> HTTPAnswer {
-    try await transport.repeating(call.kms, deadline: deadline) { (timeout) throws(KMSError) in
-      try await once(call, body: body, timeout: timeout)
+    var renews = renewsCredentials
+    return try await transport.repeating(call.kms, deadline: deadline) { (timeout) throws(KMSError) in
+      try await once(call, body: body, timeout: timeout, renews: &renews)
     }
   }
 
   /// One request; a second one if credentials that were kept turn out to be refused, because new ones may not be.
-  private func once(_ call: Call, body: ByteBuffer, timeout: Duration) async throws(KMSError) -> HTTPAnswer {
+  private func once(
+    _ call: Call, body: ByteBuffer, timeout: Duration, renews: inout Bool
+  ) async throws(KMSError) -> HTTPAnswer {
     let start = ContinuousClock.now
     var asked = call.kms
-    asked.renewsCredentials = renewsCredentials
+    asked.renewsCredentials = renews
     let (held, isFresh) = try await credentials.current(for: asked, timeout: timeout)
+    // Once for the call: its repetitions are made with the same.
+    renews = false
     do throws(KMSError) { return try await ask(call, body, held, timeout - start.duration(to: .now)) } catch {
       guard error.kind == .credentialsExpired || error.kind == .credentialsRefused, credentials.drop(call.kms), !isFresh
       else { throw error }

@@ -26,11 +26,14 @@ struct BearerClient: Sendable {
   func perform(
     _ call: KMSCall, _ method: HTTPQuestion.Method, _ path: String, body: ByteBuffer?, deadline: Duration
   ) async throws(KMSError) -> HTTPAnswer {
-    try await transport.repeating(call, deadline: deadline) { (timeout) throws(KMSError) in
+    var renews = renewsTokens
+    return try await transport.repeating(call, deadline: deadline) { (timeout) throws(KMSError) in
       let start = ContinuousClock.now
       var asked = call
-      asked.renewsCredentials = renewsTokens
+      asked.renewsCredentials = renews
       let (held, isFresh) = try await token(asked, timeout)
+      // Once for the call: its repetitions are made with the same.
+      renews = false
       do throws(KMSError) {
         return try await ask(call, method, path, body, held, timeout - start.duration(to: .now))
       } catch {

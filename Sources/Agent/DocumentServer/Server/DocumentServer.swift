@@ -142,7 +142,7 @@ public final class DocumentServer: Sendable {
 
   private func connection(on channel: any Channel) throws -> DriverConnection {
     let log = log
-    let permit = MessagePermit(directory: gate.directory)
+    let permit = MessagePermit(directory: gate.directory, needsLogin: rule.needsLogin)
     let peer = Self.peer(of: channel)
     let pipeline = channel.pipeline.syncOperations
     // Nearest to the socket: who may not connect is not even heard, and is cut off without TLS's goodbyes.

@@ -7,10 +7,13 @@ internal import Synchronization
 /// may send no more than a login takes.
 final class MessagePermit: Sendable {
   private let directory: AccessDirectory?
+  private let needsLogin: Bool
   private let hasLogin = Atomic<Bool>(false)
 
-  /// Without a directory everybody may.
-  init(directory: AccessDirectory?) { self.directory = directory }
+  /// Without a directory everybody may; where nothing is done without a login, nobody may before one.
+  init(directory: AccessDirectory?, needsLogin: Bool = false) {
+    (self.directory, self.needsLogin) = (directory, needsLogin)
+  }
 
   /// Whether somebody is logged in on the connection.
   var isLoggedIn: Bool {
@@ -19,5 +22,5 @@ final class MessagePermit: Sendable {
   }
 
   /// While it is not known whether there are users, there may be.
-  var allowsLarge: Bool { isLoggedIn || directory.map { $0.isEnabled == false } ?? true }
+  var allowsLarge: Bool { isLoggedIn || directory.map { !needsLogin && $0.isEnabled == false } ?? true }
 }
