@@ -13,7 +13,7 @@ struct FleetSimulationTests {
   func closesTheRightOnes() {
     let begin = ContinuousClock.now
     var profile = FleetProfile(seed: 1, nodes: Self.nodes, days: Self.days)
-    profile.faultInterval = 5 * 3_600_000
+    profile.faultInterval = 3 * 3_600_000
     let total = FleetRun.play(profile)
     let seconds = ((ContinuousClock.now - begin) / .seconds(1)).rounded()
     let line =
