@@ -15,7 +15,7 @@ public final class DocumentServer: Sendable {
   private typealias Connection = NIOAsyncChannel<IncomingMessage, OutgoingMessage>
   /// A connection, and what it may send.
   private struct DriverConnection: Sendable {
-    let connection: Connection
+    let channel: any Channel
     let permit: MessagePermit
   }
 
@@ -128,6 +128,8 @@ public final class DocumentServer: Sendable {
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
         .keepingAlive(limits)
         .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+        // Until somebody serves it.
+        .childChannelOption(.autoRead, value: false)
         .childChannelOption(
           .writeBufferWaterMark, value: .init(low: limits.writeLowWaterMark, high: limits.writeHighWaterMark)
         )
@@ -159,12 +161,21 @@ public final class DocumentServer: Sendable {
       FirstMessageDeadline(.init(limits.firstMessageTime)) {
         log.refused("a connection said nothing in time and was closed", peer: peer)
       })
-    // One request at a time: reading stops as soon as one waits.
-    let connection = try Connection(
-      wrappingChannelSynchronously: channel,
-      configuration: .init(
-        backPressureStrategy: .init(lowWatermark: 1, highWatermark: 1), isOutboundHalfClosureEnabled: false))
-    return DriverConnection(connection: connection, permit: permit)
+    return DriverConnection(channel: channel, permit: permit)
+  }
+
+  /// The stream of a connection's messages, one at a time: reading stops as soon as one waits. Made for whoever serves
+  /// it: one that is dropped unserved, as happens to connections that come while the server stops, ends the process.
+  private static func open(_ channel: any Channel) async throws -> Connection {
+    try await channel.eventLoop.submit {
+      guard channel.isActive else { throw ChannelError.ioOnClosedChannel }
+      let connection = try Connection(
+        wrappingChannelSynchronously: channel,
+        configuration: .init(
+          backPressureStrategy: .init(lowWatermark: 1, highWatermark: 1), isOutboundHalfClosureEnabled: false))
+      channel.setOption(.autoRead, value: true).whenFailure { _ in channel.close(promise: nil) }
+      return connection
+    }.get()
   }
 
   private static func peer(of channel: any Channel) -> String { channel.remoteAddress?.description ?? "unknown" }
@@ -180,7 +191,7 @@ public final class DocumentServer: Sendable {
       do {
         try await listener.executeThenClose { accepted in
           for try await connection in accepted {
-            group.addTask { await self.serve(connection.connection, connection.permit) }
+            group.addTask { await self.serve(connection.channel, connection.permit) }
           }
         }
       } catch {
@@ -195,19 +206,20 @@ public final class DocumentServer: Sendable {
     }
   }
 
-  private func serve(_ connection: Connection, _ permit: MessagePermit) async {
-    let id = connections.add(connection.channel)
+  private func serve(_ channel: any Channel, _ permit: MessagePermit) async {
+    let id = connections.add(channel)
     do {
+      let connection = try await Self.open(channel)
       try await connection.executeThenClose { inbound, outbound in
         guard let id else {
-          guard admits(connection.channel) else { return }
+          guard admits(channel) else { return }
           measures.refused(.tooMany)
           logger.warning("connection refused: too many", metadata: ["limit": "\(limits.maximumConnections)"])
           return
         }
-        var session = AccessSession(peer: Self.peer(of: connection.channel))
+        var session = AccessSession(peer: Self.peer(of: channel))
         let life = ConnectionLife()
-        connection.channel.closeFuture.whenComplete { _ in life.end() }
+        channel.closeFuture.whenComplete { _ in life.end() }
         for try await message in inbound {
           guard connections.begin(id) else { return }
           try await ConnectionLife.$current.withValue(life) {
@@ -221,7 +233,7 @@ public final class DocumentServer: Sendable {
       logger.warning("connection closed: \(error)", metadata: ["connection": "\(id ?? 0)"])
     } catch let error as NIOSSLError where !error.isEnd {
       log.refused(
-        "a TLS handshake failed", metadata: ["reason": "\(error)"], peer: Self.peer(of: connection.channel))
+        "a TLS handshake failed", metadata: ["reason": "\(error)"], peer: Self.peer(of: channel))
     } catch is SlowPeer {
       logger.info("connection closed: its driver was too slow", metadata: ["connection": "\(id ?? 0)"])
     } catch {
