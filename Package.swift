@@ -159,9 +159,10 @@ let package = Package(
 
     // Tests: one folder per module, then the ones that span modules.
     tests("SecretsTests", ["CCrypto", "Secrets"]),
-    tests("SealingTests", ["CCrypto", "Sealing", "Secrets"]),
+    .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
+    tests("SealingTests", ["AllocationCounter", "CCrypto", "Sealing", "Secrets"]),
     tests("KeyHierarchyTests", ["ClusterModel", "KeyHierarchy", "Sealing", "Secrets"]),
-    tests("EncryptedStoreTests", ["EncryptedStore", "Sealing", "Secrets"]),
+    tests("EncryptedStoreTests", ["AllocationCounter", "EncryptedStore", "Sealing", "Secrets"]),
     tests("ClusterModelTests", ["ClusterModel"]),
     tests("MessagesTests", ["ClusterModel", "Messages", "Secrets"]),
     tests("TransportTests", ["CZeroMQ", "ClusterModel", "Messages", "Secrets", "Transport", logging]),

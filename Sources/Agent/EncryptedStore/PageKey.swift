@@ -8,17 +8,18 @@ internal import Sealing
 /// data is the header and the key id, so that a block of one key's table is never taken for another's.
 // tidy:allow unchecked-sendable the pointed-at bytes are written in `init` only
 @safe final class PageKey: @unchecked Sendable {
-  /// Version 1, XAES-256-GCM, two bytes zero.
-  static let header: [UInt8] = [1, 1, 0, 0]
+  /// Version 1, XAES-256-GCM, two bytes zero; a number, as comparing and copying arrays would ask for memory.
+  static let header = UInt32(bigEndian: 0x0101_0000)
+  static let headerBytes = 4
   /// Bytes that sealing adds to a block.
-  static let expansion = header.count + PageCipher.overhead
+  static let expansion = headerBytes + PageCipher.overhead
 
   private let cipher: PageCipher
   private let associatedData: UnsafeMutableRawBufferPointer
 
   init(_ cipher: PageCipher, keyID: String) {
     self.cipher = cipher
-    let bytes = Self.header + keyID.utf8
+    let bytes = unsafe withUnsafeBytes(of: Self.header) { unsafe Array($0) } + keyID.utf8
     unsafe associatedData = .allocate(byteCount: bytes.count, alignment: 1)
     unsafe associatedData.copyBytes(from: bytes)
   }
@@ -29,11 +30,11 @@ internal import Sealing
   func seal(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, written: inout Int) -> Int32 {
     let length = source.count + Self.expansion
     guard target.count >= length else { return ENOBUFS }
-    unsafe target.copyBytes(from: Self.header)
-    let sealed = unsafe UnsafeMutableRawBufferPointer(rebasing: target[Self.header.count..<length])
+    unsafe target.storeBytes(of: Self.header, as: UInt32.self)
+    let sealed = unsafe UnsafeMutableRawBufferPointer(rebasing: target[Self.headerBytes..<length])
     do throws(SealingError) {
       let data = unsafe UnsafeRawBufferPointer(associatedData)
-      written = try unsafe Self.header.count + cipher.seal(source, authenticating: data, into: sealed)
+      written = try unsafe Self.headerBytes + cipher.seal(source, authenticating: data, into: sealed)
     } catch {
       return Self.number(of: error)
     }
@@ -42,8 +43,9 @@ internal import Sealing
 
   /// Opens a block; returns an errno value: EBADMSG if it does not open under this key.
   func open(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, written: inout Int) -> Int32 {
-    guard source.count >= Self.expansion, unsafe source.starts(with: Self.header) else { return EBADMSG }
-    let sealed = unsafe UnsafeRawBufferPointer(rebasing: source[Self.header.count...])
+    guard source.count >= Self.expansion, unsafe source.loadUnaligned(as: UInt32.self) == Self.header
+    else { return EBADMSG }
+    let sealed = unsafe UnsafeRawBufferPointer(rebasing: source[Self.headerBytes..<source.count])
     guard target.count >= source.count - Self.expansion else { return ENOBUFS }
     do throws(SealingError) {
       let data = unsafe UnsafeRawBufferPointer(associatedData)

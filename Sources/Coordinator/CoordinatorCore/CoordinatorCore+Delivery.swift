@@ -25,7 +25,7 @@ extension CoordinatorCore {
     {
       release(&plan.steps[index])
       put(plan)
-      return "\(node) became primary; it goes last"
+      return "\(node) became primary; it has to hand over first"
     }
     if step.kind == .restart, !isRestarted(step, report), !hasProof(node, in: cluster, now: now),
       plan.steps.count < CoordinatorLimits.maximumSteps

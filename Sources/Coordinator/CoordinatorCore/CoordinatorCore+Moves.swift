@@ -84,7 +84,9 @@ extension CoordinatorCore {
       if let reason = blocker(at: node, in: cluster, now: now) { return .wait(reason) }
     }
     guard let primary = primary(of: cluster, now: now) else { return .wait("no node is primary") }
-    let index = pending.first { plan.steps[$0].node != primary } ?? pending[0]
+    // What a node was asked for it may do still, however late: it has to, before another goes out of service.
+    let asked = pending.first { plan.steps[$0].kind.isDisruptive && plan.steps[$0].command != nil }
+    let index = asked ?? pending.first { plan.steps[$0].node != primary } ?? pending[0]
     guard let node = plan.steps[index].node else { return .begin([index]) }
     if plan.kind == .encrypt, let reason = keyTrouble(of: cluster, at: node) { return .wait(reason) }
     if plan.kind == .decrypt, let reason = revocation(of: cluster, now: now) { return .wait(reason) }
