@@ -96,8 +96,8 @@ extension SimulatedWorld {
       if view.obstacle != nil { return false }
       // A node that was started since waits for a majority that never comes.
       _ = coordinator.order { try $0.adopt(withoutMajority: true, by: Self.admin, now: $1) }
-      // It was left behind for nothing, and nothing else is left.
-      if isInVain, approvedAfterLoss == nil, let left = memberNodes.first(where: { isDistrusted($0.name) }) {
+      // It was left behind for nothing, and nothing else is left; what was refused while it was silent is asked again.
+      if isInVain, let left = memberNodes.first(where: { isDistrusted($0.name) && mayApproveAfterLoss($0.name) }) {
         approvedAfterLoss = left.name
         _ = approve(left.name)
       }
@@ -111,6 +111,9 @@ extension SimulatedWorld {
     knownLoss = chosen.loss
     return false
   }
+
+  /// Only one: two could elect each other without what the shard has done since.
+  private func mayApproveAfterLoss(_ name: NodeName) -> Bool { approvedAfterLoss == nil || approvedAfterLoss == name }
 
   /// A member goes on alone: what only others have is given up, and no more than that.
   func goesOn(from member: SimulatedMember) {
@@ -139,7 +142,7 @@ extension SimulatedWorld {
       plan.isOpen && plan.kind == .initialSync && plan.steps.contains { $0.node == name }
     }
     if isCopied { return false }
-    if approvedAfterLoss == nil || approvedAfterLoss == name, dice.chance(400) {
+    if mayApproveAfterLoss(name), dice.chance(400) {
       approvedAfterLoss = name
       return approve(name)
     }
