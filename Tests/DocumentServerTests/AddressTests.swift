@@ -10,7 +10,7 @@ import Testing
 @Suite("Drivers connect only from addresses that are let in", .timeLimit(.minutes(10)))
 struct AddressTests {
   /// A connection from one of this machine's loopback addresses.
-  private static func with<R: Sendable>(
+  static func with<R: Sendable>(
     _ port: Int, from source: String, _ body: (inout Client) async throws -> R
   ) async throws -> R {
     let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
@@ -69,14 +69,17 @@ struct AddressTests {
 
   @Test("logs the refusals of an address once in a minute, and forgets nobody's minute for many others")
   func logs() {
-    let registry = ConnectionRegistry(maximumConnections: 1)
+    let registry = ConnectionRegistry(ServerLimits())
     let start = ContinuousClock.now
-    #expect(registry.allowsLog(of: "192.0.2.1", now: start))
-    #expect(!registry.allowsLog(of: "192.0.2.1", now: start + .seconds(59)))
-    #expect(registry.allowsLog(of: "192.0.2.1", now: start + .seconds(60)))
+    #expect(registry.allowsLog(of: "192.0.2.1", .address, now: start))
+    #expect(registry.allowsLog(of: "192.0.2.1", .tooMany, now: start))
+    #expect(!registry.allowsLog(of: "192.0.2.1", .address, now: start + .seconds(59)))
+    #expect(registry.allowsLog(of: "192.0.2.1", .address, now: start + .seconds(60)))
     var logged = 0
-    for number in 0..<5_000 where registry.allowsLog(of: "\(number)", now: start + .seconds(61)) { logged += 1 }
+    for number in 0..<5_000 where registry.allowsLog(of: "\(number)", .address, now: start + .seconds(61)) {
+      logged += 1
+    }
     #expect(logged < ConnectionRegistry.rememberedRefusals)
-    #expect(!registry.allowsLog(of: "192.0.2.1", now: start + .seconds(62)))
+    #expect(!registry.allowsLog(of: "192.0.2.1", .address, now: start + .seconds(62)))
   }
 }

@@ -31,7 +31,10 @@ struct ReadmeLimitsTests {
     let server = ServerLimits()
     let links = TransportLimits()
     return [
-      ("driver connections of a node", number(server.maximumConnections)),
+      (
+        "driver connections of a node",
+        "\(number(server.maximumConnections)); \(server.placesForLogins); \(server.strangersPerAddress) |"
+      ),
       ("messages of all drivers together", mebibytes(server.requestMemory)),
       (
         "replies of all drivers that may be large",

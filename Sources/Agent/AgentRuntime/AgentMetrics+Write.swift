@@ -81,6 +81,7 @@ extension AgentMetrics {
 
   static func write(_ load: ServerLoad, to page: inout MetricsPage) {
     page.setQueue("driver connections", items: load.connections, limit: load.connectionLimit)
+    page.setQueue("driver connections without a login", items: load.strangers, limit: load.connectionLimit)
     page.setQueue("driver requests", bytes: load.requestBytes, limit: load.requestByteLimit)
     page.setQueue("driver replies", bytes: load.replyBytes, limit: load.replyByteLimit)
     page.setQueue("waiting for driver memory", items: load.waitingForMemory, limit: load.connectionLimit)

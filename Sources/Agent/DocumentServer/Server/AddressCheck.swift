@@ -52,7 +52,7 @@ extension DocumentServer {
   private func noteRefusal(of channel: any Channel) {
     measures.refused(.address)
     let address = channel.peerAddress ?? "unknown"
-    guard connections.allowsLog(of: address) else { return }
+    guard connections.allowsLog(of: address, .address) else { return }
     logger.warning(
       "a driver's address is not on the access list; more refusals of it in this minute are only counted",
       metadata: ["address": "\(address)"])

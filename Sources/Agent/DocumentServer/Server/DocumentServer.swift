@@ -22,10 +22,10 @@ public final class DocumentServer: Sendable {
   private typealias Outbound = NIOAsyncChannelOutboundWriter<OutgoingMessage>
 
   private let address: ServerAddress
-  private let rule: BindRule
+  let rule: BindRule
   private let tls: DriverTLS?
   private let log: LoginLog
-  private let limits: ServerLimits
+  let limits: ServerLimits
   let logger: Logger
   let gate: AccessGate
   let connections: ConnectionRegistry
@@ -56,7 +56,7 @@ public final class DocumentServer: Sendable {
       directory: AccessDirectory(
         engine: engine, ownSecret: Self.random(bytes: DecoyRecord.secretBytes), logger: logger),
       log: log, needsLogin: rule.needsLogin, nonce: { Base64Text.of(Self.random(bytes: 24)) })
-    connections = ConnectionRegistry(maximumConnections: limits.maximumConnections)
+    connections = ConnectionRegistry(limits)
     requestMemory = MemoryBudget(limit: limits.requestMemory)
     replyMemory = MemoryBudget(limit: limits.replyMemory)
   }
@@ -100,8 +100,9 @@ public final class DocumentServer: Sendable {
   /// What the server holds now, beside its limits.
   public var load: ServerLoad {
     ServerLoad(
-      connections: connections.count, connectionLimit: limits.maximumConnections, requestBytes: requestMemory.used,
-      requestByteLimit: requestMemory.limit, replyBytes: replyMemory.used, replyByteLimit: replyMemory.limit,
+      connections: connections.count, connectionLimit: limits.maximumConnections, strangers: connections.strangers,
+      requestBytes: requestMemory.used, requestByteLimit: requestMemory.limit, replyBytes: replyMemory.used,
+      replyByteLimit: replyMemory.limit,
       waitingForMemory: requestMemory.waiting + replyMemory.waiting, cursors: gate.interpreter.cursors.load)
   }
 
@@ -207,16 +208,11 @@ public final class DocumentServer: Sendable {
   }
 
   private func serve(_ channel: any Channel, _ permit: MessagePermit) async {
-    let id = connections.add(channel)
+    let id = place(for: channel)
     do {
       let connection = try await Self.open(channel)
       try await connection.executeThenClose { inbound, outbound in
-        guard let id else {
-          guard admits(channel) else { return }
-          measures.refused(.tooMany)
-          logger.warning("connection refused: too many", metadata: ["limit": "\(limits.maximumConnections)"])
-          return
-        }
+        guard let id else { return noteNoPlace(for: channel) }
         var session = AccessSession(peer: Self.peer(of: channel))
         let life = ConnectionLife()
         channel.closeFuture.whenComplete { _ in life.end() }
@@ -268,7 +264,11 @@ public final class DocumentServer: Sendable {
       }
       if outcome.closesConnection { throw WireError("a fail point closes the connection") }
       // Before the reply: after it the driver may send what it was logged in for.
-      permit.isLoggedIn = session.login != nil
+      let isLoggedIn = session.login != nil
+      if permit.isLoggedIn != isLoggedIn {
+        permit.isLoggedIn = isLoggedIn
+        connections.note(connectionID, isLoggedIn: isLoggedIn)
+      }
       if gate.directory.isEnabled == nil { await refreshUsers() }
       guard command.wantsReply else { return }
       next = command.allowsExhaust && !gate.interpreter.topology.isClosed ? outcome.next : nil

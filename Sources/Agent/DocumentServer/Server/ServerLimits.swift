@@ -4,6 +4,13 @@
 public struct ServerLimits: Sendable, Equatable {
   /// Connections at the same time; one more is closed at once.
   public var maximumConnections = 1_000
+  /// Of these, how many nobody keeps without logging in, once there are users.
+  public var placesForLogins = 500
+  /// How many connections without a login one address may have then; for one more its oldest is closed.
+  public var strangersPerAddress = 500
+  /// Up to how many of them an address is not made to give way before others: about what the monitors of a machine's
+  /// drivers need, two for each driver.
+  public var unremarkableStrangers = 16
   /// Messages up to this many bytes need no room of their own, so that `hello` and `ping` are always answered.
   public var freeMessageBytes = 16 << 10
   /// The longest message of a connection on which nobody is logged in while somebody has to be, in bytes: a login fits.

@@ -6,6 +6,8 @@ public struct ServerLoad: Sendable, Equatable {
   public var connections: Int
   /// How many there may be.
   public var connectionLimit: Int
+  /// Those of them on which nobody is logged in.
+  public var strangers: Int
   /// Bytes set aside for messages of drivers.
   public var requestBytes: Int
   /// How many bytes there are for them.

@@ -9,6 +9,8 @@ public struct ServerMeasures: Sendable {
     case notUnderstood = "not_understood"
     case tooSlow = "too_slow"
     case address
+    /// It was not logged in, and another one needed its place.
+    case notLoggedIn = "not_logged_in"
   }
 
   static let commands = Metric(
@@ -22,8 +24,8 @@ public struct ServerMeasures: Sendable {
     "How long a driver's command took, from its last byte to its answer; hello is left out, because it may wait.")
   static let refusals = Metric(
     .counter, "keyfold_driver_connections_refused_total", labels: ["reason"],
-    "Connections of drivers that this node closed: too many, bytes that are no message, a peer that is too slow, or an "
-      + "address that is not on the access list.")
+    "Connections of drivers that this node closed: too many, bytes that are no message, a peer that is too slow, an "
+      + "address that is not on the access list, or no login while another connection needed the place.")
 
   /// All that is measured here.
   public static let all = [commands, failures, seconds, refusals]
