@@ -86,7 +86,7 @@ let package = Package(
       swiftSettings: house + [.define("KEYFOLD_FAILPOINTS", .when(configuration: .debug))]),
     module("Shared", "Secrets", ["CCrypto"]),
     module("Shared", "Sealing", ["CCrypto", "Secrets"]),
-    module("Shared", "ClusterModel"),
+    module("Shared", "ClusterModel", ["Sealing"]),
     module("Shared", "Messages", ["CMessages", "ClusterModel", "Secrets"], exclude: ["keyfold.proto"]),
     module("Shared", "Metrics", [logging, nioCore, nioPosix, nioHTTP]),
     module("Shared", "Transport", ["CZeroMQ", "ClusterModel", "Messages", "Metrics", "Secrets", logging]),
@@ -228,7 +228,12 @@ let package = Package(
         "ClusterModel", "DaemonRuntime", "KeyManagement", "LocalKMS", "Secrets", logging, nioCore, nioHTTP, nioPosix,
         nioTLS,
       ]),
-    tests("KeyfoldTests", ["AuditTrail", "ClusterModel", "LocalKMS", "Secrets", "keyfold", arguments]),
+    tests(
+      "KeyfoldTests",
+      [
+        "AuditTrail", "ClusterModel", "DaemonRuntime", "LocalKMS", "Secrets", "Transport", "keyfold", arguments,
+        logging,
+      ]),
     tests("Simulation", ["Simulator"]),
     tests(
       "Interop", ["ClusterModel", "KeyManagement", "LocalKMS", "Metrics", "Secrets", logging],

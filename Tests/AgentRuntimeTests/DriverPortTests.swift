@@ -107,4 +107,35 @@ struct DriverPortTests {
     try old.write(to: URL(fileURLWithPath: folder + "/" + MembershipMemo.fileName))
     #expect(read() == MembershipMemo(membership: seen.membership, hasUsers: false))
   }
+
+  @Test("keeps of each member's process what is enough to know it again, and not what it says of itself")
+  func processes() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("keyfold-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let path = folder + "/" + MembershipMemo.fileName
+    func contents() -> String {
+      FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+    let (node, boot) = (NodeName(checked: "node-2"), BootID.random())
+    var word = assignment()
+    word.members = [
+      MemberAddress(node: node, replicationAddress: "", driverAddress: "", publicKey: "", boot: boot)
+    ]
+    let memo = MembershipMemo(word, access: nil, showsUsers: false, before: nil)
+    try MembershipMemo.write(memo, to: folder)
+    #expect(MembershipMemo.read(from: folder, logger: Self.logger) == memo)
+    #expect(
+      memo.membership.boots?[node]?.matches(boot) == true && memo.membership.boots?[node]?.matches(.random()) == false)
+    let (new, digest) = (contents(), try #require(memo.membership.boots?[node]?.text))
+    #expect(!new.contains(boot.text) && new.contains(digest))
+    // As an agent of before wrote it; the next word takes its place.
+    let old = new.replacing("bootDigests", with: "boots").replacing(digest, with: boot.text)
+    try Data(old.utf8).write(to: URL(fileURLWithPath: path))
+    #expect(contents().contains(boot.text))
+    let read = try #require(MembershipMemo.read(from: folder, logger: Self.logger))
+    #expect(read == memo)
+    try MembershipMemo.write(read, to: folder)
+    #expect(contents() == new)
+  }
 }

@@ -11,7 +11,7 @@ private let followed = Epoch(number: 7, incarnation: 7)
 struct RebuildTests {
   /// A coordinator with an empty store, and the nodes of one that is lost, which go on: enrolled anew are the first
   /// `count` of the three. Unless it is `noticed`, the new store has given out higher epochs than they follow.
-  private func lost(
+  func lost(
     enrolled count: Int = 3, noticed: Bool = true, _ change: (inout NodeReport) throws -> Void = { _ in }
   ) throws -> Bench {
     var before = try Bench()
@@ -24,7 +24,7 @@ struct RebuildTests {
     if noticed {
       bench.take(bench.core.onEpochAhead(followed, own: Epoch(number: 1, incarnation: 1), now: bench.now))
     }
-    let boots = before.reports.mapValues(\.boot)
+    let boots = before.reports.compactMapValues { BootDigest(of: $0.boot) }
     for number in 1...3 {
       let node = Bench.node(number)
       guard var report = before.reports[node] else { continue }
@@ -40,7 +40,7 @@ struct RebuildTests {
     return bench
   }
 
-  private func enroll(_ number: Int, in bench: inout Bench) throws {
+  func enroll(_ number: Int, in bench: inout Bench) throws {
     try bench.order { core, now throws(CoordinatorError) in
       try core.enrollNode(Bench.node(number), cluster: nil, publicKey: Bench.publicKey(number), now: now)
     }
@@ -54,7 +54,7 @@ struct RebuildTests {
     bench.take(bench.core.onHello(Bench.node(number), report: report, isAheadOfStore: isOld, now: bench.now))
   }
 
-  private func rebuild(_ bench: inout Bench) throws(CoordinatorError) -> RebuildView {
+  func rebuild(_ bench: inout Bench) throws(CoordinatorError) -> RebuildView {
     try bench.order { core, now throws(CoordinatorError) in try core.rebuild(by: root, now: now) }
   }
 
@@ -262,7 +262,7 @@ struct RebuildTests {
     }
   }
 
-  private func distrusted(_ bench: Bench) -> [NodeName] {
+  func distrusted(_ bench: Bench) -> [NodeName] {
     bench.core.nodes.filter { $0.distrust != nil }.map(\.name)
   }
 
@@ -288,7 +288,7 @@ struct RebuildTests {
       // One that names itself.
       {
         $0.boot = own
-        $0.membership?.boots?[$0.node] = own
+        $0.membership?.boots?[$0.node] = BootDigest(of: own)
       },
       // The process that the others were told of, which the lost coordinator let open nothing.
       { $0.phase = .notApproved(reason: "its keystore has version 1, but version 2 is recorded") },

@@ -124,6 +124,33 @@ struct SettlingTests {
     #expect(try bench.plan(added).steps.first { $0.kind == .retire }?.state == .running)
   }
 
+  @Test("the start of a cluster gives way to a node that is taken back, and ends without it")
+  func takenBackFromStart() throws {
+    var bench = try serve()
+    let added = try join(&bench)
+    bench.encrypt(4)
+    bench.change(4) { $0.phase = .opening }
+    try bench.order { core, now throws(CoordinatorError) in try core.shutdownCluster(Bench.cluster, now: now) }
+    for number in [2, 3, 4, 1] { bench.change(number) { ($0.phase, $0.replication) = (.stopped, nil) } }
+    let start = try bench.order { core, now throws(CoordinatorError) in
+      try core.startCluster(Bench.cluster, now: now)
+    }
+    for number in 1...3 {
+      bench.change(number) { ($0.phase, $0.replication) = (.serving, Bench.place(number == 1 ? .primary : .secondary)) }
+      bench.reports[Bench.node(number)]?.replication?.members = (1...4).map { Bench.node($0) }
+    }
+    bench.pass(.seconds(15), silent: [fresh])
+    #expect(try bench.plan(start).isOpen && bench.record?.lease == start)
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.removeNode(fresh, from: Bench.cluster, now: now)
+    }
+    #expect(bench.record?.lease == added)
+    #expect(actions(bench, to: Bench.node(1)) == [.removeMember(fresh)])
+    for number in 1...3 { bench.reports[Bench.node(number)]?.replication?.members = (1...3).map { Bench.node($0) } }
+    bench.pass(.seconds(5), silent: [fresh])
+    #expect(try bench.plan(start).outcome == .succeeded)
+  }
+
   @Test("what is to be encrypted, and by no plan since a store was restored, gets one")
   func wantedByNoPlan() throws {
     var bench = try Bench()

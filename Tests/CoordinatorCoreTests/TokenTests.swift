@@ -167,6 +167,53 @@ struct TokenTests {
     #expect(ask(&bench, with: Bench.publicKey(77)) == nil)
   }
 
+  @Test("is not ended by what one node says of epochs or of the audit record, but by most of a cluster of its project")
+  func oneNode() throws {
+    for isEpoch in [false, true] {
+      var bench = try Bench()
+      try bench.serve(3)
+      let other = ProjectName(checked: "other")
+      try bench.order { core, now throws(CoordinatorError) in try core.createProject(other, now: now) }
+      try create(token, in: &bench)
+      try bench.order { core, now throws(CoordinatorError) in
+        try core.createToken(
+          for: NodeName(checked: "theirs"), cluster: nil, project: other, publicKey: Bench.publicKey(78), minutes: 60,
+          by: root, now: now)
+      }
+      try bench.order { core, now throws(CoordinatorError) in
+        try core.enrollNode(NodeName(checked: "spare"), cluster: nil, publicKey: Bench.publicKey(79), now: now)
+      }
+      func say(_ number: Int) {
+        let node = Bench.node(number)
+        guard isEpoch, let report = bench.reports[node] else {
+          let head = AuditHead(sequence: 900, hash: .none)
+          bench.take(
+            bench.core.onAuditWitness(node, head: head, contradiction: "the store ends before it", now: bench.now))
+          return
+        }
+        let seen = Epoch(number: 9, incarnation: 9)
+        bench.take(bench.core.onEpochAhead(seen, own: Epoch(number: 1, incarnation: 1), now: bench.now))
+        bench.take(bench.core.onHello(node, report: report, isAheadOfStore: true, now: bench.now))
+      }
+      func states() -> [EnrolmentTokenView.State?] {
+        [token, Bench.publicKey(78)].map { bench.core.tokenRecords[$0]?.state }
+      }
+      // As often as it likes.
+      for _ in 1...3 {
+        say(1)
+        bench.pass(.seconds(2))
+        #expect(states() == [.open, .open])
+      }
+      #expect(bench.openAlerts.contains(isEpoch ? .storeRestored : .auditContradicted))
+      say(2)
+      bench.pass(.seconds(2))
+      #expect(states() == [.restored, .open], "two of four are most of its cluster, and not most of all")
+      say(3)
+      bench.pass(.seconds(2))
+      #expect(states() == [.restored, .restored])
+    }
+  }
+
   @Test("repeats its answer a few times only, and is then heard no more")
   func repeats() throws {
     var bench = try bench()

@@ -59,7 +59,21 @@ struct OperatorTests {
       guard case .projects(let projects) = try await admin.ask(.listProjects) else { throw Failure() }
       #expect(Set(projects.map(\.name)) == Set(names) && projects.allSatisfy { $0.owners == owners })
       #expect(try OperatorPayload.encode(.projects(projects)).count > 300 << 10)
+      // A command line of before reads one reply.
+      let reply = try await admin.link.call(
+        Envelope(.operatorRequest(OperatorRequest(name: "project list", takesParts: false))),
+        payload: OperatorPayload.encode(OperatorCommand.listProjects), within: .seconds(300))
+      #expect(try OperatorPayload.decodeAnswer(reply.payload) == .projects(projects))
     }
+  }
+
+  @Test("an answer that fits into no frame goes to nobody who reads no parts", arguments: [0, 1, 4 << 20, 4 << 20 + 1])
+  func parts(count: Int) {
+    let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0) }
+    let parts = Coordinator.parts(of: bytes, takesParts: true)
+    #expect(parts?.flatMap(\.self) == bytes && parts?.allSatisfy { $0.count <= 256 << 10 } == true)
+    #expect(parts?.isEmpty == false)
+    #expect(Coordinator.parts(of: bytes, takesParts: false) == (count <= 4 << 20 ? [bytes] : nil))
   }
 
   @Test("refuses duplicates, unknown names and nonsense, each in its own words")

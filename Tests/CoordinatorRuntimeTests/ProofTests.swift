@@ -186,7 +186,7 @@ struct ProofDeskTests {
     let proof = KeyJob.Proof(
       project: shop, settings: FakeKMS.settings, settingsVersion: 2,
       secret: Secret(try SecretBytes(copying: [1])), canary: nil, startedAt: Self.start,
-      asker: Asker(route: Route(routingID: [1]), messageID: 1), admin: OperatorName(checked: "admin"))
+      asker: Asker(route: Route(routingID: [1]), messageID: 1, takesParts: true), admin: OperatorName(checked: "admin"))
     return desk.open(id, proof, canary: Self.canary, nodes: Self.nodes, now: Self.start)
   }
 

@@ -22,7 +22,7 @@ final class UserDeskTests {
 
   private func open(_ request: UserRequest) {
     let isTaken = desk.open(
-      request, cluster: Self.orders, asker: Asker(route: Self.route, messageID: 1), now: Self.at(0))
+      request, cluster: Self.orders, asker: Asker(route: Self.route, messageID: 1, takesParts: true), now: Self.at(0))
     #expect(isTaken)
   }
 
@@ -121,7 +121,8 @@ final class UserDeskTests {
   func limit() throws {
     for _ in 0..<UserDesk.maximumAsks { open(try request()) }
     let isTaken = desk.open(
-      try request(), cluster: Self.orders, asker: Asker(route: Self.route, messageID: 1), now: Self.at(0))
+      try request(), cluster: Self.orders, asker: Asker(route: Self.route, messageID: 1, takesParts: true),
+      now: Self.at(0))
     #expect(!isTaken)
   }
 }

@@ -252,6 +252,18 @@ extension BackPressureTests {
     #expect(permit.allowsLarge)
   }
 
+  @Test("where others can connect nobody sends a large message before a login, also while there are no users")
+  func permitElsewhere() async throws {
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let directory = AccessDirectory(engine: InMemoryEngine(), ownSecret: [1], logger: logger)
+    _ = try await directory.current()
+    #expect(MessagePermit(directory: directory).allowsLarge)
+    let permit = MessagePermit(directory: directory, needsLogin: true)
+    #expect(!permit.allowsLarge)
+    permit.isLoggedIn = true
+    #expect(permit.allowsLarge)
+  }
+
   @Test("a message's time runs only while its connection is read")
   func messageClock() {
     func at(_ seconds: Int64) -> NIODeadline { .uptimeNanoseconds(0) + .seconds(seconds) }

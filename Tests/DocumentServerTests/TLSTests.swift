@@ -273,6 +273,13 @@ struct FirstUserTests {
           // Data that is older than the users that were known.
           engine.become(.serving)
           #expect(try await client.ask(["find": "c", "$db": "shop"]).number("code") == 13)
+          // It has no users, and yet nobody may send more than a login takes.
+          try? await client.send(
+            Wire.message([
+              "find": "c", "filter": ["a": .binary(subtype: 0, bytes: [UInt8](repeating: 7, count: 100_000))],
+              "$db": "shop",
+            ]))
+          #expect(try await client.receive() == nil)
         }
         break
       }

@@ -47,7 +47,8 @@ enum Samples {
     report.replicationSource = "10.0.0.3"
     report.membership = MembershipReport(
       version: .max, project: ProjectName(checked: "shop"), cluster: cluster, members: [node], running: true,
-      settingsVersion: 3, access: [], joining: node, boots: [node: boot])
+      settingsVersion: 3, access: [], joining: node,
+      boots: BootDigest(of: boot).map { [node: $0] })
     report.damage = [DamageReport(file: "a.wt", reason: "checksum"), DamageReport(file: "b.wt", reason: "")]
     report.otherGenerations = report.generation.map { [$0] }
     return report

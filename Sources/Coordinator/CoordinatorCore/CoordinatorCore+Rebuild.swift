@@ -19,7 +19,7 @@ extension CoordinatorCore {
     /// The members that were heard and say the same, without the one that joins.
     var witnesses: Set<NodeName>
     /// The process that a majority of the members was told to be a node's.
-    var boots: [NodeName: BootID]
+    var boots: [NodeName: BootDigest]
     /// Whether any of them was told of processes at all; older agents kept none.
     var keepsBoots: Bool
     /// Somebody else who was heard says what can't be true beside it.
@@ -44,7 +44,8 @@ extension CoordinatorCore {
     }
   }
 
-  private typealias Claim = (node: NodeName, word: MembershipReport)
+  /// What a node says of whom it belongs to.
+  typealias Claim = (node: NodeName, word: MembershipReport)
 
   /// What nodes report that this store does not know, and what hinders to make it again.
   public func rebuildView(now: Instant) -> RebuildView {
@@ -90,7 +91,7 @@ extension CoordinatorCore {
     guard nodeRecords[node]?.revokedAt == nil, let contact = contacts[node], contact.isHeard(now: now),
       contact.helloAt != nil, let report = contact.report
     else { return false }
-    if let boot = found.boots[node] { return report.boot == boot && report.phase == .serving }
+    if let boot = found.boots[node] { return boot.matches(report.boot) && report.phase == .serving }
     return !found.keepsBoots && restoration != nil && isProvenAhead(node, now: now)
   }
 
@@ -159,7 +160,8 @@ extension CoordinatorCore {
   /// What the nodes that name one cluster say of it: the newest word of which a majority of the members it names says
   /// exactly that. A member that was away while another joined or left knows an older one, and is outvoted; so is one
   /// that names itself alone.
-  private static func found(in claims: [Claim]) -> Found? {
+  private static func found(in said: [Claim]) -> Found? {
+    let claims = reconciled(said)
     let words = Dictionary(grouping: claims) { Word($0.word) }.compactMap { word, same -> Found? in
       guard var claim = same.max(by: { ($0.word.version, $0.node) < ($1.word.version, $1.node) })?.word else {
         return nil
@@ -185,8 +187,8 @@ extension CoordinatorCore {
   }
 
   /// The process that each node's place belongs to, as far as a majority was told the same of it.
-  private static func boots(by witnesses: [Claim], amongst members: Int) -> [NodeName: BootID] {
-    var told: [NodeName: [BootID: Int]] = [:]
+  private static func boots(by witnesses: [Claim], amongst members: Int) -> [NodeName: BootDigest] {
+    var told: [NodeName: [BootDigest: Int]] = [:]
     for (node, boot) in witnesses.flatMap({ $0.word.boots.map(Array.init) ?? [] }) {
       told[node, default: [:]][boot, default: 0] += 1
     }

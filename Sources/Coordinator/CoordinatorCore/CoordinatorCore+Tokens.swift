@@ -152,19 +152,12 @@ extension CoordinatorCore {
 
   private mutating func watch(_ token: TokenRecord, now: Instant) {
     guard token.state == .open else { return }
-    if let since = doubtedSince, token.createdAt <= since {
+    if let since = doubted(token), token.createdAt <= since {
       end(token, .restored, now: now)
     } else if now >= token.expiresAt || now + CoordinatorLimits.clockTolerance < token.createdAt {
       // A clock that was set back prolongs nothing.
       end(token, .expired, now: now)
     }
-  }
-
-  /// When this store was last found to be an older copy, by the epochs or by the audit record that nodes were told of.
-  /// A token from before then may have been used, or withdrawn, in what was lost.
-  private var doubtedSince: Instant? {
-    let contradictions = openAlerts(of: .auditContradicted).map(\.openedAt)
-    return (contradictions + [restoration?.since].compactMap { $0 }).max()
   }
 
   private mutating func forgetOldTokens(now: Instant) {

@@ -19,4 +19,7 @@ public struct RestorationRecord: Sendable, Codable, Equatable {
       seen: Epoch(number: number, incarnation: 0), own: Epoch(number: number - min(number, 1), incarnation: 0),
       since: now, witnesses: [])
   }
+
+  /// Whether the store itself says that it was put back, and not only nodes; no coordinator's life has incarnation 0.
+  var isByOperator: Bool { own.incarnation == 0 }
 }

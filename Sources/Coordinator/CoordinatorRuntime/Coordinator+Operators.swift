@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import ClusterModel
 internal import CoordinatorCore
+internal import DaemonRuntime
 internal import Logging
 internal import Messages
 internal import Secrets
@@ -9,10 +10,11 @@ internal import Transport
 /// What operators ask.
 extension Coordinator {
   func answer(_ name: OperatorName, _ inbound: Inbound) throws(CoordinatorFault) {
-    guard case .operatorRequest = inbound.envelope.body else {
+    guard case .operatorRequest(let request) = inbound.envelope.body else {
       return fault(.notAllowed, "operators do not send this to the coordinator", to: inbound)
     }
-    let asker = Asker(route: inbound.route, messageID: inbound.envelope.messageID)
+    let asker = Asker(
+      route: inbound.route, messageID: inbound.envelope.messageID, takesParts: request.takesParts)
     do {
       guard let order = inbound.order else { throw Self.unreadable("it is empty") }
       let (command, secret) = try order.withBytes(Self.read)
@@ -90,20 +92,34 @@ extension Coordinator {
             why: "It has \(bytes.count) bytes, at most \(MessageLink.maximumWholeBytes) are.",
             next: "Ask for less: one project, cluster or node.")), to: asker)
     }
-    // In parts, so that no answer is too long for a frame, nor others wait behind one long one.
-    var rest = bytes[...]
-    repeat {
-      let part = rest.prefix(Self.partLength)
-      rest = rest.dropFirst(part.count)
+    guard let parts = Self.parts(of: bytes, takesParts: asker.takesParts) else {
+      return reply(.failure(Self.needsParts(bytes.count)), to: asker)
+    }
+    for (index, part) in parts.enumerated() {
       let envelope = Envelope(
-        .operatorReply(OperatorReply(status: status, final: rest.isEmpty)), epoch: core.epoch,
+        .operatorReply(OperatorReply(status: status, final: index == parts.count - 1)), epoch: core.epoch,
         correlationID: asker.messageID)
-      send(envelope, payload: Array(part), to: asker.route)
-    } while !rest.isEmpty
+      send(envelope, payload: part, to: asker.route)
+    }
+  }
+
+  /// An answer as it is sent: in parts, so that none is too long for a frame, nor others wait behind a long one.
+  /// Whoever reads one part alone gets it in one, nil if that is too long.
+  static func parts(of bytes: [UInt8], takesParts: Bool) -> [[UInt8]]? {
+    if !takesParts { return bytes.count <= TransportLimits.control.maximumFrameBytes ? [bytes] : nil }
+    let starts = stride(from: 0, to: max(bytes.count, 1), by: partLength)
+    return starts.map { Array(bytes[$0..<min($0 + partLength, bytes.count)]) }
   }
 
   /// The longest part of an answer to an operator, in bytes.
   private static let partLength = 256 << 10
+
+  private static func needsParts(_ count: Int) -> OperatorFailure {
+    OperatorFailure(
+      .versionMismatch, what: "The answer is too long for this keyfold, which reads no answers in parts.",
+      why: "It has \(count) bytes, at most \(TransportLimits.control.maximumFrameBytes) fit into one.",
+      next: "Use the keyfold of this coordinator, version \(KeyfoldVersion.text), or ask for less.")
+  }
 
   /// The exit code that belongs to a failure; see the help of `keyfold`.
   private static func status(_ code: OperatorFailure.Code) -> UInt32 {

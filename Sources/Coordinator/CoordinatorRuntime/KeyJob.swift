@@ -10,6 +10,8 @@ internal import Transport
 struct Asker: Sendable, Hashable {
   let route: Route
   let messageID: UInt64
+  /// Whether the answer may come in several replies.
+  let takesParts: Bool
 }
 
 /// One call to a customer's KMS or to the mail server, made outside the actor so that nothing waits for it.

@@ -11,7 +11,8 @@ extension ClusterCommands {
         generation while the cluster takes reads and writes, and destroys the old one, its keys first. Afterwards the \
         data stands on every node's disk in the clear. The coordinator looks at the key before it takes the order, \
         and each node before it copies: refused while any of them sees it revoked. A KMS that is out of reach holds \
-        nothing up.
+        nothing up. If the coordinator ends while it looks, the order was not taken: the command exits with 5, \
+        'keyfold plan list' has no plan to decrypt, and the order has to be given again.
 
         Role: project owner.
 

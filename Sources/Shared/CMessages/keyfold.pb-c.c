@@ -4395,7 +4395,7 @@ const ProtobufCMessageDescriptor keyfold__v1__node_report__descriptor =
   (ProtobufCMessageInit) keyfold__v1__node_report__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__membership__field_descriptors[10] =
+static const ProtobufCFieldDescriptor keyfold__v1__membership__field_descriptors[11] =
 {
   {
     "version",
@@ -4517,9 +4517,22 @@ static const ProtobufCFieldDescriptor keyfold__v1__membership__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "boot_digests",
+    290,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Keyfold__V1__Membership, n_boot_digests),
+    offsetof(Keyfold__V1__Membership, boot_digests),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__membership__field_indices_by_name[] = {
   7,   /* field[7] = access */
+  10,   /* field[10] = boot_digests */
   8,   /* field[8] = boots */
   2,   /* field[2] = cluster */
   9,   /* field[9] = joining */
@@ -4530,11 +4543,12 @@ static const unsigned keyfold__v1__membership__field_indices_by_name[] = {
   5,   /* field[5] = settings_version */
   0,   /* field[0] = version */
 };
-static const ProtobufCIntRange keyfold__v1__membership__number_ranges[2 + 1] =
+static const ProtobufCIntRange keyfold__v1__membership__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 250, 8 },
-  { 0, 10 }
+  { 290, 10 },
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__membership__descriptor =
 {
@@ -4544,10 +4558,10 @@ const ProtobufCMessageDescriptor keyfold__v1__membership__descriptor =
   "Keyfold__V1__Membership",
   "keyfold.v1",
   sizeof(Keyfold__V1__Membership),
-  10,
+  11,
   keyfold__v1__membership__field_descriptors,
   keyfold__v1__membership__field_indices_by_name,
-  2,  keyfold__v1__membership__number_ranges,
+  3,  keyfold__v1__membership__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__membership__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -7665,7 +7679,7 @@ const ProtobufCMessageDescriptor keyfold__v1__iplist_range__descriptor =
   (ProtobufCMessageInit) keyfold__v1__iplist_range__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__operator_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor keyfold__v1__operator_request__field_descriptors[2] =
 {
   {
     "name",
@@ -7679,14 +7693,28 @@ static const ProtobufCFieldDescriptor keyfold__v1__operator_request__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "takes_parts",
+    290,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__OperatorRequest, takes_parts),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__operator_request__field_indices_by_name[] = {
   0,   /* field[0] = name */
+  1,   /* field[1] = takes_parts */
 };
-static const ProtobufCIntRange keyfold__v1__operator_request__number_ranges[1 + 1] =
+static const ProtobufCIntRange keyfold__v1__operator_request__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 290, 1 },
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__operator_request__descriptor =
 {
@@ -7696,10 +7724,10 @@ const ProtobufCMessageDescriptor keyfold__v1__operator_request__descriptor =
   "Keyfold__V1__OperatorRequest",
   "keyfold.v1",
   sizeof(Keyfold__V1__OperatorRequest),
-  1,
+  2,
   keyfold__v1__operator_request__field_descriptors,
   keyfold__v1__operator_request__field_indices_by_name,
-  1,  keyfold__v1__operator_request__number_ranges,
+  2,  keyfold__v1__operator_request__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__operator_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -23,7 +23,13 @@ public struct MembershipReport: Sendable, Codable, Equatable {
   /// The member that does not belong to the cluster yet; nil if all do.
   public var joining: NodeName?
   /// The process that has each member's place, as far as the coordinator knew one; nil from an agent that kept none.
-  public var boots: [NodeName: BootID]?
+  /// By digests, which are enough to know it again: who reads a node's disk can't say that it is another's process.
+  public var boots: [NodeName: BootDigest]?
+
+  private enum CodingKeys: String, CodingKey {
+    case version, project, cluster, members, running, settingsVersion, access, joining
+    case boots = "bootDigests"
+  }
 
   /// Makes a report of what an assignment says.
   public init(_ assignment: NodeAssignment, access: [IPRange]?) {
@@ -36,14 +42,16 @@ public struct MembershipReport: Sendable, Codable, Equatable {
     self.access = access
     joining = assignment.joining
     boots = Dictionary(
-      assignment.members.prefix(Self.maximumMembers).compactMap { member in member.boot.map { (member.node, $0) } },
+      assignment.members.prefix(Self.maximumMembers).compactMap { member in
+        member.boot.flatMap { BootDigest(of: $0) }.map { (member.node, $0) }
+      },
       uniquingKeysWith: { first, _ in first })
   }
 
   /// Makes a report of its parts.
   public init(
     version: UInt64, project: ProjectName, cluster: ClusterName, members: [NodeName], running: Bool,
-    settingsVersion: UInt64, access: [IPRange]?, joining: NodeName? = nil, boots: [NodeName: BootID]? = nil
+    settingsVersion: UInt64, access: [IPRange]?, joining: NodeName? = nil, boots: [NodeName: BootDigest]? = nil
   ) {
     self.version = version
     self.project = project
@@ -55,6 +63,25 @@ public struct MembershipReport: Sendable, Codable, Equatable {
     self.joining = joining
     self.boots = boots
   }
+
+  /// Decodes a report, also one of an agent that kept the boot ids themselves.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    let former = try decoder.container(keyedBy: FormerKeys.self)
+    self.init(
+      version: try values.decode(UInt64.self, forKey: .version),
+      project: try values.decode(ProjectName.self, forKey: .project),
+      cluster: try values.decode(ClusterName.self, forKey: .cluster),
+      members: try values.decode([NodeName].self, forKey: .members),
+      running: try values.decode(Bool.self, forKey: .running),
+      settingsVersion: try values.decode(UInt64.self, forKey: .settingsVersion),
+      access: try values.decodeIfPresent([IPRange].self, forKey: .access),
+      joining: try values.decodeIfPresent(NodeName.self, forKey: .joining),
+      boots: try values.decodeIfPresent([NodeName: BootDigest].self, forKey: .boots)
+        ?? former.decodeIfPresent([NodeName: BootID].self, forKey: .boots)?.compactMapValues { BootDigest(of: $0) })
+  }
+
+  private enum FormerKeys: String, CodingKey { case boots }
 }
 
 /// What can be made again of what nodes report that this coordinator's store does not know.

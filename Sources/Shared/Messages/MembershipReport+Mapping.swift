@@ -14,22 +14,30 @@ extension MembershipReport: WireMapped {
       }
       access.append(range)
     }
-    let boots = try Self.boots(of: members, wire.texts("boots", limit: Self.maximumMembers))
+    let digests = try Self.boots(of: members, wire.texts("boot_digests", limit: Self.maximumMembers)) {
+      (text) throws(ModelError) in try BootDigest(text)
+    }
+    // Agents of before tell the boot ids themselves.
+    let boots = try Self.boots(of: members, wire.texts("boots", limit: Self.maximumMembers)) {
+      (text) throws(ModelError) in try BootID(text)
+    }
     self.init(
       version: wire.uint64("version"), project: try wire.name("project"), cluster: try wire.name("cluster"),
       members: members, running: wire.bool("running"), settingsVersion: wire.uint64("settings_version"),
       access: wire.bool("limits_access") ? access : nil, joining: try wire.optionalName("joining"),
-      boots: boots)
+      boots: digests ?? boots?.compactMapValues { BootDigest(of: $0) })
   }
 
-  private static func boots(of members: [NodeName], _ texts: [String]) throws(MessageError) -> [NodeName: BootID]? {
+  private static func boots<Boot>(
+    of members: [NodeName], _ texts: [String], _ read: (String) throws(ModelError) -> Boot
+  ) throws(MessageError) -> [NodeName: Boot]? {
     if texts.isEmpty { return nil }
     guard texts.count == members.count else {
       throw MessageError(.invalidValue, field: "boots", "there has to be one for each member")
     }
-    var boots: [NodeName: BootID] = [:]
+    var boots: [NodeName: Boot] = [:]
     for (node, text) in zip(members, texts) where !text.isEmpty {
-      boots[node] = try WireReader.accepted("boots") { () throws(ModelError) in try BootID(text) }
+      boots[node] = try WireReader.accepted("boots") { () throws(ModelError) in try read(text) }
     }
     return boots
   }
@@ -43,7 +51,7 @@ extension MembershipReport: WireMapped {
     wire.set("settings_version", settingsVersion)
     wire.set("limits_access", access != nil)
     try wire.set("access", texts: Array((access ?? []).prefix(IPList.maximumAccessEntries)).map(\.description))
-    if let boots { try wire.set("boots", texts: members.map { boots[$0]?.text ?? "" }) }
+    if let boots { try wire.set("boot_digests", texts: members.map { boots[$0]?.text ?? "" }) }
     try wire.set("joining", joining?.text ?? "")
   }
 }

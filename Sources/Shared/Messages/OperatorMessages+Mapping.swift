@@ -6,10 +6,13 @@ extension OperatorRequest: WireMapped {
     guard (1...Self.maximumNameBytes).contains(name.utf8.count) else {
       throw MessageError(.outOfRange, field: "name", "a request's name has from 1 to \(Self.maximumNameBytes) bytes")
     }
-    self.init(name: name)
+    self.init(name: name, takesParts: wire.bool("takes_parts"))
   }
 
-  func write(to wire: WireWriter) throws(MessageError) { try wire.set("name", name) }
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("name", name)
+    wire.set("takes_parts", takesParts)
+  }
 }
 
 extension OperatorReply: WireMapped {

@@ -7,9 +7,14 @@ public struct OperatorRequest: Sendable, Equatable {
 
   /// The request's name, such as `cluster.encrypt`.
   public var name: String
+  /// Whether the answer may come in several replies; a command line of before reads only one.
+  public var takesParts: Bool
 
-  /// Makes a request of its name.
-  public init(name: String) { self.name = name }
+  /// Makes a request of its parts.
+  public init(name: String, takesParts: Bool = true) {
+    self.name = name
+    self.takesParts = takesParts
+  }
 }
 
 /// The coordinator's answer to an operator; its content is JSON in the payload frame.

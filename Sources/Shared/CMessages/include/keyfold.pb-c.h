@@ -481,7 +481,7 @@ struct  Keyfold__V1__Membership
   size_t n_access;
   char **access;
   /*
-   * of the members in their order: the process that has the node's place, "" for none
+   * as boot_digests, the boot ids themselves; told by older agents only
    */
   size_t n_boots;
   char **boots;
@@ -489,10 +489,15 @@ struct  Keyfold__V1__Membership
    * the member that does not belong to the cluster yet, "" for none
    */
   char *joining;
+  /*
+   * Of the members in their order: the digest of the process that has the node's place, "" for none.
+   */
+  size_t n_boot_digests;
+  char **boot_digests;
 };
 #define KEYFOLD__V1__MEMBERSHIP__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__membership__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string }
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0,NULL }
 
 
 /*
@@ -1304,10 +1309,14 @@ struct  Keyfold__V1__OperatorRequest
 {
   ProtobufCMessage base;
   char *name;
+  /*
+   * whether the answer may come in several replies, of which the last is final
+   */
+  protobuf_c_boolean takes_parts;
 };
 #define KEYFOLD__V1__OPERATOR_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__operator_request__descriptor) \
-    , (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Keyfold__V1__OperatorReply
