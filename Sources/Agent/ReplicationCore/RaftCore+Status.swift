@@ -53,9 +53,9 @@ extension RaftCore {
   /// started or lost what it had.
   ///
   /// A member applies only what is in its own log durably, so it never showed more than its log held when it started.
-  /// It has applied that, or it is gone from the log, once the entries of any leader are committed here. A shard without
-  /// a majority does not get there; its members wait for it as candidates, which nobody reads either. A shard's only
-  /// voter that lost something gets it back from nobody: what is left there can be read.
+  /// It has applied that, or it is gone from the log, once the entries of any leader are committed here. A shard that
+  /// has no majority does not get there; its members wait for it as candidates, which nobody reads either. A shard's
+  /// only voter that lost something gets it back from nobody: what is left there can be read.
   public var isReadable: Bool {
     guard mode == .full else { return isOfOneMoment && membership.voters == [me] }
     return isOfOneMoment && appliedIndex >= readableFrom
