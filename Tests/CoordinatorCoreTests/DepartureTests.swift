@@ -92,6 +92,77 @@ struct DepartureTests {
     #expect(try bench.plan(rotation).outcome == .succeeded)
   }
 
+  @Test("it is removed before another, whose removal has to wait for it")
+  func removedFirst() throws {
+    var bench = try serve()
+    bench.pass(.seconds(12), silent: gone)
+    let other = try bench.order { core, now throws(CoordinatorError) in
+      try core.removeNode(Bench.node(2), from: Bench.cluster, now: now)
+    }
+    #expect(bench.commands().isEmpty, "the shard would lose its majority")
+    let removed = try bench.order(remove)
+    #expect(bench.commands(to: Bench.node(1)).map(\.action) == [.removeMember(Bench.node(3))])
+    members([1, 2], in: &bench, silent: gone)
+    #expect(bench.record?.leaving == Bench.node(3))
+    #expect(try bench.plan(other).steps.allSatisfy { $0.state == .pending }, "one after the other")
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.removeNode(Bench.node(3), from: Bench.cluster, abandoned: true, now: now)
+    }
+    #expect(bench.commands(to: Bench.node(1)).map(\.action) == [.removeMember(Bench.node(2))])
+    #expect(try !bench.plan(removed).isOpen && bench.plan(other).isOpen)
+  }
+
+  @Test("the other stays in the shard until it was taken out of it, if the one that was asked to is gone first")
+  func askedPrimaryGone() throws {
+    var bench = try serve()
+    let (first, second) = (Bench.node(1), Bench.node(2))
+    let other = try bench.order { core, now throws(CoordinatorError) in
+      try core.removeNode(second, from: Bench.cluster, now: now)
+    }
+    #expect(bench.commands(to: first).map(\.action) == [.removeMember(second)])
+    bench.makePrimary(3, term: 2)
+    members([1, 2, 3], in: &bench, silent: [first])
+    bench.pass(.seconds(12), silent: [first])
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.removeNode(first, from: Bench.cluster, now: now)
+    }
+    #expect(bench.commands(to: Bench.node(3)).map(\.action) == [.removeMember(first)])
+    members([2, 3], in: &bench, silent: [first])
+    #expect(bench.record?.leaving == first)
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.removeNode(first, from: Bench.cluster, abandoned: true, now: now)
+    }
+    #expect(bench.commands().map(\.action) == [.removeMember(second)], "it belongs to its shard, and keeps its data")
+    #expect(try bench.plan(other).isOpen)
+  }
+
+  @Test("of two nodes not both are ordered away, also if one of them is gone")
+  func neverBoth() throws {
+    var bench = try Bench()
+    try bench.serve(2, encrypted: true)
+    bench.pass(.seconds(12), silent: [Bench.node(2)])
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.removeNode(Bench.node(1), from: Bench.cluster, now: now)
+    }
+    #expect(throws: CoordinatorError.self) {
+      try bench.order { core, now throws(CoordinatorError) in
+        try core.removeNode(Bench.node(2), from: Bench.cluster, now: now)
+      }
+    }
+  }
+
+  @Test("one that is well is not removed beside another")
+  func notBesideAnother() throws {
+    var bench = try serve()
+    bench.pass(.seconds(12), silent: gone)
+    try bench.order(remove)
+    #expect(throws: CoordinatorError.self) {
+      try bench.order { core, now throws(CoordinatorError) in
+        try core.removeNode(Bench.node(2), from: Bench.cluster, now: now)
+      }
+    }
+  }
+
   @Test("what was never begun at it is not waited for either")
   func pendingSteps() throws {
     var bench = try serve()

@@ -109,6 +109,15 @@ struct Simulation {
     let directives = try body(&core, now)
     members[place].core = core
     try perform(directives, place)
+    try read(place)
+  }
+
+  /// Somebody reads wherever it is allowed.
+  private mutating func read(_ place: Int) throws {
+    let member = members[place]
+    // What is left of an only member can be read, as nothing can bring the rest back.
+    guard let core = member.core, core.isReadable, !core.isRecovering else { return }
+    try oracle.shows(member.name, member.appliedIndex)
   }
 
   private func running(_ name: MemberID, _ life: Int) -> Int? {
@@ -167,6 +176,7 @@ struct Simulation {
       guard let other = member.core else { return false }
       return other.lastPosition == core.lastPosition && other.commitIndex == core.commitIndex
         && member.appliedIndex == core.commitIndex && other.term == core.term && !other.isRecovering
+        && other.isReadable
     }
   }
 

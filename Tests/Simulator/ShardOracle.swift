@@ -30,6 +30,8 @@ package struct ShardOracle {
   private var votes: [Ballot: MemberID] = [:]
   private var written: [LogPosition: Written] = [:]
   private var revealed: [MemberID: UInt64] = [:]
+  /// How far readers saw each member.
+  private var shown: [MemberID: UInt64] = [:]
   /// Members built anew after a loss that have not caught up with a primary elected without them.
   private var recovering: Set<MemberID> = []
 
@@ -167,6 +169,13 @@ package struct ShardOracle {
   package mutating func wasBuiltAnew(_ member: MemberID) { recovering.insert(member) }
 
   package mutating func hasRecovered(_ member: MemberID) { recovering.remove(member) }
+
+  /// What readers see of one member never goes back, over any restart or loss.
+  package mutating func shows(_ member: MemberID, _ index: UInt64) throws {
+    let before = shown[member, default: 0]
+    try require(index >= before, "\(member) shows readers \(index), but had shown \(before)")
+    shown[member] = index
+  }
 
   private func require(_ condition: Bool, _ sentence: @autoclosure () -> String) throws {
     if !condition { throw BrokenPromise(sentence: sentence()) }

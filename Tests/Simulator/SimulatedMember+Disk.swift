@@ -32,7 +32,7 @@ extension SimulatedMember {
 
   /// What a copy that begins now shows; nil if there is nothing to show yet.
   var snapshot: CopySnapshot? {
-    guard !isClosed, core.isReadable, let position = core.log.position(at: core.appliedIndex) else { return nil }
+    guard !isClosed, core.isOfOneMoment, let position = core.log.position(at: core.appliedIndex) else { return nil }
     return CopySnapshot(
       base: position, membership: core.memberships.membership(at: position.index), chain: appliedChain,
       databases: databases)

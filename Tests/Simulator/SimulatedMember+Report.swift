@@ -14,7 +14,7 @@ extension SimulatedMember {
     var report = ReplicationReport(
       role: role, term: core.term, primary: core.leader, lastIndex: core.lastPosition.index,
       commitIndex: core.commitIndex, appliedIndex: core.appliedIndex, needsInitialSync: core.needsInitialSync,
-      isRecovering: core.isRecovering || !core.isReadable)
+      isRecovering: core.isRecovering || !core.isOfOneMoment)
     report.lastTerm = core.lastPosition.term == 0 ? nil : core.lastPosition.term
     report.isSoleVoter = core.membership.voters.count == 1 ? true : nil
     report.voters = core.membership.voters

@@ -101,7 +101,7 @@ extension SimulatedWorld {
     if case .rolledBack = plan.outcome { checkDeadline(of: plan) }
     checkLeft(plan)
     guard plan.outcome == .succeeded else { return }
-    if plan.kind == .encrypt { wasEncrypted = true }
+    if plan.kind == .encrypt { (wasEncrypted, plainLeaver) = (true, storedCluster?.leaving) }
     statistics.count(plan.kind.title)
     // A node that has lost its data has none that is plain.
     if plan.kind == .encrypt, let plain = memberNodes.first(where: { $0.disk.generations.contains(where: \.isPlain) }) {
@@ -162,7 +162,10 @@ extension SimulatedWorld {
 
   /// A node is disabled only by a revocation: one that it saw itself, or a lock-out.
   func look(at node: SimulatedNode) {
-    if wasEncrypted, let files = node.process?.opened, files.isPlain { fail("\(node.name) serves plain data again") }
+    let isPlainLeaver = node.name == plainLeaver && storedCluster?.leaving == plainLeaver
+    if wasEncrypted, !isPlainLeaver, let files = node.process?.opened, files.isPlain {
+      fail("\(node.name) serves plain data again")
+    }
     if node.isWell { (node.wellAt, node.isRestarting) = (now, false) }
     guard let life = node.process, case .disabled(let reason) = life.core.phase else { return }
     if life.wasDisabled { return }

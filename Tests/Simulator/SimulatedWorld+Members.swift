@@ -79,7 +79,8 @@ extension SimulatedWorld {
     guard let cluster = storedCluster else { return true }
     if !cluster.nodes.contains(node.name), cluster.joining != node.name, cluster.leaving != node.name { return true }
     // It had joined before it was gone: it is taken out first.
-    if cluster.nodes.contains(node.name) ? !changesMembers : cluster.joining == node.name {
+    let isOrdered = storedPlans.contains { $0.isOpen && $0.kind == .removeNode && $0.subject == node.name }
+    if !isOrdered, cluster.nodes.contains(node.name) || cluster.joining == node.name {
       _ = remove(node, isOften: false)
     }
     let decided = coordinator.order {

@@ -54,8 +54,9 @@ final class SimulatedWorld {
   var plansMadeAt: [PlanID: Int64] = [:]
   /// A key that the coordinator forgot with its store, until an operator has named it again.
   var keyToNameAgain: String?
-  /// Whether all data was encrypted once.
+  /// Whether all data was encrypted once, but for what a node still had to destroy that was out of the shard by then.
   var wasEncrypted = false
+  var plainLeaver: NodeName?
 
   // What the oracle of the audit record remembers: requests to the KMS by their ids.
   var keyUses: Set<String> = []

@@ -110,7 +110,7 @@ final class NodeEngine: DocumentEngine {
     let (member, reason) = shared.withLock { ($0.member, $0.reason) }
     guard let member else { throw EngineError(.unavailable, reason) }
     guard member.status.isReadable else {
-      throw EngineError(.unavailable, "the node is still catching up after an initial sync")
+      throw EngineError(.unavailable, "the node is still catching up after its start or an initial sync")
     }
     return member
   }

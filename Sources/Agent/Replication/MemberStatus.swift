@@ -36,7 +36,9 @@ public struct MemberStatus: Sendable, Equatable {
   public var peers: [PeerStatus] = []
   /// Writers that wait for a batch; their limit is `ReplicaMember.waitingWritersLimit`.
   public var waitingWriters = 0
-  /// Whether its data may be read: after an initial sync only once it has passed the source's position at the end.
+  /// Whether its data is of one moment: after an initial sync only once it has passed the source's position at the end.
+  public var isOfOneMoment: Bool
+  /// Whether drivers may read its data: besides, it is not older than what it showed before it was started.
   public var isReadable: Bool
 
   init(_ core: RaftCore, outline: OplogOutline?) {
@@ -60,6 +62,7 @@ public struct MemberStatus: Sendable, Equatable {
     oplog = OplogReport(
       firstIndex: core.log.base.index + 1, baseTerm: core.log.base.term, lastTerm: core.lastPosition.term,
       bytes: outline?.bytes ?? 0, windowSeconds: UInt64(max(0, outline?.windowMilliseconds ?? 0) / 1000))
+    isOfOneMoment = core.isOfOneMoment
     isReadable = core.isReadable
   }
 
@@ -68,7 +71,7 @@ public struct MemberStatus: Sendable, Equatable {
     var report = ReplicationReport(
       role: role, term: term, primary: primary, lastIndex: lastIndex, commitIndex: commitIndex,
       appliedIndex: appliedIndex, oplog: oplog, needsInitialSync: needsInitialSync,
-      isRecovering: isRecovering || !isReadable)
+      isRecovering: isRecovering || !isOfOneMoment)
     report.lastTerm = lastTerm == 0 ? nil : lastTerm
     report.isSoleVoter = voters.count == 1 ? true : nil
     report.members = members

@@ -267,7 +267,7 @@ extension ReplicaMember {
   public func openCopy(for index: UInt64 = 0) throws(MemberError) -> any CopySource {
     guard !isClosed else { throw MemberError(.closed, "the node is closing") }
     // What it holds may be of no single moment before it has passed the end of its own copy.
-    guard core.isReadable else {
+    guard core.isOfOneMoment else {
       throw MemberError(.syncFailed, "this member has not caught up since its own copy: copy from another")
     }
     openCopies.removeAll { $0.isFinished }

@@ -92,6 +92,8 @@ extension RaftCore {
   private mutating func truncate(after index: UInt64) {
     log.truncate(after: index)
     persistedIndex = min(persistedIndex, index)
+    // What is removed was never committed, so never shown.
+    readableFrom = min(readableFrom, index)
     emit(.truncateLog(after: index))
     let before = membership
     memberships.truncate(after: index)
@@ -124,10 +126,11 @@ extension RaftCore {
   /// its entry is equal to its log. Whether the entry itself is committed says nothing of that, and a member that
   /// waited to hear it could be the one whose vote is needed for anybody to be able to say so.
   mutating func finishRecoveryIfDone() {
-    guard case .recovering(let lostTerm) = mode, let held = log.term(at: max(commitIndex, persistedIndex)),
-      held > lostTerm
-    else { return }
+    let end = max(commitIndex, persistedIndex)
+    guard case .recovering(let lostTerm) = mode, let held = log.term(at: end), held > lostTerm else { return }
     mode = .full
+    // What it had shown before the loss is among what stands before that entry.
+    readableFrom = max(readableFrom, end)
     emit(.recoveryFinished)
   }
 }

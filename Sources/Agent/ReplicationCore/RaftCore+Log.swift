@@ -54,6 +54,8 @@ extension RaftCore {
       memberships.trim(to: base.index)
       log.trim(to: base)
     } else {
+      // An entry that contradicts what is committed, and those behind it, were never shown.
+      readableFrom = min(readableFrom, base.index)
       log = LogOutline(base: base)
       memberships = MembershipHistory(base: installed)
       persistedIndex = base.index

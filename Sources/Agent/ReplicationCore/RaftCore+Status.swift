@@ -47,8 +47,19 @@ extension RaftCore {
   /// Whether the leader's log starts too late for this member, as far as it was told since entries followed last.
   public var needsInitialSync: Bool { syncAskedAt != nil }
   /// Whether the data has passed the position at the end of the copy it was made from; before that it is of no one
-  /// moment, and nobody may read it.
-  public var isReadable: Bool { appliedIndex >= electableFrom }
+  /// moment, and nobody may read or copy it.
+  public var isOfOneMoment: Bool { appliedIndex >= electableFrom }
+  /// Whether drivers may read here: the data is of one moment, and not older than what this member showed before it
+  /// started or lost what it had.
+  ///
+  /// A member applies only what is in its own log durably, so it never showed more than its log held when it started.
+  /// It has applied that, or it is gone from the log, once the entries of any leader are committed here. A shard that
+  /// has no majority does not get there; its members wait for it as candidates, which nobody reads either. A shard's
+  /// only voter that lost something gets it back from nobody: what is left there can be read.
+  public var isReadable: Bool {
+    guard mode == .full else { return isOfOneMoment && membership.voters == [me] }
+    return isOfOneMoment && appliedIndex >= readableFrom
+  }
   /// Whether this member neither votes nor campaigns because it lost what it had acknowledged.
   public var isRecovering: Bool { mode != .full }
 

@@ -41,6 +41,9 @@ public struct RaftCore: Sendable {
   var clock: Duration
   var random: SplitMix64
   var electableFrom: UInt64
+  /// Where the log ended when the member started: what it had applied, and so may have shown to readers, before then
+  /// lies no further. Lowered with the log, raised when a loss is made good.
+  var readableFrom: UInt64
   /// The hard state the disk was last told.
   var persistedHardState: HardState
   /// When this member last asked for an initial sync; nil once entries follow again.
@@ -65,6 +68,7 @@ public struct RaftCore: Sendable {
     persistedIndex = restored.log.lastIndex
     mode = restored.mode
     electableFrom = restored.electableFrom
+    readableFrom = restored.log.lastIndex
     clock = now
     random = SplitMix64(seed: seed)
     state = .follower(Following(leader: nil, lastContact: nil, deadline: now))

@@ -60,7 +60,7 @@ extension CoordinatorCore {
       advance(name, now: now)
       return Decision(plan.id, flush())
     }
-    try refuseOtherChange(of: name)
+    if !mayLeaveFirst(node, of: name, now: now) { try refuseOtherChange(of: name) }
     let cluster = try openCluster(name, for: .removeNode)
     let refusal = "Node \(node) was not removed from cluster \(name)."
     guard cluster.nodes.contains(node) else {
@@ -75,8 +75,24 @@ extension CoordinatorCore {
     return Decision(id, flush())
   }
 
+  /// Whether a node that is gone may be removed although another is to be, which is still in the shard: the other may
+  /// have to wait for this one, as the shard would lose its majority with both.
+  private func mayLeaveFirst(_ node: NodeName, of name: ClusterName, now: Instant) -> Bool {
+    guard let cluster = clusterRecords[name], cluster.joining == nil, cluster.leaving == nil,
+      cluster.nodes.contains(node), unheard(node, now: now) != nil
+    else { return false }
+    let others = openPlans(of: name).filter { $0.kind.isOfMembers }
+    // Whoever is left has to be somebody.
+    guard cluster.nodes.count > others.count + 1 else { return false }
+    return others.count == 1 && others.allSatisfy { $0.kind == .removeNode && $0.subject != node }
+  }
+
   /// The plan for a node that is to leave.
   mutating func planToRemove(_ node: NodeName, from name: ClusterName, now: Instant) -> PlanID {
+    if var cluster = clusterRecords[name], cluster.wantedNodes?.contains(node) == true {
+      cluster.wantedNodes?.removeAll { $0 == node }
+      put(cluster)
+    }
     let id = addPlan(
       .removeNode, on: name, steps: [PlanStep(.retire, subject: node), PlanStep(.leave, node)], now: now)
     setSubject(node, of: id, deadline: nil)
@@ -145,6 +161,7 @@ extension CoordinatorCore {
       if let reason = waitForKMS(subject, attempts: step.attempts, now: now) { return .wait(reason) }
       if cluster.encryptionWanted, let reason = keyTrouble(of: cluster, at: subject) { return .wait(reason) }
     case .retire:
+      if let other = cluster.leaving, other != subject { return .wait("waiting for \(other) to leave first") }
       if primary(of: cluster, now: now) == subject, plan.steps.count < CoordinatorLimits.maximumSteps {
         return .insert(PlanStep(.handOver, subject))
       }
@@ -171,6 +188,8 @@ extension CoordinatorCore {
 
   /// Whether the primary says that a member is in the shard, or out of it, and that this is committed.
   func isChanged(_ step: PlanStep, in cluster: ClusterRecord, now: Instant) -> Bool {
+    // One after the other: what is left of a node that leaves is kept by its cluster.
+    if step.kind == .retire, let other = cluster.leaving, other != step.subject { return false }
     guard let subject = step.subject, let primary = primary(of: cluster, now: now), let contact = contacts[primary],
       let members = contact.report?.replication?.members, members.contains(primary)
     else { return false }
@@ -277,7 +296,8 @@ extension CoordinatorCore {
   /// Plans that wait have nothing to do any more for a node that was taken out.
   private mutating func spare(_ node: NodeName, of name: ClusterName, now: Instant) {
     for var plan in openPlans(of: name) where plan.subject != node {
-      let left = plan.steps.filter { $0.node != node || $0.state == .done }
+      // What it was asked for as the primary, another one will be.
+      let left = plan.steps.filter { $0.node != node || $0.kind.isForPrimary || $0.state == .done }
       if left.count == plan.steps.count { continue }
       plan.steps = left
       put(plan)
