@@ -19,6 +19,8 @@ enum LedgerRendering {
       ? palette.paint("nothing depends on it: it can be deleted", .good)
       : palette.paint("do not disable or delete it", .warning)
     return [palette.paint(key.keyID, .strong), "  " + facts.compactMap { $0 }.joined(separator: ", ")]
-      + key.dependents.map { "  needed by \($0)" } + ["  " + verdict]
+      + (key.replicas ?? []).map { "  the same key as \($0)" } + key.dependents.map { "  needed by \($0)" } + [
+        "  " + verdict
+      ]
   }
 }

@@ -25,8 +25,10 @@ public struct KeyNeedView: Sendable, Codable, Equatable {
 
   /// The provider, as the id's form says; nil if no provider's ids have it.
   public var provider: KMSProvider?
-  /// The key's full id.
+  /// The key's full id; of a multi-Region key, that of the replica which is in force, or was last.
   public var keyID: String
+  /// Ids of its other replicas that settings name or something is under, nil for none.
+  public var replicas: [String]?
   /// The version that the id names, nil if its provider names none.
   public var version: String?
   /// Where it stands.
