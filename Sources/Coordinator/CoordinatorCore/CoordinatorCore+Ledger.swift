@@ -139,6 +139,9 @@ extension CoordinatorCore {
     view.replicas = ids.count > 1 ? ids.filter { $0 != key } : nil
     view.projects = Set((users + formers).map(\.name)).sorted()
     view.replacedAt = records.map(\.replacedAt).max().map { OperatorTime(milliseconds: $0.milliseconds) }
+    if dependents.isEmpty {
+      view.freedAt = records.compactMap(\.freedAt).max().map { OperatorTime(milliseconds: $0.milliseconds) }
+    }
     view.retiredAt = records.compactMap(\.retiredAt).max().map { OperatorTime(milliseconds: $0.milliseconds) }
     return view
   }

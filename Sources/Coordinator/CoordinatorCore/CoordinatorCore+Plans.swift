@@ -211,6 +211,7 @@ extension CoordinatorCore {
     unkeptAges[id] = nil
     closeAlert(.planOverdue, subject: plan.cluster.text, now: now)
     noteChange(plan, outcome, now: now)
+    notePlan(plan, outcome, now: now)
     if plan.kind == .rotateMasterKeys, outcome == .succeeded { noteRotated(plan.cluster) }
     guard var cluster = clusterRecords[plan.cluster], cluster.lease == id else { return }
     cluster.lease = nil
