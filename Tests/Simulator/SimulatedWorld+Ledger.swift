@@ -56,6 +56,19 @@ extension SimulatedWorld {
     return true
   }
 
+  /// Nodes are under a key that a store put back knows nothing of: an operator names that key again, or orders them
+  /// under the one in force.
+  func decideOnUnknownKey() -> Bool {
+    guard let core = coordinator.core, core.alerts.contains(where: { $0.kind == .keyUnknown && $0.closedAt == nil })
+    else { return true }
+    let present = (try? core.project(named: Self.project))?.kms?.keyID
+    guard !core.alerts.contains(where: { $0.kind == .storeRestored && $0.closedAt == nil }), let present,
+      let held = keysOnDisk.map(\.key).first(where: { !CustomerKey.isSame($0, present) })
+    else { return false }
+    statistics.count("unknown key")
+    return changeKey(to: dice.chance(700) ? held : present)
+  }
+
   /// Every customer key that some keystore on some disk needs, or may need again after a power loss. What is on a
   /// machine that is gone, nobody knows.
   var keysOnDisk: [(node: SimulatedNode, key: String)] {
