@@ -219,7 +219,7 @@ let package = Package(
       "CoordinatorRuntimeTests",
       [
         "ClusterModel", "CoordinatorCore", "CoordinatorRuntime", "DaemonRuntime", "FleetPeers", "KeyManagement",
-        "MailSink", "Messages", "Secrets", "Transport",
+        "MailSink", "Messages", "Secrets", "StateStore", "Transport",
         logging,
       ]),
     tests(

@@ -70,3 +70,49 @@ struct AuditWitnessTests {
     #expect(bench.core.alerts.allSatisfy { $0.kind != .auditContradicted || $0.closedAt != nil })
   }
 }
+
+@Suite("The beginning of the audit record")
+struct AuditBeginningTests {
+  private let removal = "entries 1 to 40 were removed"
+
+  private func start(_ bench: inout Bench, _ removal: String?) {
+    bench.take(bench.core.onAuditBeginning(removal: removal, now: bench.now))
+  }
+
+  @Test("that somebody removed is an alert and an entry, over every start, until an operator answers for it")
+  func removed() throws {
+    var bench = try Bench()
+    try bench.serve(1)
+    start(&bench, nil)
+    #expect(!bench.openAlerts.contains(.auditContradicted))
+    start(&bench, removal)
+    #expect(bench.auditTrail.first?.action == "audit contradicted")
+    try bench.restart()
+    start(&bench, removal)
+    #expect(bench.openAlerts.filter { $0 == .auditContradicted }.count == 1)
+    #expect(bench.auditTrail.filter { $0.action == "audit contradicted" }.count == 1)
+    bench.hello(Bench.node(1))
+    bench.pass(.seconds(200))
+    #expect(bench.openAlerts.contains(.auditContradicted), "time heals nothing")
+    try bench.order { core, now throws(CoordinatorError) in
+      try core.adopt(withoutMajority: false, by: OperatorName(checked: "ada"), now: now)
+    }
+    #expect(!bench.openAlerts.contains(.auditContradicted))
+    #expect(bench.decisions.contains { $0.detail.contains(removal) })
+    start(&bench, removal)
+    #expect(!bench.openAlerts.contains(.auditContradicted), "it was answered for")
+    start(&bench, "entries 1 to 50 were removed")
+    #expect(bench.openAlerts.contains(.auditContradicted))
+  }
+
+  @Test("goes by itself only when as many entries as are kept stand behind it")
+  func rule() {
+    func head(_ sequence: UInt64) -> AuditHead { AuditHead(sequence: sequence, hash: .none) }
+    #expect(head(0).removal(before: head(0), retained: 10) == nil)
+    #expect(head(0).removal(before: head(5), retained: 10) == nil)
+    #expect(head(40).removal(before: head(50), retained: 10) == nil)
+    #expect(head(40).removal(before: head(49), retained: 10)?.contains("1 to 40") == true)
+    #expect(head(40).removal(before: head(3), retained: 10) != nil)
+    #expect(head(.max).removal(before: head(0), retained: .max) != nil)
+  }
+}

@@ -131,6 +131,85 @@ struct FormerKeyTests {
   }
 }
 
+@Suite("A multi-Region key that was moved to another region and then replaced")
+struct ReplacedReplicaTests {
+  private static func settings(_ region: String) -> KMSSettings {
+    KMSSettings(
+      provider: .aws, keyID: "arn:aws:kms:\(region):111122223333:key/mrk-1", region: region, accessKeyID: "AKIA")
+  }
+  private static let home = settings("us-east-1")
+  private static let replica = settings("eu-west-1")
+
+  /// Two nodes under the key's first region, the second of which is away when the key is moved and replaced.
+  private func replaced(movesFirst: Bool) throws -> Bench {
+    var bench = try Bench()
+    try bench.serve(2)
+    try bench.name(Self.home)
+    for number in 1...2 {
+      bench.encrypt(number)
+      bench.change(number) { $0.generation?.customerKeyID = Self.home.keyID }
+    }
+    bench.followAssignment()
+    bench.pass(.seconds(2))
+    try bench.name(Self.replica)
+    #expect(bench.former.isEmpty || bench.former.allSatisfy { !$0.isNeeded })
+    if movesFirst { bench.rewrap(1, under: Self.replica.keyID) }
+    try bench.name(Bench.secondSettings)
+    return bench
+  }
+
+  @Test("is needed until the last node has left it, whatever region a node's wrapping names", arguments: [true, false])
+  func needed(movesFirst: Bool) throws {
+    var bench = try replaced(movesFirst: movesFirst)
+    bench.followAssignment()
+    bench.pass(.seconds(2))
+    #expect(bench.former.map(\.isNeeded) == [true], "every node has reported, and is under it all the same")
+    bench.rewrap(1)
+    bench.pass(.seconds(2))
+    #expect(bench.former.first?.settings == Self.replica)
+    #expect(bench.record?.assignment?.formerKMS?.map(\.settings) == [Self.replica])
+    let tree = bench.core.keysTree(of: nil, now: bench.now)
+    #expect(tree.customerKeys.first { $0.keyID == Self.home.keyID }?.note?.contains("do not disable") == true)
+    for key in [Self.home.keyID, Self.replica.keyID] {
+      #expect(throws: CoordinatorError.self) {
+        try bench.order { core, now throws(CoordinatorError) in try core.retireKey(key, now: now) }
+      }
+    }
+    bench.rewrap(2)
+    bench.pass(.seconds(2))
+    #expect(bench.former.map(\.isNeeded) == [false] && bench.record?.assignment?.formerKMS == nil)
+    let view = try bench.order { core, now throws(CoordinatorError) in try core.retireKey(Self.home.keyID, now: now) }
+    #expect(view.keyID == Self.replica.keyID && view.canBeDeleted && view.retiredAt != nil)
+  }
+
+  @Test("is one key in the ledger, with the replicas that something is under")
+  func ledger() throws {
+    var bench = try replaced(movesFirst: true)
+    bench.followAssignment()
+    bench.pass(.seconds(2))
+    let need = try #require(bench.need[Self.replica.keyID])
+    #expect(bench.need.count == 2, "this one, and that in force: nothing was ever under the first")
+    #expect(need.replicas == [Self.home.keyID] && need.state == .beingReplaced && !need.canBeDeleted)
+    #expect(need.dependents.map(\.subject) == ["node-1", "node-2"])
+    #expect(need.dependents.map { $0.detail.hasSuffix("under \(Self.home.keyID)") } == [false, true])
+    for number in 1...2 { bench.rewrap(number) }
+    let freed = try #require(bench.need[Self.replica.keyID])
+    #expect(freed.canBeDeleted && freed.replicas == nil)
+  }
+
+  @Test("locks out what is under another replica of it when it is revoked")
+  func revoked() throws {
+    var bench = try replaced(movesFirst: true)
+    bench.followAssignment()
+    bench.pass(.seconds(2))
+    bench.rewrap(1)
+    let disabled = Verdict.revoked(.keyDisabled, detail: "off")
+    bench.formerVerdict(disabled)
+    bench.formerCheck(2, disabled)
+    #expect(bench.record?.lockout?.customerKeyID == Self.replica.keyID)
+  }
+}
+
 @Suite("Keys in a store that was restored from an older copy")
 struct RestoredKeyTests {
   private static let deleted = Verdict.revoked(.keyNotFound, detail: "deleted")

@@ -64,4 +64,22 @@ struct AuditExportTests {
     let result = try Self.verify(([base] + lines[1...2]).joined(separator: "\n"))
     #expect(result.fault == nil && result.entries == 2 && result.remark?.contains("no end mark") == true)
   }
+
+  @Test("of a record whose oldest entries were removed says so, whatever it begins after itself")
+  func beginning() throws {
+    let links = try Self.links(9)
+    func export(after index: Int, base: AuditHead, retained: UInt64) throws -> AuditVerification {
+      let page = AuditPage(links: [], base: base, head: links[8].head, witnesses: [], retained: retained)
+      let lines =
+        [Terminal.text(of: AuditExport.Opening(links[index].head, of: page), compact: true)]
+        + links[(index + 1)...].map { Terminal.text(of: $0, compact: true) }
+        + [Terminal.text(of: AuditExport.End(end: links[8].head), compact: true)]
+      return try Self.verify(lines.compactMap { $0 }.joined(separator: "\n"))
+    }
+    let cut = try export(after: 3, base: links[3].head, retained: 6)
+    #expect(cut.fault == nil && cut.removal?.contains("entries 1 to 4 were removed") == true)
+    #expect(try export(after: 5, base: links[3].head, retained: 6).removal != nil)
+    #expect(try export(after: 3, base: links[3].head, retained: 5).removal == nil)
+    #expect(try export(after: 3, base: .empty, retained: 6).removal == nil, "a part of a whole record")
+  }
 }

@@ -9,19 +9,23 @@ struct SimulatedKMS {
     case pendingDeletion
   }
 
-  static let keyID = "arn:aws:kms:eu-central-1:111122223333:key/simulated"
+  static let keyID = "arn:aws:kms:eu-central-1:111122223333:key/mrk-simulated"
   static let settings = KMSSettings(provider: .aws, keyID: keyID, region: "eu-central-1", accessKeyID: "AKIASIMULATED")
   static let canary = canary(under: keyID)
+  /// Its replica in another region.
+  static let replicaKeyID = "arn:aws:kms:eu-west-1:111122223333:key/mrk-simulated"
   /// Another key, for changes of the key.
   static let otherKeyID = "arn:aws:kms:eu-central-1:111122223333:key/simulated-other"
 
   static func settings(of key: String) -> KMSSettings {
-    KMSSettings(provider: .aws, keyID: key, region: "eu-central-1", accessKeyID: "AKIASIMULATED")
+    KMSSettings(provider: .aws, keyID: key, region: region(of: key), accessKeyID: "AKIASIMULATED")
   }
+
+  private static func region(of key: String) -> String { key == replicaKeyID ? "eu-west-1" : "eu-central-1" }
 
   static func canary(under key: String) -> WrappedMasterKey {
     WrappedMasterKey(
-      provider: .aws, keyID: key, keyVersion: "", region: "eu-central-1", createdAtMilliseconds: 0, blob: [1, 2, 3])
+      provider: .aws, keyID: key, keyVersion: "", region: region(of: key), createdAtMilliseconds: 0, blob: [1, 2, 3])
   }
 
   /// A caller whose clock is further off gets no verdict, whatever the answer says.
@@ -43,7 +47,7 @@ struct SimulatedKMS {
   mutating func verdict(for place: Int, of key: String = keyID, clockOffset: Int64, now: Int64) -> Verdict {
     if unreachable.contains(place) { return .unreachable(.timeout, detail: "no answer") }
     if abs(clockOffset) > Self.clockTolerance { return .unreachable(.clockSkew, detail: "the clock is off") }
-    if let troubledKey, troubledKey != key { return .valid }
+    if let troubledKey, !CustomerKey.isSame(troubledKey, key) { return .valid }
     switch state {
     case .disabled:
       toldRevokedAt[place] = now

@@ -23,9 +23,11 @@ extension SimulatedNode {
   /// The settings that unwrap what is stored: those in force, or former ones.
   func settings(for files: GenerationFiles) -> UsedKey? {
     guard let life = process, let present = settingsInForce(life) else { return nil }
-    guard let key = files.keystore?.wrappedMasterKey.keyID, key != present.key else { return present }
-    let former = life.core.assignment?.formerKMS?.first { $0.settings.keyID == key }
-    return former.map { UsedKey(key: key, version: $0.settingsVersion) } ?? present
+    guard let key = files.keystore?.wrappedMasterKey.keyID, !CustomerKey.isSame(key, present.key) else {
+      return present
+    }
+    let former = life.core.assignment?.formerKMS?.first { CustomerKey.isSame($0.settings.keyID, key) }
+    return former.map { UsedKey(key: $0.settings.keyID, version: $0.settingsVersion) } ?? present
   }
 
   /// Puts the master key in memory under the key in force: the old key is asked whether it is revoked, the new one

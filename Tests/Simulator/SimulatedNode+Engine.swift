@@ -36,7 +36,7 @@ extension SimulatedNode {
     callKMS(used.key) { [unowned self] life, verdict in
       let check = SimulatedKMS.report(verdict, of: used.key, settingsVersion: used.version, at: startedAt)
       guard verdict == .valid, let contents = files.keystore else { return fail(.keyCheck(check)) }
-      guard contents.wrappedMasterKey.keyID == used.key else {
+      guard CustomerKey.isSame(contents.wrappedMasterKey.keyID, used.key) else {
         if world.profile.restores, world.nameAgain(contents.wrappedMasterKey.keyID) {
           return fail(.other(reason: "the coordinator has sent no settings of its key"))
         }

@@ -5,13 +5,14 @@ internal import KeyHierarchy
 
 /// Changes of the customer's key, and the ledger against what is on the disks.
 extension SimulatedWorld {
-  /// An operator names the key that is not in force; as in production, nothing is changed while the old one is revoked
-  /// or the new one is not valid.
-  func changeKey() -> Bool {
+  /// An operator names a key that is not in force, or another replica of the one that is; as in production, nothing is
+  /// changed while the old one is revoked or the new one is not valid.
+  func changeKey(to named: String? = nil) -> Bool {
     guard let project = try? coordinator.core?.project(named: Self.project), let present = project.kms?.keyID else {
       return true
     }
-    let wanted = present == SimulatedKMS.keyID ? SimulatedKMS.otherKeyID : SimulatedKMS.keyID
+    let others = [SimulatedKMS.otherKeyID, SimulatedKMS.keyID, SimulatedKMS.replicaKeyID].filter { $0 != present }
+    guard let wanted = named ?? dice.pick(others) else { return false }
     let settings = SimulatedKMS.settings(of: wanted)
     guard let version = try? coordinator.core?.settingsVersion(proposing: settings, for: Self.project) else {
       return false
@@ -28,7 +29,7 @@ extension SimulatedWorld {
     }
     guard changed != nil else { return false }
     note("the key is changed to \(wanted)")
-    statistics.count("key named anew")
+    statistics.count(CustomerKey.isSame(present, wanted) ? "replica named" : "key named anew")
     return true
   }
 
@@ -37,20 +38,35 @@ extension SimulatedWorld {
   func nameAgain(_ key: String) -> Bool {
     guard statistics.seen["restored store", default: 0] > 0 else { return false }
     let stored = coordinator.records[RecordKey(kind: .project, id: Self.project.text)]
-    guard case .project(let project)? = stored, project.kms?.keyID != key,
-      !project.neededKeys.contains(where: { $0.keyID == key })
+    guard case .project(let project)? = stored,
+      !([project.kms?.keyID].compactMap(\.self) + project.neededKeys.map(\.keyID)).contains(where: {
+        CustomerKey.isSame($0, key)
+      })
     else { return true }
     if keyToNameAgain == nil {
       orders.append { world in
         guard let wanted = world.keyToNameAgain else { return true }
         let present = (try? world.coordinator.core?.project(named: Self.project))?.kms?.keyID
-        guard present == wanted || world.changeKey() else { return false }
+        guard present == wanted || world.changeKey(to: wanted) else { return false }
         world.keyToNameAgain = nil
         return true
       }
     }
     keyToNameAgain = key
     return true
+  }
+
+  /// Nodes are under a key that a store put back knows nothing of: an operator names that key again, or orders them
+  /// under the one in force.
+  func decideOnUnknownKey() -> Bool {
+    guard let core = coordinator.core, core.alerts.contains(where: { $0.kind == .keyUnknown && $0.closedAt == nil })
+    else { return true }
+    let present = (try? core.project(named: Self.project))?.kms?.keyID
+    guard !core.alerts.contains(where: { $0.kind == .storeRestored && $0.closedAt == nil }), let present,
+      let held = keysOnDisk.map(\.key).first(where: { !CustomerKey.isSame($0, present) })
+    else { return false }
+    statistics.count("unknown key")
+    return changeKey(to: dice.chance(700) ? held : present)
   }
 
   /// Every customer key that some keystore on some disk needs, or may need again after a power loss. What is on a
@@ -68,10 +84,10 @@ extension SimulatedWorld {
     guard case .project(let before) = coordinator.records[RecordKey(kind: .project, id: project.name.text)] else {
       return
     }
-    let known = Set([project.kms?.keyID].compactMap(\.self) + project.neededKeys.map(\.keyID))
-    for former in before.neededKeys where !known.contains(former.keyID) {
+    let known = ([project.kms?.keyID].compactMap(\.self) + project.neededKeys.map(\.keyID))
+    for former in before.neededKeys where !known.contains(where: { CustomerKey.isSame($0, former.keyID) }) {
       statistics.count("key let go")
-      if let left = keysOnDisk.first(where: { $0.key == former.keyID }) {
+      if let left = keysOnDisk.first(where: { CustomerKey.isSame($0.key, former.keyID) }) {
         fail("the settings of \(former.keyID) are let go although \(left.node.name) has a keystore under it")
       }
     }
@@ -84,14 +100,17 @@ extension SimulatedWorld {
     let needed = core.keysNeeded().keys
     for (node, key) in keysOnDisk {
       if key != project.kms?.keyID { return "\(node.name) has a keystore under \(key)" }
-      let isListed = needed.first { $0.keyID == key }?.dependents.contains { $0.subject == node.name.text } == true
+      let isListed =
+        needed.first { CustomerKey.isSame($0.keyID, key) }?.dependents.contains { $0.subject == node.name.text } == true
       if !isListed { return "the ledger does not know that \(node.name) needs \(key)" }
     }
     for key in needed {
       for dependent in key.dependents where dependent.kind == .node {
         // Of a machine that is gone the ledger says what it had last.
         if nodes.contains(where: { $0.isAway && $0.name.text == dependent.subject }) { continue }
-        if !keysOnDisk.contains(where: { $0.node.name.text == dependent.subject && $0.key == key.keyID }) {
+        if !keysOnDisk.contains(where: {
+          $0.node.name.text == dependent.subject && CustomerKey.isSame($0.key, key.keyID)
+        }) {
           return "the ledger says that \(dependent) needs \(key.keyID)"
         }
       }

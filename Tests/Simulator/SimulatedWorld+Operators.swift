@@ -16,6 +16,7 @@ extension SimulatedWorld {
     switch alert.kind {
     case .secondIncarnation: decideSoon { $0.approve(NodeName(checked: name)) }
     case .storeRestored: decideSoon { $0.adopt() }
+    case .keyUnknown: decideSoon { $0.decideOnUnknownKey() }
     case .keystoreDistrusted where profile.restores: decideSoon { $0.approve(NodeName(checked: name)) }
     case .keystoreDistrusted where profile.majorityLoss: decideSoon { $0.takeBack(NodeName(checked: name)) }
     default: break

@@ -4,7 +4,7 @@
 public enum AlertKind: String, Sendable, Codable, CaseIterable {
   case kmsUnreachable, keyRevoked, vantagePointsDisagree, nodeSilent, nodeFailed, nodeDamaged, keystoreDistrusted
   case planOverdue, initialSync, secondIncarnation, storeRestored, mailNotSent, auditContradicted
-  case keyNotChecked
+  case keyNotChecked, keyUnknown
   case keyUse
   case masterKeyOld, customerKeyOld, restartNotProven
 
@@ -25,6 +25,7 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
     case .mailNotSent: "mail not sent"
     case .auditContradicted: "audit record contradicted"
     case .keyNotChecked: "KMS key not checked"
+    case .keyUnknown: "KMS key of nodes unknown"
     case .keyUse: "KMS wrap or describe failed"
     case .masterKeyOld: "master key too old"
     case .customerKeyOld: "KMS key needs rotation"
@@ -44,7 +45,7 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
   public var isCritical: Bool {
     switch self {
     case .keyRevoked, .nodeFailed, .nodeDamaged, .keystoreDistrusted, .initialSync, .secondIncarnation, .storeRestored,
-      .auditContradicted:
+      .auditContradicted, .keyUnknown:
       true
     case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue, .mailNotSent, .keyNotChecked, .keyUse,
       .masterKeyOld, .customerKeyOld, .restartNotProven:

@@ -111,6 +111,7 @@ extension CoordinatorCore {
     endAccess(now: now)
     attendTokens(now: now)
     attendRefusedLooks(now: now)
+    attendKeyHistories(now: now)
     if addressesAreStale { refreshAddresses(now: now) }
     for node in contacts.filter({ $0.value.second != nil }).keys.sorted() { judgeSecond(of: node, now: now) }
     for cluster in clusterRecords.keys.sorted() {
@@ -134,6 +135,7 @@ extension CoordinatorCore {
     let heard = Self.bounded(report)
     let isNews = heard != before || contacts[node]?.isHeard(now: now) != true || contacts[node]?.helloAt == now
     guardKeystore(node, report: report, now: now)
+    noteGenerations(of: node, from: before, to: report, now: now)
     contacts[node, default: Contact(report: nil)].hear(heard, now: now)
     remember(node, report: report)
     watchHealth(of: node, report: report, now: now)

@@ -84,6 +84,28 @@ extension CoordinatorCore {
     return flush()
   }
 
+  /// Whom an alert of the record itself is about: no node has such a name.
+  static let auditSubject = "audit record"
+
+  /// The coordinator starts; `removal` says that entries are missing from the record's beginning, nil if none are. What
+  /// an operator has answered for is not said again.
+  public mutating func onAuditBeginning(removal: String?, now: Instant) -> [CoordinatorDirective] {
+    guard let removal else {
+      closeAlert(.auditContradicted, subject: Self.auditSubject, now: now)
+      return flush()
+    }
+    let text = "The beginning of the audit record is missing: \(removal)"
+    let isSaid = alertRecords.values.contains { alert in
+      alert.kind == .auditContradicted && alert.subject == Self.auditSubject && alert.text == text
+    }
+    if isSaid { return flush() }
+    audit("audit contradicted", on: "coordinator", text, now: now)
+    openAlert(
+      .auditContradicted, subject: Self.auditSubject, text: text,
+      next: "Compare with the last export; to go on with what is left: keyfold coordinator adopt", now: now)
+    return flush()
+  }
+
   /// What nodes were told of the record, as far as they are heard of.
   public var auditWitnesses: [AuditWitness] { contacts.keys.sorted().compactMap { contacts[$0]?.witness } }
 
@@ -120,7 +142,14 @@ extension CoordinatorCore {
         now: now)
       sends.append(.tellAuditHead(witness.node, replacing: witness.head))
     }
+    guard let alert = openAlert(.auditContradicted, subject: Self.auditSubject) else { return }
+    audit(
+      "coordinator adopt", by: admin, on: "coordinator", "takes the audit record as it is: \(alert.text)", now: now)
+    closeAlert(.auditContradicted, subject: Self.auditSubject, now: now)
   }
 
-  var isAuditContradicted: Bool { auditWitnesses.contains { $0.contradiction != nil } }
+  var isAuditContradicted: Bool {
+    auditWitnesses.contains { $0.contradiction != nil }
+      || openAlert(.auditContradicted, subject: Self.auditSubject) != nil
+  }
 }

@@ -12,6 +12,7 @@ extension CoordinatorCore {
     else { return nil }
     guard !isOvertaken(report, by: project.formerKeys?[index].lastCheck, now: now) else { return [] }
     let before = project.formerKeys?[index].lastCheck
+    noteVerdict(report, before: before, of: name, now: now)
     project.formerKeys?[index].lastCheck = report
     put(project)
     closeAlert(.keyNotChecked, subject: Self.subject(of: report.customerKeyID, in: name), now: now)

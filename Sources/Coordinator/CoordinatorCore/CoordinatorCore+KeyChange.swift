@@ -19,10 +19,10 @@ extension CoordinatorCore {
   }
 
   /// What the shell has to look at first when these settings would change the key: the settings and the canary of the
-  /// key that is in force. Nil if they would not, or nothing is under that key.
+  /// key that is in force. Nil if they would not, nothing is under that key, or data is under the key they name.
   public func replaced(by settings: KMSSettings, in name: ProjectName) -> KMSReplacement? {
     guard let project = projectRecords[name], changesKey(of: project, to: settings), let kms = project.kms,
-      let canary = project.canary, isAnything(of: name, under: kms.keyID)
+      let canary = project.canary, isAnything(of: name, under: kms.keyID), !isInUse(settings.keyID, in: name)
     else { return nil }
     return KMSReplacement(settings: kms, settingsVersion: project.settingsVersion, canary: canary)
   }
@@ -51,12 +51,14 @@ extension CoordinatorCore {
       !CustomerKey.isSame(key, settings.keyID) && isAnything(of: project.name, under: key)
     }
     let checks = [(present, project.lastCheck)] + project.neededKeys.map { ($0.keyID, $0.lastCheck) }
-    for (key, check) in checks where holdsBack(key) {
+    // Nor does any where data is under the key they name already: what is under a revoked key stays locked out.
+    let isInUse = isInUse(settings.keyID, in: project.name)
+    for (key, check) in checks where !isInUse && holdsBack(key) {
       guard case .revoked(let reason, _) = check?.verdict else { continue }
       throw refusal(key, reason.rawValue, Self.advice(reason, project: project.name))
     }
-    if let lockout = clusters(of: project.name).lazy.compactMap(\.lockout).first(where: { holdsBack($0.customerKeyID) })
-    {
+    let lockouts = isInUse ? [] : clusters(of: project.name).compactMap(\.lockout)
+    if let lockout = lockouts.first(where: { holdsBack($0.customerKeyID) }) {
       throw refusal(lockout.customerKeyID, lockout.reason, "Give the key back in the KMS")
     }
     guard project.neededKeys.count < FormerKMS.maximumCount else {
@@ -91,13 +93,15 @@ extension CoordinatorCore {
   }
 
   /// Makes the plan that puts what a cluster's nodes hold under the key in force, if something is under another. In a
-  /// store that was restored the key in force may be one that was replaced since: an operator adopts what is first.
+  /// store that was restored the key in force may be one that was replaced since: an operator adopts what is first, and
+  /// nothing is moved from a key of which there are no settings before one says so.
   mutating func planKeyChange(of name: ClusterName, now: Instant) {
-    guard restoration == nil, let cluster = clusterRecords[name], cluster.lockout == nil,
-      let kms = projectRecords[cluster.project]?.kms,
+    guard let cluster = clusterRecords[name], let project = projectRecords[cluster.project] else { return }
+    watchUnknownKeys(of: cluster, in: project, now: now)
+    guard restoration == nil, cluster.lockout == nil, let kms = project.kms,
       !openPlans(of: name).contains(where: { $0.kind.isKeyChange })
     else { return }
-    let strayed = cluster.nodes.filter { isUnderOtherKey($0, than: kms) }
+    let strayed = cluster.nodes.filter { isToBeRewrapped($0, to: kms, in: project) }
     guard let first = strayed.first, let old = nodeRecords[first]?.generation?.customerKeyID else { return }
     let isSameKey = strayed.allSatisfy { uses($0, key: kms.keyID) }
     let primary = primary(of: cluster, now: now)

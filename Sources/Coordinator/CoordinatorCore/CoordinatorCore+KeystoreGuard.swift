@@ -53,7 +53,8 @@ extension CoordinatorCore {
   }
 
   /// Records a live generation as the one the node has.
-  func accept(_ found: GenerationReport, into record: inout NodeRecord, now: Instant) {
+  mutating func accept(_ found: GenerationReport, into record: inout NodeRecord, now: Instant) {
+    noteHistory(of: record.name, from: record.generation, to: found, now: now)
     record.leftBehind = nil
     if let last = record.generation, last.id != found.id {
       record.formerGenerations.removeAll { $0 == last.id }

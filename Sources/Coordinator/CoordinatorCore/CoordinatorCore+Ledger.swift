@@ -4,7 +4,8 @@ public import ClusterModel
 /// The ledger: which customer key something still depends on, and what. Read from records and reports, so that it can't
 /// say anything else than they do.
 extension CoordinatorCore {
-  /// Every customer key that is known, with what depends on it.
+  /// Every customer key that is known, with what depends on it. Replicas of a multi-Region key are one key: whatever is
+  /// under one of them any other opens, with the settings of whichever was named last.
   public func keysNeeded() -> KeysNeededView {
     var ids: Set<String> = []
     for project in projects {
@@ -12,19 +13,20 @@ extension CoordinatorCore {
       ids.formUnion((project.formerKeys ?? []).map(\.keyID))
     }
     for node in nodes { ids.formUnion(keysHeld(by: node.name).map(\.key)) }
-    return KeysNeededView(keys: ids.sorted().map { need(of: $0) })
+    let keys = Dictionary(grouping: ids) { CustomerKey.identity(of: $0) }.values.map { need(of: $0.sorted()) }
+    return KeysNeededView(keys: keys.sorted { $0.keyID < $1.keyID })
   }
 
   /// Confirms that a former key can be deleted: its settings and their secret are gone, and nothing depends on it.
   /// Throws `CoordinatorError` with all that does, or if no project ever used such a key.
   public mutating func retireKey(_ key: String, now: Instant) throws(CoordinatorError) -> Decision<KeyNeedView> {
     let what = "The key \(key) was not retired."
-    guard keysNeeded().keys.contains(where: { $0.keyID == key }) else {
+    guard let known = keysNeeded().keys.first(where: { CustomerKey.isSame($0.keyID, key) }) else {
       throw CoordinatorError(
         .notFound, what, why: "No project uses it, or has used it lately.",
         next: "See all with: keyfold keys needed")
     }
-    for project in projects where project.formerKeys?.contains(where: { $0.keyID == key }) == true {
+    for project in projects where project.formerKeys?.contains(where: { CustomerKey.isSame($0.keyID, key) }) == true {
       freeKeys(of: project.name, now: now)
     }
     let dependents = dependents(of: key)
@@ -35,12 +37,12 @@ extension CoordinatorCore {
         next: "Put them under another key with: keyfold kms set PROJECT …; then see: keyfold keys needed")
     }
     for var project in projects {
-      for index in (project.formerKeys ?? []).indices where project.formerKeys?[index].keyID == key {
+      for (index, former) in (project.formerKeys ?? []).enumerated() where CustomerKey.isSame(former.keyID, key) {
         project.formerKeys?[index].retiredAt = now
       }
       put(project)
     }
-    return Decision(need(of: key), flush())
+    return Decision(need(of: [known.keyID] + (known.replicas ?? [])), flush())
   }
 
   // MARK: What depends on a key
@@ -80,11 +82,11 @@ extension CoordinatorCore {
   }
 
   private func dependents(at node: NodeName, of key: String, isAwaited: Bool) -> [KeyDependentView] {
-    let held = keysHeld(by: node).filter { $0.key == key }
+    let held = keysHeld(by: node).filter { CustomerKey.isSame($0.key, key) }
     if held.isEmpty, isAwaited {
       return [KeyDependentView(.node, node.text, "has not reported since the key was replaced")]
     }
-    return held.map { KeyDependentView(.node, node.text, $0.what) }
+    return held.map { KeyDependentView(.node, node.text, $0.key == key ? $0.what : "\($0.what), under \($0.key)") }
   }
 
   /// Everything that depends on a key: settings and canaries of projects, and what nodes hold.
@@ -92,9 +94,13 @@ extension CoordinatorCore {
     var found: [KeyDependentView] = []
     var awaited: Set<NodeName> = []
     for project in projects {
-      if project.kms?.keyID == key { found.append(KeyDependentView(.settings, project.name.text, "settings in force")) }
-      if project.canary?.keyID == key { found.append(KeyDependentView(.canary, project.name.text, "canary")) }
-      for former in project.neededKeys where former.keyID == key {
+      if Self.isSame(project.kms?.keyID, key) {
+        found.append(KeyDependentView(.settings, project.name.text, "settings in force"))
+      }
+      if Self.isSame(project.canary?.keyID, key) {
+        found.append(KeyDependentView(.canary, project.name.text, "canary"))
+      }
+      for former in project.neededKeys where CustomerKey.isSame(former.keyID, key) {
         awaited.formUnion(Set(former.awaiting).intersection(clusters(of: project.name).flatMap(\.everyone)))
       }
     }
@@ -113,16 +119,29 @@ extension CoordinatorCore {
     }
   }
 
-  private func need(of key: String) -> KeyNeedView {
+  private static func isSame(_ one: String?, _ other: String) -> Bool {
+    one.map { CustomerKey.isSame($0, other) } ?? false
+  }
+
+  /// One key, by the ids of those of its replicas that are named or held anywhere.
+  private func need(of ids: [String]) -> KeyNeedView {
+    let any = ids.first ?? ""
+    let users = projects.filter { Self.isSame($0.kms?.keyID, any) }
+    let formers = projects.filter { $0.formerKeys?.contains { CustomerKey.isSame($0.keyID, any) } == true }
+    let records = formers.flatMap { ($0.formerKeys ?? []).filter { CustomerKey.isSame($0.keyID, any) } }
+    // It goes by the replica that is in force, or was last.
+    let named = users.compactMap(\.kms?.keyID) + records.sorted { $0.replacedAt > $1.replacedAt }.map(\.keyID)
+    let key = named.first ?? any
     let dependents = dependents(of: key)
-    let users = projects.filter { $0.kms?.keyID == key }
-    let formers = projects.filter { $0.formerKeys?.contains { $0.keyID == key } == true }
-    let records = formers.flatMap { ($0.formerKeys ?? []).filter { $0.keyID == key } }
     let state: KeyNeedView.State =
       !users.isEmpty ? .inForce : dependents.isEmpty ? .notNeeded : records.isEmpty ? .unknown : .beingReplaced
     var view = KeyNeedView(keyID: key, state: state, dependents: dependents)
-    view.projects = (users + formers).map(\.name).sorted()
+    view.replicas = ids.count > 1 ? ids.filter { $0 != key } : nil
+    view.projects = Set((users + formers).map(\.name)).sorted()
     view.replacedAt = records.map(\.replacedAt).max().map { OperatorTime(milliseconds: $0.milliseconds) }
+    if dependents.isEmpty {
+      view.freedAt = records.compactMap(\.freedAt).max().map { OperatorTime(milliseconds: $0.milliseconds) }
+    }
     view.retiredAt = records.compactMap(\.retiredAt).max().map { OperatorTime(milliseconds: $0.milliseconds) }
     return view
   }

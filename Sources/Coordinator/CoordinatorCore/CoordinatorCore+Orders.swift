@@ -167,10 +167,11 @@ extension CoordinatorCore {
   ) -> PlanID {
     let id = PlanID(checked: identifiers.uuid())
     let sequence = index.lastSequence &+ 1
-    put(
-      PlanRecord(
-        id: id, sequence: sequence, kind: kind, cluster: cluster, steps: steps, createdAt: now,
-        reason: reason.map { Self.bounded($0) }))
+    let plan = PlanRecord(
+      id: id, sequence: sequence, kind: kind, cluster: cluster, steps: steps, createdAt: now,
+      reason: reason.map { Self.bounded($0) })
+    put(plan)
+    notePlan(plan, now: now)
     return id
   }
 

@@ -42,7 +42,7 @@ extension CoordinatorCore {
     case .cluster(let name): return [try cluster(name).project]
     case .node(let name): return projectOfNode(try node(named: name)).map { [$0] } ?? []
     case .plan(let id): return clusterRecords[try plan(named: id).cluster].map { [$0.project] } ?? []
-    case .customerKey(let key): return keysNeeded().keys.first { $0.keyID == key }?.projects ?? []
+    case .customerKey(let key): return keysNeeded().keys.first { CustomerKey.isSame($0.keyID, key) }?.projects ?? []
     }
   }
 

@@ -186,8 +186,8 @@ extension CoordinatorCore {
       case .done: break
       }
     }
-    if plan.kind.isKeyChange, let kms = projectRecords[cluster.project]?.kms {
-      let strayed = cluster.nodes.filter { isUnderOtherKey($0, than: kms) }
+    if plan.kind.isKeyChange, let project = projectRecords[cluster.project], let kms = project.kms {
+      let strayed = cluster.nodes.filter { isToBeRewrapped($0, to: kms, in: project) }
       if !strayed.isEmpty, plan.steps.count + strayed.count <= CoordinatorLimits.maximumSteps {
         var plan = plan
         plan.steps += strayed.map { PlanStep(.rewrapMasterKey, $0) }
@@ -211,6 +211,7 @@ extension CoordinatorCore {
     unkeptAges[id] = nil
     closeAlert(.planOverdue, subject: plan.cluster.text, now: now)
     noteChange(plan, outcome, now: now)
+    notePlan(plan, outcome, now: now)
     if plan.kind == .rotateMasterKeys, outcome == .succeeded { noteRotated(plan.cluster) }
     guard var cluster = clusterRecords[plan.cluster], cluster.lease == id else { return }
     cluster.lease = nil

@@ -62,6 +62,7 @@ extension CoordinatorCore {
     if project.kms.map({ !CustomerKey.isSame($0.keyID, settings.keyID) }) ?? true { project.keySince = now }
     keepFormerKey(of: &project, replacedBy: settings, now: now)
     project.kms = settings
+    project.leftKeys = keysToLeave(in: project)
     project.settingsVersion = settingsVersion
     project.canary = canary
     project.lastCheck = CheckReport(

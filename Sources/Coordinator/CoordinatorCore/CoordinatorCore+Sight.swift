@@ -83,7 +83,7 @@ private struct Sight {
   private func ownCheck(of key: CustomerKeyView) -> CheckView? {
     let seen = core.projects.filter { sees($0.name) }
     let inForce = seen.first { key.projects.contains($0.name) }?.lastCheck
-    let former = seen.lazy.flatMap(\.neededKeys).first { $0.keyID == key.keyID }?.lastCheck
+    let former = seen.lazy.flatMap(\.neededKeys).first { CustomerKey.isSame($0.keyID, key.keyID) }?.lastCheck
     return (inForce ?? former).map { CoordinatorCore.view(of: $0) }
   }
 

@@ -11,6 +11,7 @@ extension CoordinatorCore {
       !isOvertaken(report, by: project.lastCheck, now: now)
     else { return [] }
     let before = project.lastCheck?.verdict
+    noteVerdict(report, before: project.lastCheck, of: name, now: now)
     project.trouble = trouble(of: project, after: report)
     project.lastCheck = report
     put(project)

@@ -91,8 +91,8 @@ extension CoordinatorCore {
       }
     }
     let keys = below.keys.sorted().map { key in
-      let owners = projects.filter { $0.kms?.keyID == key }
-      let former = projects.lazy.flatMap(\.neededKeys).first { $0.keyID == key }
+      let owners = projects.filter { $0.kms.map { CustomerKey.isSame($0.keyID, key) } ?? false }
+      let former = projects.lazy.flatMap(\.neededKeys).first { CustomerKey.isSame($0.keyID, key) }
       var view = CustomerKeyView(
         keyID: key, provider: owners.first?.kms?.provider ?? former?.settings?.provider, projects: owners.map(\.name),
         lastCheck: (owners.first?.lastCheck ?? former?.lastCheck).map { Self.view(of: $0) },

@@ -50,6 +50,10 @@ public struct CoordinatorCore: Sendable {
   /// How much older access entries are than what was kept.
   var unkeptAccessAge = Duration.zero
 
+  /// What changed about nodes' keys not long ago.
+  var keyHistories: [NodeName: KeyHistory] = [:]
+  /// What was seen of customer keys last, by project and key; never an outage.
+  var keyVerdicts: [String: Verdict] = [:]
   /// What operators were refused to look at not long ago.
   var refusedLooks: [OperatorName: RefusedLooks] = [:]
   /// How often the answer to a spent token was given again.

@@ -154,6 +154,10 @@ public enum CoordinatorLimits {
   public static let refusedLooksKept = 5
   /// The time after which refused looks of an operator are summed up.
   public static let refusedLooksSpan = Duration.seconds(60)
+  /// How many changes of one node's keys are in the audit record one by one within `keyChangesSpan`; more are counted.
+  public static let keyChangesKept = 20
+  /// The time after which changes of a node's keys are summed up.
+  public static let keyChangesSpan = Duration.seconds(60 * 60)
   /// How often one life of the coordinator gives the answer to a spent token again, to an agent that did not hear it.
   public static let tokenRepeats = 20
   /// How often a token may be refused before nobody is heard with it any more.

@@ -17,6 +17,8 @@ public struct ProjectRecord: Sendable, Codable, Equatable {
   public var canary: WrappedMasterKey?
   /// Keys that the settings named before, oldest first; nil for none.
   public var formerKeys: [FormerKeyRecord]?
+  /// Keys of which the store has no settings and that nodes are to leave, by an operator's word; nil for none.
+  public var leftKeys: [String]?
   /// The coordinator's last check under the present settings.
   public var lastCheck: CheckReport?
   /// What is wrong with the key since when, nil while the coordinator's checks are valid.

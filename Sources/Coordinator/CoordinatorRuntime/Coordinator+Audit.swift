@@ -12,7 +12,15 @@ extension Coordinator {
     let last = head.sequence - min(head.sequence, UInt64(clamping: limit))
     return AuditPage(
       links: try memory.audit(after: sequence ?? last, limit: limit), base: try memory.auditBase(), head: head,
-      witnesses: core.auditWitnesses)
+      witnesses: core.auditWitnesses, retained: UInt64(CoordinatorMemory.retainedAuditEntries))
+  }
+
+  /// Looks whether somebody removed the record's beginning, which no node can tell: each knows its end alone.
+  func examineAuditBeginning() throws(CoordinatorFault) {
+    let memory = surroundings.memory
+    let removal = try memory.auditBase().removal(
+      before: try memory.auditHead(), retained: UInt64(CoordinatorMemory.retainedAuditEntries))
+    try perform(core.onAuditBeginning(removal: removal, now: now))
   }
 
   /// A node says what it was told last.

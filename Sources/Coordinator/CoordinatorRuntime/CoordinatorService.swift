@@ -85,6 +85,7 @@ public final class CoordinatorService: Service {
           _ = try listener.send(envelope, payload: payload, to: route)
         }, jobs: jobsIn, now: now, logger: logger, endpoints: endpoints))
     try await coordinator.adoptRoles()
+    try await coordinator.examineAuditBeginning()
     if let file = opened.operatorFile { try await coordinator.admit(file) }
 
     let bound = try listener.start()

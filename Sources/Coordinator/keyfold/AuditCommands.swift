@@ -48,7 +48,9 @@ struct AuditCommands: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Checks the whole record: every hash, every number, and what nodes were told.",
       discussion: """
-        Reads every entry and computes its hash anew. With --file it checks an export, without asking anybody. Exit \
+        Reads every entry and computes its hash anew. What is left of a record whose oldest entries somebody removed \
+        is sound, so their number is looked at too: they go by themselves only when a million newer ones are there. \
+        With --file it checks an export, without asking anybody. Exit \
         code 1 if the record, or what a node was told, does not fit.
 
         Examples: keyfold audit verify
@@ -70,7 +72,7 @@ struct AuditCommands: ParsableCommand {
           result = try await AuditReading.verify(session)
         }
         terminal.show(result, AuditRendering.verification)
-        if result.fault != nil || !result.contradictions.isEmpty { throw ExitCode.failure }
+        if result.fault != nil || result.removal != nil || !result.contradictions.isEmpty { throw ExitCode.failure }
       }
     }
   }
@@ -92,9 +94,10 @@ struct AuditCommands: ParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func perform(_ session: OperatorSession, _ terminal: Terminal) async throws {
+      let record = try await AuditReading.page(session, after: 0, limit: 1)
       var end: AuditHead?
       try await AuditReading.pages(session, after: after) { base, links in
-        if end == nil { terminal.write(json: AuditExport.Opening(base), compact: true) }
+        if end == nil { terminal.write(json: AuditExport.Opening(base, of: record), compact: true) }
         for link in links { terminal.write(json: link, compact: true) }
         end = links.last?.head ?? base
       }
@@ -141,6 +144,7 @@ enum AuditReading {
       contradictions: first.witnesses.compactMap { witness in
         witness.contradiction.map { "node \(witness.node) was told of \(witness.head): \($0)" }
       }, witnesses: first.witnesses.filter { $0.contradiction == nil }.count)
+    result.removal = first.removal
     try await pages(session, after: 0) { _, links in check(links, into: &result) }
     return result
   }
@@ -179,6 +183,7 @@ enum AuditRendering {
           + " checked, all sound, up to \(result.head)."
       )
     }
+    if let removal = result.removal { lines.append(palette.paint("The record is not whole: \(removal).", .bad)) }
     if result.base.sequence > 0 { lines.append("The record begins after \(result.base).") }
     if let remark = result.remark { lines.append(palette.paint(remark, .warning)) }
     if result.witnesses > 0 { lines.append("Borne out by \(Wording.counted(result.witnesses, "node")).") }

@@ -18,6 +18,8 @@ struct AuditVerification: Encodable {
   var witnesses: Int
   /// What could not be checked, nil if nothing.
   var remark: String?
+  /// Why the record's beginning can't have gone by itself, nil if it can.
+  var removal: String?
 }
 
 /// The audit record as a file: what it begins after, an entry on each line, where it ends.
@@ -30,8 +32,14 @@ enum AuditExport {
     var sequence: UInt64
     var hash: AuditHash
     var format: Int?
+    /// What the whole record began after, and how many entries it keeps at least.
+    var record: AuditHead?
+    var retained: UInt64?
 
-    init(_ base: AuditHead) { (sequence, hash, format) = (base.sequence, base.hash, Self.format) }
+    init(_ base: AuditHead, of page: AuditPage? = nil) {
+      (sequence, hash, format) = (base.sequence, base.hash, Self.format)
+      (record, retained) = (page?.base, page?.retained)
+    }
 
     var base: AuditHead { AuditHead(sequence: sequence, hash: hash) }
   }
@@ -72,6 +80,9 @@ enum AuditExport {
         result.fault = "audit entry \(result.head.sequence + 1): the line is no entry"
       }
       if result.fault != nil { return result }
+    }
+    if let record = opening.record, let retained = opening.retained {
+      result.removal = record.removal(before: result.head, retained: retained)
     }
     if end == nil, (opening.format ?? 1) >= Opening.format {
       result.fault = "the file has no end mark: it was cut behind \(result.head)"

@@ -11,7 +11,8 @@ extension KMSCommands {
         Refused while anything does, with a list of it: nodes by their generations, settings, the coordinator's \
         canary. Otherwise the settings and credentials of the key are gone from the coordinator's store, that is kept \
         in the audit record, and the key can be deleted in the KMS. Keyfold itself never disables or deletes a \
-        customer's key. What it can't know of: copies of a node's disk that somebody else has made.
+        customer's key. What it can't know of: copies of nodes' disks, and of the coordinator (its own backups too), \
+        made before nothing needed the key any more. They open with it alone: keep it as long as you keep those.
 
         Role: project owner.
 
@@ -26,7 +27,7 @@ extension KMSCommands {
         throw OperatorFailure.unexpectedAnswer()
       }
       terminal.show(need) { need, palette in
-        ["Nothing depends on the key; it can be deleted in the KMS."] + LedgerRendering.lines([need], palette)
+        ["The key is retired."] + LedgerRendering.lines([need], palette)
       }
     }
   }

@@ -16,9 +16,18 @@ enum LedgerRendering {
     ]
     let verdict =
       key.canBeDeleted
-      ? palette.paint("nothing depends on it: it can be deleted", .good)
+      ? palette.paint("nothing that is known here depends on it: it can be deleted", .good)
       : palette.paint("do not disable or delete it", .warning)
-    return [palette.paint(key.keyID, .strong), "  " + facts.compactMap { $0 }.joined(separator: ", ")]
-      + key.dependents.map { "  needed by \($0)" } + ["  " + verdict]
+    var lines = [palette.paint(key.keyID, .strong), "  " + facts.compactMap { $0 }.joined(separator: ", ")]
+    lines += (key.replicas ?? []).map { "  the same key as \($0)" }
+    lines += key.dependents.map { "  needed by \($0)" }
+    lines.append("  " + verdict)
+    return key.canBeDeleted ? lines + ["  " + condition(key)] : lines
+  }
+
+  /// What nobody here can know.
+  private static func condition(_ key: KeyNeedView) -> String {
+    let moment = key.freedAt.map { "\($0)" } ?? "it was replaced"
+    return "but copies of disks (snapshots too) and of the coordinator made before \(moment) open with it alone"
   }
 }

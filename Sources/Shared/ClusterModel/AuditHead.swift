@@ -71,6 +71,14 @@ public struct AuditHead: Sendable, Codable, Hashable, CustomStringConvertible {
     self.hash = hash
   }
 
+  /// Why a record that begins after here and ends at `end` can't be whole, nil if it can: entries go from its beginning
+  /// only when `retained` newer ones are there.
+  public func removal(before end: AuditHead, retained: UInt64) -> String? {
+    guard sequence > 0, end.sequence < sequence || end.sequence - sequence < retained else { return nil }
+    return
+      "entries 1 to \(sequence) were removed: they go only when \(retained) newer ones are there, and there are fewer"
+  }
+
   /// The entry's number and the first digits of its hash, for people.
   public var description: String { "entry \(sequence) (\(hash.description.prefix(12))…)" }
 }
@@ -125,12 +133,20 @@ public struct AuditPage: Sendable, Codable, Equatable {
   public var head: AuditHead
   /// What nodes were told of the chain.
   public var witnesses: [AuditWitness]
+  /// How many entries are kept at least; nil from a coordinator that did not say so.
+  public var retained: UInt64?
 
   /// Makes a page of its parts.
-  public init(links: [AuditLink], base: AuditHead, head: AuditHead, witnesses: [AuditWitness]) {
+  public init(
+    links: [AuditLink], base: AuditHead, head: AuditHead, witnesses: [AuditWitness], retained: UInt64? = nil
+  ) {
+    self.retained = retained
     self.links = links
     self.base = base
     self.head = head
     self.witnesses = witnesses
   }
+
+  /// Why the record's beginning can't have gone by itself, nil if it can, or nobody knows.
+  public var removal: String? { retained.flatMap { base.removal(before: head, retained: $0) } }
 }

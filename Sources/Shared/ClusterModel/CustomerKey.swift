@@ -6,9 +6,16 @@ public enum CustomerKey {
   /// alike but for the region (AWS KMS developer guide, "Multi-Region keys": all replicas have one key id, `mrk-…`).
   public static func isSame(_ one: String, _ other: String) -> Bool {
     if one == other { return true }
-    guard let first = multiRegion(one), let second = multiRegion(other) else { return false }
+    // Replicas end alike; most ids that differ are told apart by their last byte.
+    guard one.utf8.last == other.utf8.last, let first = multiRegion(one), let second = multiRegion(other) else {
+      return false
+    }
     return first == second
   }
+
+  /// What is alike in the ids of all replicas of one key, and in no others: an id but for the region of a multi-Region
+  /// key.
+  public static func identity(of id: String) -> String { multiRegion(id)?.joined(separator: ":") ?? id }
 
   /// The provider whose ids have this form (AWS: ARN; Azure: URL; Google: resource name), nil if none has.
   public static func provider(of id: String) -> KMSProvider? {

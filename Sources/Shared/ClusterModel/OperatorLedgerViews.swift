@@ -25,8 +25,10 @@ public struct KeyNeedView: Sendable, Codable, Equatable {
 
   /// The provider, as the id's form says; nil if no provider's ids have it.
   public var provider: KMSProvider?
-  /// The key's full id.
+  /// The key's full id; of a multi-Region key, that of the replica which is in force, or was last.
   public var keyID: String
+  /// Ids of its other replicas that settings name or something is under, nil for none.
+  public var replicas: [String]?
   /// The version that the id names, nil if its provider names none.
   public var version: String?
   /// Where it stands.
@@ -37,9 +39,13 @@ public struct KeyNeedView: Sendable, Codable, Equatable {
   public var dependents: [KeyDependentView]
   /// When another took its place, nil if none did.
   public var replacedAt: OperatorTime?
+  /// Since when nothing that is known here needs it: copies of disks and of the coordinator from before do. Nil while
+  /// something needs it.
+  public var freedAt: OperatorTime?
   /// When an operator retired it, nil if none did.
   public var retiredAt: OperatorTime?
-  /// Whether it can be deleted in the KMS without anything being lost that is known of here.
+  /// Whether it can be deleted in the KMS without anything being lost that is known of here. What is not known here are
+  /// copies from before it was freed: of nodes' disks, and of the coordinator.
   public var canBeDeleted: Bool
 
   /// Makes a view of its parts.
