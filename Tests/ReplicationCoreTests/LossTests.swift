@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import ClusterModel
 import ReplicationCore
 import Simulator
 import Testing
@@ -35,6 +36,24 @@ import Testing
       let again = floor.judge(loss)
       #expect(again.loss == nil && again.state.mode == .recovering(lostTerm: lostTerm))
     }
+  }
+
+  @Test("includes what it told others, where its floor is as old as its log")
+  func judgesOlderCopies() throws {
+    let generation = GenerationID.random()
+    func held(_ index: UInt64, term: UInt64 = 3) -> HeldPosition {
+      HeldPosition(generation: generation, index: index, term: term)
+    }
+    let copy = AcknowledgedFloor(hardState: HardState(term: 3, vote: b), end: at(3, 4))
+    var floor = copy
+    #expect(floor.judge(try found([1, 1, 3, 3], vote: b), held: held(4)).loss == nil && floor == copy)
+    let older = floor.judge(try found([1, 1, 3, 3], vote: b), held: held(5, term: 4))
+    #expect(older.loss?.contains("said that it held 5") == true)
+    #expect(older.state.mode == .recovering(lostTerm: 4) && floor.lostTerm == 4)
+    // A claim beyond belief leaves it a state to start from.
+    floor = copy
+    let state = floor.judge(try found([1, 1, 3, 3], vote: b), held: held(.max, term: .max)).state
+    _ = try RaftCore(me: a, settings: RaftSettings(), restored: state, seed: 1, now: .zero)
   }
 
   @Test("comes back from its file as it was; anything else is refused")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+package import ClusterModel
 package import ReplicationCore
 
 /// A disk with a cache: what was written is readable at once, and survives a crash only once it was synced, or by luck
@@ -102,10 +103,10 @@ package struct SimulatedDisk {
   }
 
   /// What a member restores itself from, and how it takes part by what it had acknowledged.
-  package mutating func restored(ignoringFloor: Bool) throws -> RestoredState {
+  package mutating func restored(ignoringFloor: Bool, held: HeldPosition? = nil) throws -> RestoredState {
     let found = try restored()
     var floor = durable.floor
-    let state = floor.judge(found).state
+    let state = floor.judge(found, held: held).state
     if ignoringFloor { return found }
     replace { $0.floor = floor }
     return state

@@ -36,13 +36,20 @@ final class SimulatedMember {
   private var isPumping = false
   private var hasUnflushed = false
 
-  init(node: SimulatedNode, files: GenerationFiles, keys: OpenKeystore?) throws {
+  init(node: SimulatedNode, files: GenerationFiles, keys: OpenKeystore?, held: HeldPosition?) throws {
     self.node = node
     world = node.world
     self.files = files
     self.keys = keys
     startedAt = node.world.now
-    let restored = try files.store.restored(ignoringFloor: node.world.profile.broken == .resyncedVotesAtOnce)
+    let held = held?.generation == files.id ? held : nil
+    if files.store.isWhole, let held, held.index > files.store.durable.last.index {
+      world.fail(
+        "\(node.name) lost nothing, but is said to have held \(held.index), its oplog ends at \(files.store.durable.last)"
+      )
+    }
+    let restored = try files.store.restored(
+      ignoringFloor: node.world.profile.broken == .resyncedVotesAtOnce, held: held)
     core = try RaftCore(
       me: node.name, settings: RaftSettings(), restored: restored, seed: node.world.dice.next(), now: .zero)
     appliedChain = files.store.durable.appliedChain

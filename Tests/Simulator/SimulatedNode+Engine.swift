@@ -65,7 +65,7 @@ extension SimulatedNode {
     guard let life = process, disk.files(files.id) != nil else { return }
     try step("mark a generation as served")
     files.hasServed = true
-    life.member = try SimulatedMember(node: self, files: files, keys: keys)
+    life.member = try SimulatedMember(node: self, files: files, keys: keys, held: life.core.assignment?.held)
     life.opened = files
     if let key = files.keystore?.masterKeyID { world.checkLiveKey(key, of: self) }
     world.statistics.count("opening")

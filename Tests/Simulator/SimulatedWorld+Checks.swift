@@ -46,6 +46,7 @@ extension SimulatedWorld {
 
   func checkOnDisk(_ assignment: NodeAssignment) {
     var decided = storedCluster?.assignment
+    decided?.held = assignment.held
     if assignment.notApprovedReason != nil {
       // A node that is refused gets no KMS settings, but for a copy.
       decided?.notApprovedReason = assignment.notApprovedReason

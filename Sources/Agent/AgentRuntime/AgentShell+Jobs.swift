@@ -146,7 +146,7 @@ extension AgentShell {
       guard !isShutDown else { throw AgentError(.data, "the node is stopping") }
       try await workshop.run { [directory] in try directory.markServed(generation.id) }
       let member = try await ReplicaMember(
-        me: configuration.node, generation: generation, settings: RaftSettings(),
+        me: configuration.node, generation: generation, held: core.assignment?.held, settings: RaftSettings(),
         seed: UInt64.random(in: .min ... .max), network: network, logger: logger,
         oplog: OplogOptions(retention: configuration.oplogRetention), measures: measures.member
       ) { [weak self] error in

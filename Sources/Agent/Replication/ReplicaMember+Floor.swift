@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import ClusterModel
 internal import EncryptedStore
 internal import Logging
 internal import ReplicationCore
@@ -45,13 +46,16 @@ extension ReplicaMember {
 }
 
 extension MemberTables {
-  /// Compares what the tables hold with what the member had acknowledged; a new loss is durable on return, before
-  /// anybody can be told anything.
-  func judged(_ found: RestoredState) throws(MemberError) -> (RestoredState, FloorKeeper, loss: String?) {
+  /// Compares what the tables hold with what the member had acknowledged, and had told others that it `held`; a new
+  /// loss is durable on return, before anybody can be told anything.
+  func judged(
+    _ found: RestoredState, held: HeldPosition?
+  ) throws(MemberError) -> (RestoredState, FloorKeeper, loss: String?) {
+    let held = held?.generation == generation.id ? held : nil
     let path = generation.directory.floorPath(of: generation.id)
     if let keeper = try FloorKeeper.open(path) {
       var floor = keeper.floor
-      let (state, loss) = floor.judge(found)
+      let (state, loss) = floor.judge(found, held: held)
       if floor != keeper.floor { try keeper.update { [floor] in $0 = floor } }
       return (state, keeper, loss)
     }
@@ -64,7 +68,8 @@ extension MemberTables {
       try log.put(Self.raft, Self.floorKey, [1])
       try log.flushLog()
     }
-    let loss = isMissing ? "\(path) is missing" : nil
-    return (floor.judge(found).state, keeper, loss)
+    let (state, loss) = floor.judge(found, held: held)
+    if floor != keeper.floor { try keeper.update { [floor] in $0 = floor } }
+    return (state, keeper, isMissing ? "\(path) is missing" : loss)
   }
 }

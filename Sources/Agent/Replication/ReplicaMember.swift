@@ -76,16 +76,18 @@ public actor ReplicaMember {
   /// The thread's executor.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 
-  /// Takes part in a shard with an open generation; `onFailure` is told once when disk or engine break.
+  /// Takes part in a shard with an open generation; `onFailure` is told once when disk or engine break. `held` is what
+  /// the node told others that it has: if the generation ends earlier, it is an older copy.
   public init(
-    me: MemberID, generation: OpenGeneration, settings: RaftSettings, seed: UInt64, network: any MemberNetwork,
-    logger: Logger, oplog: OplogOptions = OplogOptions(), measures: MemberMeasures = MemberMeasures(),
+    me: MemberID, generation: OpenGeneration, held: HeldPosition? = nil, settings: RaftSettings, seed: UInt64,
+    network: any MemberNetwork, logger: Logger, oplog: OplogOptions = OplogOptions(),
+    measures: MemberMeasures = MemberMeasures(),
     onFailure: @escaping @Sendable (MemberError) -> Void
   ) async throws(MemberError) {
     let thread: StoreThread
     do { thread = try StoreThread(name: "member") } catch { throw MemberError(error) }
     do throws(MemberError) {
-      let (tables, restored, keeper) = try await MemberLoader(thread).load(generation, logger)
+      let (tables, restored, keeper) = try await MemberLoader(thread).load(generation, held, logger)
       do { core = try RaftCore(me: me, settings: settings, restored: restored, seed: seed, now: .zero) } catch {
         throw MemberError(.damaged, "\(error)", file: MemberTables.oplog)
       }
@@ -197,10 +199,10 @@ private actor MemberLoader {
   init(_ thread: StoreThread) { self.thread = thread }
 
   func load(
-    _ generation: OpenGeneration, _ logger: Logger
+    _ generation: OpenGeneration, _ held: HeldPosition?, _ logger: Logger
   ) throws(MemberError) -> sending (MemberTables, RestoredState, FloorKeeper) {
     let tables = try MemberTables(generation)
-    let (restored, keeper, loss) = try tables.judged(try tables.restoredState())
+    let (restored, keeper, loss) = try tables.judged(try tables.restoredState(), held: held)
     if let loss {
       logger.critical(
         "this member lost what it had acknowledged; it neither votes nor is elected until it has caught up",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import ClusterModel
+public import ClusterModel
 
 /// What a member has said to others and must never take back, kept apart from its log, so that it does not vanish with
 /// it: if the log or the vote it finds at a start falls below, the member lost what it had acknowledged.
@@ -22,7 +22,10 @@ public struct AcknowledgedFloor: Sendable, Equatable {
 
   /// Compares with what a member found on its disk. If that falls below, the floor remembers the loss, durably before
   /// the member says anything to anybody. Returns the state to start with, and the sentence of a new loss.
-  public mutating func judge(_ found: RestoredState) -> (state: RestoredState, loss: String?) {
+  ///
+  /// `held` is what the member told others before: a disk that was put back from an older copy has an older floor too.
+  public mutating func judge(_ found: RestoredState, held: HeldPosition? = nil) -> (state: RestoredState, loss: String?)
+  {
     var state = found
     var loss: String?
     if case .recovering(let known) = found.mode { lostTerm = max(lostTerm ?? 0, known) }
@@ -30,6 +33,9 @@ public struct AcknowledgedFloor: Sendable, Equatable {
       loss = "its oplog ends at \(found.log.last), but it had acknowledged \(end)"
     } else if !hardState.isKept(by: found.hardState) {
       loss = "it lost its vote or term \(hardState.term)"
+    } else if let held, held.index > found.log.last.index {
+      loss = "its oplog ends at \(found.log.last), but it had said that it held \(held.index)"
+      lostTerm = max(lostTerm ?? 0, min(held.term, LogPosition.maximum - 1))
     }
     if loss != nil {
       lostTerm = max(lostTerm ?? 0, hardState.term, found.hardState.term, found.log.last.term)

@@ -7,6 +7,7 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
   case keyNotChecked, keyUnknown
   case keyUse
   case masterKeyOld, customerKeyOld, restartNotProven
+  case writesLost
 
   /// The alert's name, for operators.
   public var title: String {
@@ -30,6 +31,7 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
     case .masterKeyOld: "master key too old"
     case .customerKeyOld: "KMS key needs rotation"
     case .restartNotProven: "restart not proven"
+    case .writesLost: "acknowledged writes lost"
     }
   }
 
@@ -45,7 +47,7 @@ public enum AlertKind: String, Sendable, Codable, CaseIterable {
   public var isCritical: Bool {
     switch self {
     case .keyRevoked, .nodeFailed, .nodeDamaged, .keystoreDistrusted, .initialSync, .secondIncarnation, .storeRestored,
-      .auditContradicted, .keyUnknown:
+      .auditContradicted, .keyUnknown, .writesLost:
       true
     case .kmsUnreachable, .vantagePointsDisagree, .nodeSilent, .planOverdue, .mailNotSent, .keyNotChecked, .keyUse,
       .masterKeyOld, .customerKeyOld, .restartNotProven:

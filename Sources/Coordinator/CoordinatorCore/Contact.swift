@@ -50,6 +50,15 @@ struct Contact: Sendable {
     var index: UInt64
   }
 
+  /// How far the node's data reaches by what it said in this life of the coordinator.
+  var held: HeldPosition?
+  /// When that was made durable last.
+  var heldPersistedAt: Instant?
+  /// How far it reached by what was known when this life of its process said hello first.
+  var heldBefore: HeldPosition?
+  /// Which life that is.
+  var openedBoot: BootID?
+
   /// The start slot it asked for last, and when it was told of it.
   var slotRequest: String?
   var slotToldAt: Instant?

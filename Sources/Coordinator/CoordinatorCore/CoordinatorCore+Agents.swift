@@ -40,6 +40,7 @@ extension CoordinatorCore {
     contacts[node]?.witness = nil
     contacts[node]?.auditToldAt = nil
     contacts[node]?.isAheadOfStore = isAheadOfStore
+    noteOpening(of: node, boot: report.boot)
     if isAheadOfStore { noteWitness(node, now: now) }
     // A hello that was overtaken by a later word of the same process says nothing but that there is a new link.
     let last = contacts[node]?.report
@@ -98,6 +99,7 @@ extension CoordinatorCore {
     }
     guard contacts[node]?.connected == true else { return [] }
     contacts[node]?.connected = false
+    persistHeld(of: node)
     judgeSecond(of: node, now: now)
     if let cluster = nodeRecords[node]?.cluster { advance(cluster, now: now) }
     return flush()
@@ -123,6 +125,7 @@ extension CoordinatorCore {
     closeContradictions(now: now)
     tellWitnesses(now: now)
     attendMail(now: now)
+    closeOldLosses(now: now)
     forgetOld(now: now)
     forgetOldMail()
     return flush()
@@ -138,6 +141,7 @@ extension CoordinatorCore {
     noteGenerations(of: node, from: before, to: report, now: now)
     contacts[node, default: Contact(report: nil)].hear(heard, now: now)
     remember(node, report: report)
+    noteHeld(by: node, report: report, now: now)
     watchHealth(of: node, report: report, now: now)
     let isNew = before?.boot != report.boot
     if isNew || before?.replicationAddress != report.replicationAddress

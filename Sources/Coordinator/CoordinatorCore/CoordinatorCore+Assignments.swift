@@ -45,8 +45,9 @@ extension CoordinatorCore {
   /// The cluster's assignment as one node gets it: without KMS settings if it may not have them. A new initial sync
   /// that was asked for needs them all the same: what it makes is new, and the old generation stays closed.
   func tailored(_ assignment: NodeAssignment, for node: NodeName) -> NodeAssignment {
-    guard let reason = refusal(of: node) else { return assignment }
     var own = assignment
+    own.held = contacts[node]?.heldBefore
+    guard let reason = refusal(of: node) else { return own }
     own.notApprovedReason = reason
     let isResynced = openPlans(of: assignment.cluster).contains { plan in
       plan.steps.contains { $0.kind == .initialSync && $0.node == node && $0.state != .done }

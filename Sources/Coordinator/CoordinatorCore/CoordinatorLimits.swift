@@ -95,6 +95,10 @@ public enum CoordinatorLimits {
   public static let keyAlertDays = 90
   /// After how many days it may be one at most: ten years.
   public static let maximumKeyAlertDays = 3650
+  /// How old what the store says of a node's oplog may become while the node is heard.
+  static let heldPersistence = Duration.seconds(60)
+  /// How long the alert of a loss of acknowledged writes is shown: a week.
+  public static let lossAlert = Duration.seconds(7 * 24 * 60 * 60)
   /// How old the proof that a node could restart may become before it is an alert: four checks.
   public static let restartProofAlert = Duration.seconds(60 * 60)
 

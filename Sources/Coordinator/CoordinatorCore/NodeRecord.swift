@@ -35,6 +35,8 @@ public struct NodeRecord: Sendable, Codable, Equatable {
   public var leftBehind: GenerationID?
   /// Up to where its uses of KMS keys stand in the audit record, for its last lives that had any, oldest first.
   public var keyUses: [KeyUseMark]?
+  /// How far its data reached by its own words, as of a minute ago or its last link's end.
+  public var held: HeldPosition?
   /// Since when its key is refused, nil if it is let in.
   public var revokedAt: Instant?
 

@@ -998,6 +998,51 @@ void   keyfold__v1__assignment__free_unpacked
   assert(message->base.descriptor == &keyfold__v1__assignment__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   keyfold__v1__held_position__init
+                     (Keyfold__V1__HeldPosition         *message)
+{
+  static const Keyfold__V1__HeldPosition init_value = KEYFOLD__V1__HELD_POSITION__INIT;
+  *message = init_value;
+}
+size_t keyfold__v1__held_position__get_packed_size
+                     (const Keyfold__V1__HeldPosition *message)
+{
+  assert(message->base.descriptor == &keyfold__v1__held_position__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t keyfold__v1__held_position__pack
+                     (const Keyfold__V1__HeldPosition *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &keyfold__v1__held_position__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t keyfold__v1__held_position__pack_to_buffer
+                     (const Keyfold__V1__HeldPosition *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &keyfold__v1__held_position__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Keyfold__V1__HeldPosition *
+       keyfold__v1__held_position__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Keyfold__V1__HeldPosition *)
+     protobuf_c_message_unpack (&keyfold__v1__held_position__descriptor,
+                                allocator, len, data);
+}
+void   keyfold__v1__held_position__free_unpacked
+                     (Keyfold__V1__HeldPosition *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &keyfold__v1__held_position__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   keyfold__v1__former_kms__init
                      (Keyfold__V1__FormerKMS         *message)
 {
@@ -5870,7 +5915,7 @@ const ProtobufCMessageDescriptor keyfold__v1__former_secret__descriptor =
   (ProtobufCMessageInit) keyfold__v1__former_secret__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor keyfold__v1__assignment__field_descriptors[11] =
+static const ProtobufCFieldDescriptor keyfold__v1__assignment__field_descriptors[12] =
 {
   {
     "version",
@@ -6004,11 +6049,24 @@ static const ProtobufCFieldDescriptor keyfold__v1__assignment__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "held",
+    251,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__Assignment, held),
+    &keyfold__v1__held_position__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned keyfold__v1__assignment__field_indices_by_name[] = {
   2,   /* field[2] = cluster */
   7,   /* field[7] = disabled_reason */
   9,   /* field[9] = former_kms */
+  11,   /* field[11] = held */
   10,   /* field[10] = joining */
   4,   /* field[4] = kms */
   3,   /* field[3] = members */
@@ -6024,7 +6082,7 @@ static const ProtobufCIntRange keyfold__v1__assignment__number_ranges[4 + 1] =
   { 12, 8 },
   { 90, 9 },
   { 250, 10 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor =
 {
@@ -6034,11 +6092,75 @@ const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor =
   "Keyfold__V1__Assignment",
   "keyfold.v1",
   sizeof(Keyfold__V1__Assignment),
-  11,
+  12,
   keyfold__v1__assignment__field_descriptors,
   keyfold__v1__assignment__field_indices_by_name,
   4,  keyfold__v1__assignment__number_ranges,
   (ProtobufCMessageInit) keyfold__v1__assignment__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor keyfold__v1__held_position__field_descriptors[3] =
+{
+  {
+    "generation",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__HeldPosition, generation),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "index",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__HeldPosition, index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "term",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Keyfold__V1__HeldPosition, term),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned keyfold__v1__held_position__field_indices_by_name[] = {
+  0,   /* field[0] = generation */
+  1,   /* field[1] = index */
+  2,   /* field[2] = term */
+};
+static const ProtobufCIntRange keyfold__v1__held_position__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor keyfold__v1__held_position__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "keyfold.v1.HeldPosition",
+  "HeldPosition",
+  "Keyfold__V1__HeldPosition",
+  "keyfold.v1",
+  sizeof(Keyfold__V1__HeldPosition),
+  3,
+  keyfold__v1__held_position__field_descriptors,
+  keyfold__v1__held_position__field_indices_by_name,
+  1,  keyfold__v1__held_position__number_ranges,
+  (ProtobufCMessageInit) keyfold__v1__held_position__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor keyfold__v1__former_kms__field_descriptors[2] =

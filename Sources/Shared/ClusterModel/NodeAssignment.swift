@@ -66,6 +66,8 @@ public struct NodeAssignment: Sendable, Codable, Equatable {
   public var notApprovedReason: String?
   /// The member that is about to belong to the cluster, and does not yet; nil if none is.
   public var joining: NodeName?
+  /// How far the node itself said before that its data reaches, nil if it never did. Of one node, never of a cluster.
+  public var held: HeldPosition?
 
   /// Makes an assignment of its parts.
   public init(

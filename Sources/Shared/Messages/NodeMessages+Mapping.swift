@@ -96,6 +96,7 @@ extension NodeAssignment: WireMapped {
       disabledReason: try wire.optionalText("disabled_reason"),
       notApprovedReason: try wire.optionalText("not_approved_reason"))
     joining = try wire.optionalName("joining")
+    held = try wire.optional("held")
   }
 
   func write(to wire: WireWriter) throws(MessageError) {
@@ -110,6 +111,19 @@ extension NodeAssignment: WireMapped {
     try wire.set("disabled_reason", optional: disabledReason)
     try wire.set("not_approved_reason", optional: notApprovedReason)
     try wire.set("joining", joining?.text ?? "")
+    try wire.set("held", held)
+  }
+}
+
+extension HeldPosition: WireMapped {
+  init(wire: WireReader) throws(MessageError) {
+    self.init(generation: try wire.id("generation"), index: wire.uint64("index"), term: wire.uint64("term"))
+  }
+
+  func write(to wire: WireWriter) throws(MessageError) {
+    try wire.set("generation", generation)
+    wire.set("index", index)
+    wire.set("term", term)
   }
 }
 

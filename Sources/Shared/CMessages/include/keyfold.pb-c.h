@@ -38,6 +38,7 @@ typedef struct Keyfold__V1__Key Keyfold__V1__Key;
 typedef struct Keyfold__V1__Welcome Keyfold__V1__Welcome;
 typedef struct Keyfold__V1__FormerSecret Keyfold__V1__FormerSecret;
 typedef struct Keyfold__V1__Assignment Keyfold__V1__Assignment;
+typedef struct Keyfold__V1__HeldPosition Keyfold__V1__HeldPosition;
 typedef struct Keyfold__V1__FormerKMS Keyfold__V1__FormerKMS;
 typedef struct Keyfold__V1__Member Keyfold__V1__Member;
 typedef struct Keyfold__V1__KMSSettings Keyfold__V1__KMSSettings;
@@ -846,6 +847,10 @@ struct  Keyfold__V1__Assignment
    * the member that does not belong to the cluster yet, "" for none
    */
   char *joining;
+  /*
+   * how far the node said before that its data reaches, absent if it never did
+   */
+  Keyfold__V1__HeldPosition *held;
   Keyfold__V1__Assignment__OptDisabledReasonCase opt_disabled_reason_case;
   union {
     char *disabled_reason;
@@ -857,7 +862,22 @@ struct  Keyfold__V1__Assignment
 };
 #define KEYFOLD__V1__ASSIGNMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__assignment__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, NULL, 0, 0, 0,NULL, (char *)protobuf_c_empty_string, KEYFOLD__V1__ASSIGNMENT__OPT_DISABLED_REASON__NOT_SET, {0}, KEYFOLD__V1__ASSIGNMENT__OPT_NOT_APPROVED_REASON__NOT_SET, {0} }
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, NULL, 0, 0, 0,NULL, (char *)protobuf_c_empty_string, NULL, KEYFOLD__V1__ASSIGNMENT__OPT_DISABLED_REASON__NOT_SET, {0}, KEYFOLD__V1__ASSIGNMENT__OPT_NOT_APPROVED_REASON__NOT_SET, {0} }
+
+
+/*
+ * What a generation of a node held, durable and committed, by the node's own words.
+ */
+struct  Keyfold__V1__HeldPosition
+{
+  ProtobufCMessage base;
+  char *generation;
+  uint64_t index;
+  uint64_t term;
+};
+#define KEYFOLD__V1__HELD_POSITION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&keyfold__v1__held_position__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0 }
 
 
 /*
@@ -2226,6 +2246,25 @@ Keyfold__V1__Assignment *
 void   keyfold__v1__assignment__free_unpacked
                      (Keyfold__V1__Assignment *message,
                       ProtobufCAllocator *allocator);
+/* Keyfold__V1__HeldPosition methods */
+void   keyfold__v1__held_position__init
+                     (Keyfold__V1__HeldPosition         *message);
+size_t keyfold__v1__held_position__get_packed_size
+                     (const Keyfold__V1__HeldPosition   *message);
+size_t keyfold__v1__held_position__pack
+                     (const Keyfold__V1__HeldPosition   *message,
+                      uint8_t             *out);
+size_t keyfold__v1__held_position__pack_to_buffer
+                     (const Keyfold__V1__HeldPosition   *message,
+                      ProtobufCBuffer     *buffer);
+Keyfold__V1__HeldPosition *
+       keyfold__v1__held_position__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   keyfold__v1__held_position__free_unpacked
+                     (Keyfold__V1__HeldPosition *message,
+                      ProtobufCAllocator *allocator);
 /* Keyfold__V1__FormerKMS methods */
 void   keyfold__v1__former_kms__init
                      (Keyfold__V1__FormerKMS         *message);
@@ -3266,6 +3305,9 @@ typedef void (*Keyfold__V1__FormerSecret_Closure)
 typedef void (*Keyfold__V1__Assignment_Closure)
                  (const Keyfold__V1__Assignment *message,
                   void *closure_data);
+typedef void (*Keyfold__V1__HeldPosition_Closure)
+                 (const Keyfold__V1__HeldPosition *message,
+                  void *closure_data);
 typedef void (*Keyfold__V1__FormerKMS_Closure)
                  (const Keyfold__V1__FormerKMS *message,
                   void *closure_data);
@@ -3463,6 +3505,7 @@ extern const ProtobufCMessageDescriptor keyfold__v1__key__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__welcome__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__former_secret__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__assignment__descriptor;
+extern const ProtobufCMessageDescriptor keyfold__v1__held_position__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__former_kms__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__member__descriptor;
 extern const ProtobufCMessageDescriptor keyfold__v1__kmssettings__descriptor;
