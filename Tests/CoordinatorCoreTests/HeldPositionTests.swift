@@ -22,6 +22,7 @@ struct HeldPositionTests {
   private func startAgain(_ bench: inout Bench) {
     bench.reports[second]?.boot = .random()
     bench.reports[second]?.phase = .opening
+    bench.reports[second]?.assignmentVersion = 0
     bench.reports[second]?.replication = nil
     bench.hello(second)
   }
@@ -44,6 +45,8 @@ struct HeldPositionTests {
 
     try bench.restart()
     for number in [1, 3] { bench.hello(Bench.node(number)) }
+    // The process that the store knows might still be there.
+    bench.pass(CoordinatorLimits.silence + .seconds(5), silent: [second])
     startAgain(&bench)
     #expect(bench.assignments(to: second).last?.held == held)
   }

@@ -44,9 +44,7 @@ final class SimulatedMember {
     startedAt = node.world.now
     let held = held?.generation == files.id ? held : nil
     if files.store.isWhole, let held, held.index > files.store.durable.last.index {
-      world.fail(
-        "\(node.name) lost nothing, but is said to have held \(held.index), its oplog ends at \(files.store.durable.last)"
-      )
+      world.fail("\(node.name) lost nothing, but is said to have held \(held.index)")
     }
     let restored = try files.store.restored(
       ignoringFloor: node.world.profile.broken == .resyncedVotesAtOnce, held: held)
