@@ -59,7 +59,7 @@ struct CoordinatorRebuildTests {
       #expect(try cluster.operate("plan", "list").contains("add a node"))
       #expect(try cluster.run(["keyfold", "local-kms", "fault", "clear"] + kms).status == 0)
       try cluster.operate("kms", "set", TestCluster.project, "--key", arn, "--local-kms", cluster.root + "/kms")
-      #expect(try await cluster.end(of: "add a node") == "done")
+      #expect(try await cluster.end(of: "add a node", within: .seconds(300)) == "done")
       try await cluster.serves(2)
     }
   }

@@ -2,7 +2,7 @@
 import Foundation
 import Testing
 
-@Suite("A disk that is put back from an older copy", .serialized, .timeLimit(.minutes(5))) struct OlderDiskTests {
+@Suite("A disk that is put back from an older copy", .serialized, .timeLimit(.minutes(15))) struct OlderDiskTests {
   @Test("elects nobody without what was acknowledged since, though its keystore is the present one")
   func electsNobody() async throws {
     try await TestCluster.with(nodes: 3) { cluster in

@@ -33,11 +33,33 @@ struct RecoverTests {
     #expect(view.obstacle == nil && view.best == Bench.node(2) && Set(view.quiet) == others)
     let member = try #require(view.members.first { $0.node == Bench.node(2) })
     #expect(member.lastIndex == 10 && member.obstacle == nil)
-    #expect(member.loss.hasPrefix("at least 5 entries that another node had are lost"))
+    #expect(member.loss.hasPrefix("at least 5 entries that were there are lost"))
     #expect(member.loss.contains("node-1 (nothing heard since") && member.loss.contains("node-3"))
     #expect(view.members.first { $0.node == Bench.node(1) }?.obstacle == "it is not heard of")
     bench.take(bench.core.flush())
     #expect(bench.disk == before)
+  }
+
+  @Test("goes on from one that lost what it had acknowledged only where no other is left, and says so")
+  func afterLoss() throws {
+    var bench = try Bench()
+    try bench.serve(3, encrypted: true)
+    for number in 1...3 {
+      bench.change(number) { report in
+        report.replication = Bench.place(.candidate)
+        report.replication?.isRecovering = number != 2
+        report.replication?.lastIndex = number == 3 ? 20 : 10
+      }
+    }
+    var view = try bench.core.recoveryView(of: Bench.cluster, now: bench.now)
+    #expect(view.obstacle == nil && view.best == Bench.node(2), "they elect nobody by themselves")
+    #expect(throws: CoordinatorError.self) { try recover(&bench, from: 3) }
+    bench.change(2) { $0.replication?.isRecovering = true }
+    view = try bench.core.recoveryView(of: Bench.cluster, now: bench.now)
+    #expect(view.best == Bench.node(3))
+    #expect(view.members.allSatisfy { $0.loss.contains("nobody knows how much") })
+    _ = try recover(&bench, from: 3)
+    #expect(bench.commands(to: Bench.node(3)).count == 1)
   }
 
   @Test("asks the named member alone, keeps who decided, and is done when it is primary and votes alone")

@@ -85,13 +85,11 @@ struct PlacesTests {
     #expect(other != nil && house.left == [1])
   }
 
-  @Test("bounds what one address has without a login, whoever it is, and not what it has with one")
-  func bound() {
+  @Test("ends nobody while places are free, however many come from one address")
+  func proxy() {
     var house = House()
-    house.connect(600, from: "192.0.2.1")
-    #expect(house.left == Array(1...100))
-    house.connect(500, from: "192.0.2.1", logsIn: true)
-    #expect(house.places.count == 999 && house.places.strangers == 499 && house.refused == 0)
+    house.connect(999, from: "192.0.2.1")
+    #expect(house.left.isEmpty && house.refused == 0)
   }
 
   @Test("counts the addresses of one IPv6 network together, and one of IPv4 as itself however it is written")
@@ -106,7 +104,7 @@ struct PlacesTests {
   @Test("ends nobody while there are no users; a logout makes a stranger")
   func noUsers() {
     var limits = ServerLimits()
-    (limits.maximumConnections, limits.placesForLogins, limits.strangersPerAddress) = (2, 1, 1)
+    (limits.maximumConnections, limits.placesForLogins) = (2, 1)
     var house = House(limits)
     house.connect(from: "127.0.0.1", knowsUsers: false)
     house.connect(from: "127.0.0.1", knowsUsers: false)
@@ -134,7 +132,7 @@ struct ShutOutTests {
   private static var limits: ServerLimits {
     var limits = ServerTests.patient
     (limits.maximumConnections, limits.placesForLogins) = (10, 5)
-    (limits.strangersPerAddress, limits.unremarkableStrangers) = (100, 1)
+    limits.unremarkableStrangers = 1
     return limits
   }
 

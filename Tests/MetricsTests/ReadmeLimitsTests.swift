@@ -33,7 +33,7 @@ struct ReadmeLimitsTests {
     return [
       (
         "driver connections of a node",
-        "\(number(server.maximumConnections)); \(server.placesForLogins); \(server.strangersPerAddress) |"
+        "\(number(server.maximumConnections)); \(server.placesForLogins) |"
       ),
       ("messages of all drivers together", mebibytes(server.requestMemory)),
       (

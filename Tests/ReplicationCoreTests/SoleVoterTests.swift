@@ -84,16 +84,22 @@ struct SoleVoterTests {
     #expect(terms.count == 3)
   }
 
-  @Test("refuses while a leader is heard, from another position than shown, and after a loss of its own")
+  @Test("refuses while a leader is heard, and from another position than shown")
   func refuses() throws {
     var led = try core(log: [1])
     _ = led.append(1, after: at(1, 1))
     #expect(led.onForceSoleVoter(lastIndex: 1, now: ms(1)) == .failure(.hasMajority))
     var moved = try core(log: [1, 1])
     #expect(moved.onForceSoleVoter(lastIndex: 1, now: .zero) == .failure(.movedOn(lastIndex: 2)))
-    var lost = try core(log: [1], mode: .recovering(lostTerm: 1))
-    #expect(lost.onForceSoleVoter(lastIndex: 1, now: .zero) == .failure(.isRecovering))
-    for core in [led, moved, lost] { #expect(core.membership.voters == [a, b, c]) }
+    for core in [led, moved] { #expect(core.membership.voters == [a, b, c]) }
+  }
+
+  @Test("where a member lost what it had acknowledged that is given up too, once it leads alone and not before")
+  func afterLoss() throws {
+    var lost = try core(log: [1], mode: .recovering(lostTerm: 5))
+    let directives = try lost.onForceSoleVoter(lastIndex: 1, now: .zero).get()
+    #expect(directives.last == .recoveryFinished && !lost.isRecovering)
+    #expect(lost.role == .leader && lost.term > 5 && lost.membership.voters == [a])
   }
 
   @Test("a member whose log is a beginning of it catches up, and votes again")

@@ -211,7 +211,7 @@ extension SimulatedWorld {
       let heard = coordinator.core?.isHeard(node.name, now: coordinator.now) == true ? "" : ", not heard"
       let link = node.process?.link == nil ? ", no link" : ""
       let waits = coordinator.core?.waitingReport(of: node.name) == nil ? "" : ", another waits"
-      let old = node.process?.core.assignment == storedCluster?.assignment ? "" : ", old assignment"
+      let old = node.process?.follows(storedCluster?.assignment) == true ? "" : ", old assignment"
       let distrust = (try? coordinator.core?.node(named: node.name))?.distrust == nil ? "" : ", distrusted"
       let place =
         node.process?.member.map { member in
@@ -228,7 +228,7 @@ extension SimulatedWorld {
     guard let life = node.process, node.isServing else {
       return "\(node.name) does not serve: \(node.process?.core.phase.name ?? "dead"); \(rollCall)"
     }
-    if life.core.assignment != cluster.assignment { return "\(node.name) follows an old assignment" }
+    if !life.follows(cluster.assignment) { return "\(node.name) follows an old assignment" }
     if life.ipListVersion != coordinator.core?.ipList.version { return "\(node.name) holds an old IP list" }
     if cluster.encryptionWanted != isEncrypted(node) {
       return "\(node.name) is \(cluster.encryptionWanted ? "plain" : "encrypted")"
@@ -266,5 +266,14 @@ extension SimulatedWorld {
       } catch { fail("\(error)") }
       if member.core.ignored.contradictions != 0, givenUpFor == nil { fail("\(node.name) saw a contradiction") }
     }
+  }
+}
+
+extension AgentProcess {
+  /// Whether it goes by this assignment of its cluster; what it is told of itself stands in none.
+  fileprivate func follows(_ assignment: NodeAssignment?) -> Bool {
+    var own = core.assignment
+    own?.held = nil
+    return own == assignment
   }
 }

@@ -27,7 +27,7 @@ extension ReplicaMember {
       status.currentAt = isCurrent ? seen : shown.currentAt
       defer { shown = status }
       return shown.role != status.role || shown.takesWrites != status.takesWrites || shown.term != status.term
-        || shown.primary != status.primary || shown.voters != status.voters
+        || shown.primary != status.primary || shown.voters != status.voters || shown.isReadable != status.isReadable
     }
     if changed { statusObserver.notify() }
   }

@@ -14,8 +14,8 @@ extension ReplicaMember {
       perform(directives)
       return nil
     case .failure(.hasMajority): return "the shard has a primary that it follows; nothing has to be given up"
+    case .failure(.notWhole): return "its data is a copy that is not complete yet"
     case .failure(.movedOn(let last)): return "its log ends at \(last), not at \(lastIndex); look again"
-    case .failure(.isRecovering): return "it lost what it had acknowledged, so nothing may be built on it"
     }
   }
 

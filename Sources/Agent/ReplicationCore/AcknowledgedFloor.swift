@@ -33,7 +33,7 @@ public struct AcknowledgedFloor: Sendable, Equatable {
       loss = "its oplog ends at \(found.log.last), but it had acknowledged \(end)"
     } else if !hardState.isKept(by: found.hardState) {
       loss = "it lost its vote or term \(hardState.term)"
-    } else if let held, held.index > found.log.last.index {
+    } else if let held, lostTerm == nil, held.index > found.log.last.index {
       loss = "its oplog ends at \(found.log.last), but it had said that it held \(held.index)"
       lostTerm = max(lostTerm ?? 0, min(held.term, LogPosition.maximum - 1))
     }

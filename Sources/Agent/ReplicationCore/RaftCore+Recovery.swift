@@ -6,8 +6,8 @@ public enum RecoveryRefusal: Error, Sendable, Equatable {
   case hasMajority
   /// Its log does not end where it was said to: somebody decided on something else.
   case movedOn(lastIndex: UInt64)
-  /// It lost what it had acknowledged itself.
-  case isRecovering
+  /// Its data is a copy that is not yet of one moment.
+  case notWhole
 }
 
 /// The one operation that gives something up: a shard goes on from one member's log, without asking the others.
@@ -24,12 +24,13 @@ extension RaftCore {
   /// **Unsafe**: entries that only others have are lost, also acknowledged ones, and if enough others still run by the
   /// old membership and cannot hear this member, there are two leaders. Whoever calls it has an operator's word and
   /// keeps the others from opening what they have. Members whose log contradicts this one's have to copy everything
-  /// anew; the rest catch up. `lastIndex` is where the operator was shown that this member's log ends.
+  /// anew; the rest catch up. A member that lost what it had acknowledged is given that up with the rest: where every
+  /// disk of a shard is an older copy there is nothing better. `lastIndex` is where the operator was shown that this member's log ends.
   public mutating func onForceSoleVoter(lastIndex: UInt64, now: Duration) -> Result<[RaftDirective], RecoveryRefusal> {
     advance(to: now)
     if membership.voters == [me], role == .leader { return .success([]) }
     guard role != .leader, leader == nil else { return .failure(.hasMajority) }
-    guard mode == .full else { return .failure(.isRecovering) }
+    guard isOfOneMoment else { return .failure(.notWhole) }
     guard log.lastIndex == lastIndex, term < LogPosition.maximum - 3 * Self.recoveryTermLead,
       let sole = try? Membership(voters: [me], learners: membership.everyone.filter { $0 != me })
     else { return .failure(.movedOn(lastIndex: log.lastIndex)) }
@@ -37,11 +38,15 @@ extension RaftCore {
     let start = (term / Self.recoveryTermLead + 2) * Self.recoveryTermLead
     hardState = HardState(
       term: start + place * Self.recoveryTermStep % Self.recoveryTermLead, vote: me)
+    let wasRecovering = mode != .full
+    mode = .full
     lead()
     memberships.append(sole, at: log.lastIndex + 1)
     updatePeers()
     appendAsLeader(.membership, [sole.encoded()])
     emit(.membershipChanged(sole))
+    // Last: until it leads alone, it takes no part in what others elect.
+    if wasRecovering { emit(.recoveryFinished) }
     return .success(drain())
   }
 

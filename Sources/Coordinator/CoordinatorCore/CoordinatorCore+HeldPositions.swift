@@ -26,6 +26,13 @@ extension CoordinatorCore {
     var held = HeldPosition(generation: generation, index: replication.commitIndex, term: replication.term)
     if let before = contact.heldBefore, before.generation == generation, replication.lastIndex < before.index {
       guard !replication.isRecovering else { return }
+      // It is behind, and its shard is not: it catches up.
+      if let cluster = nodeRecords[node]?.cluster.flatMap({ clusterRecords[$0] }),
+        let primary = primary(of: cluster, now: now), primary != node,
+        contacts[primary]?.report?.replication?.commitIndex ?? 0 >= before.index
+      {
+        return
+      }
       openAlert(
         .writesLost, subject: node.text,
         text: "Node \(node) had everything up to \(before.index) of the oplog; now its shard goes on from "

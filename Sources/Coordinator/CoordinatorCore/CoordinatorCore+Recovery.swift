@@ -7,7 +7,7 @@ extension CoordinatorCore {
   public func recoveryView(of name: ClusterName, now: Instant) throws(CoordinatorError) -> RecoveryView {
     let cluster = try self.cluster(name)
     let members = cluster.nodes.map { node in member(node, in: cluster, now: now) }
-    let best = members.filter { $0.obstacle == nil }.max { Self.isBehind($0, $1) }?.node
+    let best = members.filter { $0.obstacle == nil }.max { isWorse($0, $1) }?.node
     return RecoveryView(
       cluster: name, obstacle: obstacle(to: cluster, now: now), best: best, members: members,
       quiet: cluster.nodes.filter { contacts[$0]?.isHeard(now: now) != true })
@@ -33,9 +33,12 @@ extension CoordinatorCore {
     if let obstacle = chosen.obstacle {
       throw refusal("\(node) can't be built on: \(obstacle).", next: "Name another node.")
     }
-    if let best = view.members.first(where: { $0.node == view.best }), Self.isBehind(chosen, best) {
+    if let best = view.members.first(where: { $0.node == view.best }), isWorse(chosen, best) {
       throw refusal(
-        "\(best.node) has more of the log than \(node).", next: "Name \(best.node), or stop its agent first.")
+        isRecovering(node) && !isRecovering(best.node)
+          ? "\(node) lost what it had acknowledged, \(best.node) did not."
+          : "\(best.node) has more of the log than \(node).",
+        next: "Name \(best.node), or stop its agent first.")
     }
     if let twin = openPlans(of: name).first(where: { $0.kind == .recover }) {
       guard let named = twin.steps.first?.node, named != node, unheard(named, now: now) != nil else {
@@ -64,7 +67,7 @@ extension CoordinatorCore {
     if let lockout = cluster.lockout { return "It is disabled: \(lockout.reason)." }
     if !cluster.running { return "It is shut down." }
     if let primary = primary(of: cluster, now: now) { return "It has a primary, \(primary)." }
-    let well = cluster.nodes.count { wellness(of: $0, now: now) == nil }
+    let well = cluster.nodes.count { wellness(of: $0, now: now) == nil && !isRecovering($0) }
     guard well > cluster.nodes.count / 2 else { return nil }
     return "\(well) of its \(cluster.nodes.count) nodes are well: they elect a primary by themselves."
   }
@@ -102,13 +105,23 @@ extension CoordinatorCore {
       let heard = contacts[other]?.heardAt.map { "since \((now - $0).spoken) ago" } ?? "since this coordinator started"
       unknown.append("\(other) (nothing heard \(heard))")
     }
-    let known = missing == 0 ? "nothing known is lost" : "at least \(missing) entries that another node had are lost"
+    if let held = contacts[node]?.heldBefore, held.generation == contacts[node]?.report?.generation?.id,
+      held.index > own.lastIndex
+    {
+      missing = max(missing, held.index - own.lastIndex)
+    }
+    let known = missing == 0 ? "nothing known is lost" : "at least \(missing) entries that were there are lost"
     let rest =
       unknown.isEmpty ? "" : "; whatever only these acknowledged is lost as well: \(unknown.joined(separator: ", "))"
-    return known + rest
+    return known + (own.isRecovering ? "; it lost what it had acknowledged itself, nobody knows how much" : "") + rest
   }
 
-  private static func isBehind(_ left: RecoveryView.Member, _ right: RecoveryView.Member) -> Bool {
-    (left.lastTerm ?? 0, left.lastIndex ?? 0) < (right.lastTerm ?? 0, right.lastIndex ?? 0)
+  /// Whether a node lost what it had acknowledged: by itself it elects nobody.
+  private func isRecovering(_ node: NodeName) -> Bool { contacts[node]?.report?.replication?.isRecovering == true }
+
+  /// Nothing is built on a node that lost what it had acknowledged while another one is there.
+  private func isWorse(_ left: RecoveryView.Member, _ right: RecoveryView.Member) -> Bool {
+    if isRecovering(left.node) != isRecovering(right.node) { return isRecovering(left.node) }
+    return (left.lastTerm ?? 0, left.lastIndex ?? 0) < (right.lastTerm ?? 0, right.lastIndex ?? 0)
   }
 }

@@ -71,6 +71,8 @@ extension CoordinatorCore {
       return report.generation?.masterKeyID.map { $0 != before } ?? false
     case .rewrapMasterKey: return isRewrapped(report, in: cluster)
     case .handOver:
+      // Whom it was to hand over to has left since.
+      if cluster.nodes.count == 1 { return true }
       return report.replication?.role != .primary && primary(of: cluster, now: now).map { $0 != node } ?? false
     case .restart:
       guard case .restart(let before) = step.command?.action else { return false }

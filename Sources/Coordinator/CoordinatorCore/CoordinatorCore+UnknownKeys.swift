@@ -26,7 +26,10 @@ extension CoordinatorCore {
 
   /// Whether a node's master key is to be put under the key in force: it is under another that is known.
   func isToBeRewrapped(_ node: NodeName, to kms: KMSSettings, in project: ProjectRecord) -> Bool {
-    guard isUnderOtherKey(node, than: kms), let key = nodeRecords[node]?.generation?.customerKeyID else { return false }
+    guard isUnderOtherKey(node, than: kms), let record = nodeRecords[node], let key = record.generation?.customerKeyID
+    else { return false }
+    // What is recorded of a node whose keystore is in doubt is not what it has: its step would be seen as done at once.
+    if record.distrust != nil { return false }
     return isKnown(key, in: project)
   }
 

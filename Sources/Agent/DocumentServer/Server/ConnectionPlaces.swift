@@ -50,11 +50,7 @@ struct ConnectionPlaces: Sendable {
   /// A connection comes; `knowsUsers` is whether anybody can be expected to log in.
   mutating func onConnect(_ id: Int32, from address: ClientAddress, knowsUsers: Bool) -> Admission {
     var victim: Int32?
-    if knowsUsers, strangersByAddress[address, default: 0] >= limits.strangersPerAddress {
-      victim = firstToGo { $0.address == address }?.id
-    } else if knowsUsers, count >= limits.maximumConnections {
-      victim = whoGivesWay(to: address)
-    }
+    if knowsUsers, count >= limits.maximumConnections { victim = whoGivesWay(to: address) }
     if let victim { onClose(victim) }
     guard count < limits.maximumConnections else { return .refused }
     lastArrival += 1
@@ -78,16 +74,16 @@ struct ConnectionPlaces: Sendable {
 
   /// Who leaves when all places are taken; nil if nobody has to.
   private func whoGivesWay(to address: ClientAddress) -> Int32? {
-    guard let first = firstToGo(where: { _ in true }) else { return nil }
+    guard let first = firstToGo() else { return nil }
     if strangers > limits.maximumConnections - limits.placesForLogins { return first.id }
     // The logged-in have their share; a pool that is too large is refused before it drives out its driver's monitors.
     return isCrowd(first.address) && first.address != address ? first.id : nil
   }
 
   /// Of the connections without a login, the one that is the first to go: of the address that has most, the oldest.
-  private func firstToGo(where isMeant: (Holder) -> Bool) -> (id: Int32, address: ClientAddress)? {
+  private func firstToGo() -> (id: Int32, address: ClientAddress)? {
     var found: (id: Int32, holder: Holder, weight: Int)?
-    for (id, holder) in holders where !holder.isLoggedIn && isMeant(holder) {
+    for (id, holder) in holders where !holder.isLoggedIn {
       // Where each of many addresses has few, age decides: a driver's monitors do not stand out.
       let weight = max(limits.unremarkableStrangers, strangersByAddress[holder.address, default: 0])
       if let best = found, (best.weight, holder.arrival) > (weight, best.holder.arrival) { continue }

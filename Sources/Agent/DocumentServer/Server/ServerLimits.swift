@@ -6,8 +6,6 @@ public struct ServerLimits: Sendable, Equatable {
   public var maximumConnections = 1_000
   /// Of these, how many nobody keeps without logging in, once there are users.
   public var placesForLogins = 500
-  /// How many connections without a login one address may have then; for one more its oldest is closed.
-  public var strangersPerAddress = 500
   /// Up to how many of them an address is not made to give way before others: about what the monitors of a machine's
   /// drivers need, two for each driver.
   public var unremarkableStrangers = 16
