@@ -72,6 +72,18 @@ struct HeldPositionTests {
     #expect(!bench.openAlerts.contains(.writesLost))
   }
 
+  @Test("a node that is behind where its shard is not opens no alert: it catches up")
+  func behind() throws {
+    var bench = try advanced()
+    startAgain(&bench)
+    bench.change(1) { report in
+      report.replication?.lastIndex = 600
+      report.replication?.commitIndex = 600
+    }
+    report(&bench, last: 400)
+    #expect(!bench.openAlerts.contains(.writesLost))
+  }
+
   @Test("another generation begins anew")
   func freshGeneration() throws {
     var bench = try advanced()

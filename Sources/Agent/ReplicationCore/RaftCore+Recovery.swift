@@ -25,7 +25,8 @@ extension RaftCore {
   /// old membership and cannot hear this member, there are two leaders. Whoever calls it has an operator's word and
   /// keeps the others from opening what they have. Members whose log contradicts this one's have to copy everything
   /// anew; the rest catch up. A member that lost what it had acknowledged is given that up with the rest: where every
-  /// disk of a shard is an older copy there is nothing better. `lastIndex` is where the operator was shown that this member's log ends.
+  /// disk of a shard is an older copy there is nothing better. `lastIndex` is where the operator was shown that this
+  /// member's log ends.
   public mutating func onForceSoleVoter(lastIndex: UInt64, now: Duration) -> Result<[RaftDirective], RecoveryRefusal> {
     advance(to: now)
     if membership.voters == [me], role == .leader { return .success([]) }
